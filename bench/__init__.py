@@ -1,0 +1,1 @@
+"""Shoal against a bare floor and against Celery: `python -m bench` from the repository's root."""

@@ -1,0 +1,138 @@
+"""Shoal, as a user starts it: `shoal up` on a fresh data folder."""
+
+import asyncio
+import shutil
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from motor.motor_asyncio import AsyncIOMotorClient
+
+from bench import tax
+from bench.contenders.contender import HttpTarget
+from bench.options import Options
+from bench.processes import NotRun, child, python, tail
+from bench.procfs import Processes, descendants, name
+from bench.sample import Sample
+
+DATABASE = "shoal"
+COLLECTION = "invocations"
+UP_S = 90.0
+SETTLE_S = 120.0
+CALL_S = 30.0
+
+
+class Service(msgspec.Struct, frozen=True):
+    """One process of Shoal's own."""
+
+    pid: int
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """The file `ready.json` of a running `shoal up`."""
+
+    url: str
+    token: str
+    nats: str
+    mongodb: str
+    services: dict[str, Service]
+    servers: dict[str, Service] = {}
+
+
+class Shoal:
+    """A running Shoal with the tax function deployed."""
+
+    name = "shoal"
+
+    def __init__(self, ready: Ready, up_pid: int) -> None:
+        self.ready = ready
+        self.up_pid = up_pid
+        self.target = HttpTarget(url=f"{ready.url.rstrip('/')}/api/functions/{tax.SLUG}/execute/", token=ready.token)
+
+    def processes(self) -> Processes:
+        """Services by name, their children as `<service> children`, servers and the supervisor by program."""
+        found: Processes = {"up": [self.up_pid]}
+        services = {one.pid: label for label, one in (self.ready.services | self.ready.servers).items()}
+        below = {child_pid: label for pid, label in services.items() for child_pid in descendants(pid)}
+        for pid in descendants(self.up_pid):
+            label = services.get(pid) or (f"{below[pid]} children" if pid in below else name(pid))
+            found.setdefault(label, []).append(pid)
+        return found
+
+    def executor_pid(self) -> int:
+        """The process that takes work from the queue."""
+        return next(service.pid for label, service in self.ready.services.items() if label.startswith("executor"))
+
+    async def load(self, *, in_flight: int, seconds: float, warm_s: float) -> Sample:
+        """Over HTTP."""
+        return await self.target.load(in_flight=in_flight, seconds=seconds, warm_s=warm_s)
+
+    async def settle(self, count: int) -> None:
+        """Wait until `count` invocations, and the one of the deployment, are recorded as ended."""
+        client: AsyncIOMotorClient[Any] = AsyncIOMotorClient(self.ready.mongodb)
+        ended = {"status": {"$in": ["SUCCESS", "FAILURE"]}}
+        end = time.monotonic() + SETTLE_S
+        try:
+            while (found := await client[DATABASE][COLLECTION].count_documents(ended)) < count + 1:
+                if time.monotonic() > end:
+                    raise RuntimeError(f"Shoal recorded {found} of {count + 1} invocations")
+                await asyncio.sleep(0.2)
+        finally:
+            client.close()
+
+
+@asynccontextmanager
+async def running(_: Options, folder: Path) -> AsyncIterator[Shoal]:
+    """Shoal for the length of the block; NotRun with its last words when it does not come up."""
+    script = shutil.which("shoal", path=str(Path(sys.executable).parent))
+    command = [*([script] if script else python("cli")), "up", "--port", "0", "--data-dir", str(folder / "data")]
+    log = folder / "up.log"
+    async with child("shoal up", command, log=log) as up:
+        shoal = Shoal(await _ready(folder / "data" / "ready.json", up.pid, log), up.pid)
+        try:
+            await asyncio.to_thread(_deploy, shoal.ready)
+        except NotRun as why:
+            raise NotRun(f"{why}; {tail(log)}") from None
+        yield shoal
+
+
+async def _ready(path: Path, pid: int, log: Path) -> Ready:
+    end = time.monotonic() + UP_S
+    while time.monotonic() < end and name(pid):  # without a name it has ended
+        if text := _read(path):
+            return msgspec.json.decode(text, type=Ready)
+        await asyncio.sleep(0.1)
+    raise NotRun(f"shoal up did not become ready: {tail(log)}")
+
+
+def _read(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _deploy(ready: Ready) -> None:
+    """The first seed's Quick Start: create, upload, execute once."""
+    settings = {"name": tax.NAME, "execution_mode": "app", "category": "data_processing", "environment": "python"}
+    _post(ready, "/api/apps/bench/functions/", {**settings, "is_active": True})
+    _post(ready, f"/api/functions/{tax.SLUG}/code/", {"version": "1.0.0", "code": tax.CODE, "is_active": True})
+    answer = _post(ready, f"/api/functions/{tax.SLUG}/execute/", {"params": tax.PARAMS})
+    if answer.get("status") != "SUCCESS":
+        raise NotRun(f"the first execution answered {answer}")
+
+
+def _post(ready: Ready, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {ready.token}", "Content-Type": "application/json"}
+    url = ready.url.rstrip("/") + path
+    request = urllib.request.Request(url, data=msgspec.json.encode(body), headers=headers, method="POST")
+    try:
+        with urllib.request.urlopen(request, timeout=CALL_S) as answer:
+            return dict(msgspec.json.decode(answer.read()))
+    except urllib.error.HTTPError as error:
+        raise NotRun(f"POST {path} answered {error.code} {error.read()[:300].decode(errors='replace')}") from None
+    except OSError as error:
+        raise NotRun(f"POST {path}: {error}") from None

@@ -1,0 +1,98 @@
+"""Everything `shoal up` runs: who is given what, and in which order it ends."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+
+from cli.supervisor import doors
+from cli.supervisor.keep import Child, Keeper
+from cli.supervisor.service import Service, kill
+from cli.supervisor.settings import Settings
+from shared import embedded
+
+SERVICES = ("api", "router", "executor", "recorder", "scheduler", "triggers")
+
+StopOrder = tuple[tuple[tuple[str, ...], float], ...]
+
+# Who is ended when, and by when at the latest, in seconds after the signal. First the doors, so that nothing new comes
+# in; then those who pass on what came in, each after the ones it hears from; store and bus when nobody needs them.
+STOP_ORDER: StopOrder = (
+    (("api", "scheduler", "triggers"), 3.0),
+    (("router",), 4.0),
+    (("executor",), 7.0),
+    (("recorder",), 8.0),
+    (("mongod",), 8.7),
+    (("nats-server",), 9.0),
+)
+# Before all were ready there is no work to bring to an end in order.
+EARLY_STOP_ORDER: StopOrder = ((SERVICES, 4.0), (("mongod",), 8.0), (("nats-server",), 9.0))
+_DRAIN_S = "2.5"
+"""A service's own drain time, so that it ends by itself within its step above."""
+
+
+class Fleet:
+    """The six services and, unless their addresses were given, the two servers."""
+
+    def __init__(self, settings: Settings, *, door: socket.socket, token: str, lock: int) -> None:
+        data_dir = settings.data_dir
+        nats = None if settings.nats_url else embedded.Nats(data_dir / "nats")
+        mongo = None if settings.mongodb_url else embedded.Mongo(data_dir / "mongodb", binary=settings.mongod)
+        self.nats_url = nats.url if nats else settings.nats_url or ""
+        self.mongodb_url = mongo.url if mongo else settings.mongodb_url or ""
+        self.health = {name: doors.health() for name in SERVICES}
+        self._settings, self._door, self._token, self._lock = settings, door, token, lock
+        self._servers: list[Child] = [server for server in (nats, mongo) if server]
+        self._keepers: dict[str, Keeper] = {}
+        self.killed = False
+
+    def start(self, *, changed: Callable[[], None]) -> set[asyncio.Task[None]]:
+        """All side by side, for services wait for their servers. The tasks end only with what cannot be mended."""
+        for child in (*self._servers, *(self._service(name) for name in SERVICES)):
+            self._keepers[child.name] = Keeper(child, changed=changed)
+        return {keeper.task for keeper in self._keepers.values()}
+
+    async def stop(self, *, order: StopOrder = STOP_ORDER) -> None:
+        """In order, and within its bounds."""
+        begun = time.monotonic()
+        for names, by_s in order:
+            left_s = max(0.1, begun + by_s - time.monotonic())
+            ending = [keeper.stop(within_s=left_s) for name in names if (keeper := self._keepers.get(name))]
+            await asyncio.gather(*ending)
+        for listener in self.health.values():
+            listener.close()
+
+    def kill(self) -> None:
+        """At once and without order."""
+        self.killed = True
+        for keeper in self._keepers.values():
+            if pid := keeper.child.pid:
+                keeper.task.cancel()
+                kill(pid)
+
+    def facts(self) -> dict[str, object]:
+        """What ready.json says, less the public address and the token."""
+        pids = {name: keeper.child.pid for name, keeper in self._keepers.items()}
+        services = {
+            name: {"pid": pids.get(name), "metrics": f"{doors.url(listener)}/metrics"}
+            for name, listener in self.health.items()
+        }
+        servers = {server.name: {"pid": pids.get(server.name)} for server in self._servers}
+        return {"nats": self.nats_url, "mongodb": self.mongodb_url, "services": services, "servers": servers}
+
+    def _service(self, name: str) -> Service:
+        settings, health = self._settings, self.health[name].fileno()
+        environ = {
+            "SHOAL_DRAIN_S": _DRAIN_S,
+            **settings.environ,
+            "NATS_URL": self.nats_url,
+            "MONGODB_URL": self.mongodb_url,
+            "SHOAL_HEALTH_FD": str(health),
+        }
+        descriptors = [health, self._lock]
+        if name == "api":
+            environ |= {"SHOAL_API_FD": str(self._door.fileno()), "SHOAL_ADMIN_TOKEN": self._token}
+            descriptors.append(self._door.fileno())
+        if name == "executor" and settings.workers:
+            environ["SHOAL_EXECUTOR_SLOTS"] = str(settings.workers)
+        return Service(name, environ=environ, descriptors=descriptors)

@@ -1,0 +1,86 @@
+"""Keep one child running: when it ends on its own it is started again, more patiently each time."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from shared.embedded import EmbeddedError
+
+FIRST_PAUSE_S = 0.2
+LONGEST_PAUSE_S = 10.0
+SETTLED_S = 30.0
+"""A child that lived this long is started again at once, as the first time."""
+
+
+class Child(Protocol):
+    """A service, or one of the two servers."""
+
+    name: str
+
+    @property
+    def pid(self) -> int | None:
+        """The process, while it runs."""
+
+    async def start(self) -> None:
+        """Start it."""
+
+    async def wait(self) -> int:
+        """The exit code, when it has ended."""
+
+    async def stop(self, *, within_s: float) -> int:
+        """SIGTERM, and SIGKILL when the time is up; the exit code."""
+
+
+def say(line: str) -> None:
+    """Tell the user, beside the services' own lines."""
+    print(f"shoal: {line}", file=sys.stderr, flush=True)
+
+
+class Keeper:
+    """`task` ends only with an error that starting again would not help; `changed` is called for every new process."""
+
+    def __init__(self, child: Child, *, changed: Callable[[], None]) -> None:
+        self.child = child
+        self._changed = changed
+        self.task = asyncio.create_task(self._keep(), name=child.name)
+
+    async def stop(self, *, within_s: float) -> None:
+        """End the child for good."""
+        self.task.cancel()
+        pid = self.child.pid
+        code = await self.child.stop(within_s=within_s)
+        if pid and code == -signal.SIGKILL:
+            say(f"{self.child.name} (pid {pid}) did not end within {within_s:.1f} s and was killed")
+        await asyncio.gather(self.task, return_exceptions=True)
+
+    async def _keep(self) -> None:
+        await self.child.start()  # the first time, what goes wrong is for the user to hear
+        pause_s = FIRST_PAUSE_S
+        while True:
+            since = time.monotonic()
+            self._changed()
+            pid = self.child.pid
+            why = f"(pid {pid}) {_ending(await self.child.wait())}"
+            if time.monotonic() - since >= SETTLED_S:
+                pause_s = FIRST_PAUSE_S
+            pause_s = await self._start_again(why, pause_s)
+
+    async def _start_again(self, why: str, pause_s: float) -> float:
+        """Until it starts; the pause for the next time."""
+        while True:
+            say(f"{self.child.name} {why}; starting it again in {pause_s:g} s")
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            try:
+                await self.child.start()
+            except EmbeddedError as error:
+                why = f"did not start ({error})"
+            else:
+                return pause_s
+
+
+def _ending(code: int) -> str:
+    return f"ended with code {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"

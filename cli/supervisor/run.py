@@ -1,0 +1,81 @@
+"""`shoal up` from start to end: folder, port, fleet, ready, signal, orderly stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+
+from cli.supervisor import doors, readiness
+from cli.supervisor.fleet import EARLY_STOP_ORDER, STOP_ORDER, Fleet
+from cli.supervisor.folder import Folder
+from cli.supervisor.keep import say
+from cli.supervisor.settings import Settings, UpError
+from shared import embedded
+
+READY_S = 60.0
+
+
+async def up(settings: Settings, *, announce: Callable[[str, str], None]) -> int:
+    """Run until a signal; 0 after an orderly end. `announce` is given the public address and the admin token."""
+    with Folder(settings.data_dir) as folder:
+        # A killed run's services may still be draining, with the public port in hand. They hold this lock too.
+        lock = await embedded.hold(folder.path / "services" / "lock", within_s=embedded.FORMER_S)
+        try:
+            with doors.public(settings.host, settings.port) as door:
+                token = settings.token or folder.token()
+                fleet = Fleet(settings, door=door, token=token, lock=lock)
+                await _serve(fleet, folder, {"url": doors.url(door), "token": token, "pid": os.getpid()}, announce)
+        finally:
+            os.close(lock)
+    return 1 if fleet.killed else 0
+
+
+async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announce: Callable[[str, str], None]) -> None:
+    stop, ready = asyncio.Event(), asyncio.Event()
+    _on_signal(stop.set)
+
+    def publish() -> None:
+        if ready.is_set() and not stop.is_set():
+            folder.publish({**facts, **fleet.facts()})
+
+    say(f"starting on {facts['url']}, data in {folder.path}")
+    running = fleet.start(changed=publish)
+    try:
+        if await _first(_ready(fleet), stop, running):
+            ready.set()
+            publish()
+            announce(str(facts["url"]), str(facts["token"]))
+            await _first(asyncio.Event().wait(), stop, running)
+    finally:
+        folder.withdraw()
+        _on_signal(fleet.kill)
+        say("stopping")
+        await fleet.stop(order=STOP_ORDER if ready.is_set() else EARLY_STOP_ORDER)
+
+
+async def _ready(fleet: Fleet) -> None:
+    if late := await readiness.until_ready(fleet.health, within_s=READY_S):
+        raise UpError(f"not ready within {READY_S:.0f} s: {', '.join(late)}")
+
+
+async def _first(awaited: Awaitable[object], stop: asyncio.Event, running: set[asyncio.Task[None]]) -> bool:
+    """Whether what is awaited came before the signal. Raises what ended a child for good."""
+    done, told = asyncio.ensure_future(awaited), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({done, told, *running}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (done, *running):
+            if task.done():
+                task.result()
+        return done.done()
+    finally:
+        for task in (done, told):
+            task.cancel()
+        await asyncio.gather(done, told, return_exceptions=True)
+
+
+def _on_signal(react: Callable[[], object]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGINT, react)
+    loop.add_signal_handler(signal.SIGTERM, react)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup's wish
+        loop.add_signal_handler(signal.SIGHUP, react)

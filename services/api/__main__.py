@@ -1,0 +1,6 @@
+"""`python -m services.api`: the HTTP API."""
+
+from services.api import app, config
+from shared import boot
+
+boot.run("api", config.Api, app.serve)

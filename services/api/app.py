@@ -1,0 +1,166 @@
+"""The composition root of the API: what exists, who is given whom, and the whole route table."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from litestar import Litestar, delete, get, patch, post
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.handlers import BaseRouteHandler
+
+from services.api.auth import Auth
+from services.api.config import Admin, Api, body_cap
+from services.api.core.directory import Directory
+from services.api.core.functions import Functions
+from services.api.core.invocations import Invocations
+from services.api.core.recent import Recent
+from services.api.core.versions import Versions
+from services.api.core.waiting import Waiting
+from services.api.dialects.rest import execute, problems, routes
+from shared import config, health, telemetry
+from shared.boot import Service
+from shared.domain.problem import Problem
+
+_DAY_S = 86_400.0
+_BACKLOG = 2048
+# The part of the drain time after which waiting callers are told "accepted": the rest is for the telling.
+_DRAIN_SHARE = 0.75
+_METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "PUT"})
+
+_FUNCTIONS = ["/api/functions", "/api/apps/{app:str}/functions"]
+_FUNCTION = ["/api/functions/{slug:str}", "/api/apps/{app:str}/functions/{slug:str}"]
+_CODE = [f"{path}/code" for path in _FUNCTION]
+_INVOCATIONS = ["/api/functions/invocations", "/api/invocations"]
+
+# Every path is served with and without a slash at its end. `POST …/{slug}/execute` stands before them: `Door`.
+ROUTES = [
+    get(_FUNCTIONS)(routes.list_functions),
+    post(_FUNCTIONS)(routes.create_function),
+    get(_FUNCTION)(routes.show_function),
+    patch(_FUNCTION)(routes.change_function),
+    delete(_FUNCTION)(routes.delete_function),
+    post(_CODE)(routes.upload_code),
+    patch(_CODE)(routes.edit_code),
+    get("/api/functions/code")(routes.list_code),
+    post("/api/functions/code/{id:int}/activate", status_code=200)(routes.activate_code),
+    get([f"{path}/executions" for path in _FUNCTION])(routes.list_executions),
+    get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(routes.show_result),
+    get(_INVOCATIONS)(routes.list_invocations),
+    get([f"{path}/{{id:int}}" for path in _INVOCATIONS])(routes.show_invocation),
+    get([f"{path}/{{id:int}}/result" for path in _INVOCATIONS])(routes.show_invocation_result),
+    get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(routes.show_invocation_by_task),
+]
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class Door:
+    """The outermost application: counts every answer, and takes the calls of functions past the framework."""
+
+    def __init__(self, execute: execute.Execute, framework: Any) -> None:
+        self._execute = execute
+        self._framework = framework
+
+    async def __call__(self, scope: execute.Scope, receive: execute.Receive, send: Send) -> None:
+        """Answer one request."""
+        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
+
+        async def counted(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                telemetry.REQUESTS.labels(method, message["status"]).inc()
+            await send(message)
+
+        called = execute.target(scope["path"])
+        if called is not None:
+            await self._execute(scope, receive, counted, called)
+        else:
+            await self._framework(scope, receive, counted)
+
+
+@asynccontextmanager
+async def serve(service: Service) -> AsyncIterator[None]:
+    """Serve for as long as the block runs, then drain."""
+    settings: Api = service.settings
+    platform = service.platform
+    waiting = Waiting(service.bus, instance=service.instance, most=settings.max_waiting)
+    auth = Auth(service.store, believed_s=settings.token_cache_s)
+    core = await _core(service, waiting)
+    if admin := config.read(Admin, prefix="SHOAL_").admin_token:
+        await auth.keep_admin(admin)
+    body_bytes = body_cap(settings, platform)
+    call = execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=settings.body_wait_s)
+    listener = _listener(settings)
+    service.facts["waiting"] = lambda: len(waiting)
+    service.facts["address"] = lambda: "%s:%d" % listener.getsockname()[:2]  # noqa: UP031 - a tuple
+    async with health.serve(Door(call, framework(core, auth, body_bytes=body_bytes)), listener, ws="none"):
+        yield
+        asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
+
+
+async def _core(service: Service, waiting: Waiting) -> routes.Core:
+    """The application, listening."""
+    bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
+    directory = Directory(bus, store, believed_s=platform.cache_s)
+    recent = Recent(bus, store)
+    functions = Functions(store, directory)
+    versions = Versions(
+        bus,
+        store,
+        directory=directory,
+        functions=functions,
+        code_bytes=settings.code_bytes,
+        compile_wait_s=settings.compile_wait_s,
+    )
+    invocations = Invocations(
+        bus,
+        store,
+        directory=directory,
+        waiting=waiting,
+        recent=recent,
+        params_bytes=platform.params_bytes,
+        wait_s=settings.execute_wait_s,
+        kept_s=platform.invoke_days * _DAY_S,
+    )
+    for listening in (directory, waiting, recent):
+        await listening.open()
+    return routes.Core(functions, versions, invocations)
+
+
+def framework(core: routes.Core, auth: Auth, *, body_bytes: int) -> Litestar:
+    """The route table with its guard and its error handlers."""
+
+    async def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        connection.scope["user"] = await auth.caller(connection.headers.get("authorization"))
+
+    async def spoken_to() -> routes.Core:
+        return core
+
+    return Litestar(
+        ROUTES,
+        guards=[known],
+        dependencies={
+            "core": Provide(spoken_to),
+            "caller": Provide(routes.caller),
+            "part": Provide(routes.part),
+            "wanted": Provide(routes.wanted),
+        },
+        exception_handlers={
+            Problem: problems.on_problem,
+            HTTPException: problems.on_http,
+            Exception: problems.on_crash,
+        },
+        request_class=routes.Asked,
+        request_max_body_size=body_bytes,
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _listener(settings: Api) -> socket.socket:
+    if settings.fd >= 0:
+        return socket.socket(fileno=settings.fd)
+    return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)

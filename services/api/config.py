@@ -1,0 +1,44 @@
+"""The settings of the API, `SHOAL_API_*`."""
+
+from typing import Annotated
+
+import msgspec
+
+from shared.config import Platform
+
+_ENVELOPE_BYTES = 64 << 10  # what may stand round the params in a body
+
+
+class Api(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds.
+
+    `fd` is an inherited listening socket, -1 for an own one on `host` and `port`.
+    `execute_wait_s` is how long a synchronous caller waits before the answer is "accepted, not done yet".
+    `max_waiting` bounds how many may wait at once in this process; one more is told to come again.
+    `compile_wait_s` is how long an upload waits for an executor to check the code.
+    `body_bytes` bounds a request body (raised by itself when `SHOAL_PARAMS_BYTES` would not fit), `body_wait_s` how
+    long its sender may take. `code_bytes` bounds a source: 1 MiB of it may be 2 MiB of JSON and more.
+    `token_cache_s` is how long a token is believed without asking the store again.
+    """
+
+    fd: int = -1
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8000
+    execute_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 300.0
+    max_waiting: Annotated[int, msgspec.Meta(gt=0)] = 2000
+    compile_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 << 20
+    body_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    code_bytes: Annotated[int, msgspec.Meta(gt=0)] = 1 << 20
+    token_cache_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+
+
+class Admin(msgspec.Struct, frozen=True):
+    """`SHOAL_ADMIN_TOKEN`: the token of the first administrator; empty for none."""
+
+    admin_token: str = ""
+
+
+def body_cap(settings: Api, platform: Platform) -> int:
+    """The bound on a request body, bytes."""
+    return max(settings.body_bytes, platform.params_bytes + _ENVELOPE_BYTES)

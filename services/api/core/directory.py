@@ -1,0 +1,42 @@
+"""The functions that callers ask for, at hand without a look into the store."""
+
+from services.api.core.remembered import Remembered
+from shared.bus import subjects
+from shared.bus.broker import Bus
+from shared.bus.messages import FunctionChanged
+from shared.domain.function import Function
+from shared.store.client import Store
+from shared.store.functions import Functions
+
+
+class Directory:
+    """Functions by tenant and slug, believed for `believed_s` or until they change."""
+
+    def __init__(self, bus: Bus, store: Store, *, believed_s: float) -> None:
+        self._bus = bus
+        self._store = store
+        self._functions: Remembered[tuple[str, str], Function] = Remembered(self._ask, believed_s=believed_s)
+
+    async def open(self) -> None:
+        """Hear of the changes that others make."""
+        await self._bus.listen(subjects.changed("*", "*"), self._changed, body=FunctionChanged)
+        self._bus.on_return(self._functions.doubt)
+
+    async def find(self, tenant: str, slug: str) -> Function | None:
+        """The function, active or not, or None. Raises Problem(unavailable) for one not seen before."""
+        return await self._functions.find((tenant, slug))
+
+    async def announce(self, function: Function, *, deleted: bool = False) -> None:
+        """Say that a function has changed, to this process at once and to all others by bus."""
+        self._functions.drop((function.tenant, function.slug))
+        notice = FunctionChanged(
+            tenant=function.tenant, function=function.slug, revision=0 if deleted else function.revision
+        )
+        await self._bus.send(subjects.changed(function.tenant, function.slug), notice)
+
+    async def _changed(self, notice: FunctionChanged) -> None:
+        self._functions.drop((notice.tenant, notice.function))
+
+    async def _ask(self, key: tuple[str, str]) -> Function | None:
+        tenant, slug = key
+        return await Functions(self._store, tenant).by_slug(slug)

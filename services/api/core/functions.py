@@ -1,0 +1,202 @@
+"""Functions as their owners see them: made, listed, shown, changed, deleted."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from services.api.core.directory import Directory
+from shared.domain.caller import Caller
+from shared.domain.function import (
+    RESERVED_SLUGS,
+    Function,
+    check_config,
+    check_freeform,
+    free_slug,
+    is_slug,
+    slugify,
+)
+from shared.domain.problem import Problem
+from shared.domain.version import CodeVersion
+from shared.store.client import Store
+from shared.store.functions import Filter
+from shared.store.functions import Functions as Stored
+from shared.store.versions import Versions
+
+Wanted = Filter
+"""Which functions a list is to show."""
+
+ENVIRONMENTS = ("python",)
+MAX_ID = 2**63 - 1  # the store keeps no larger number
+MAX_VERSIONS_SHOWN = 100
+_SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
+_APP_SLUG = re.compile(r"[a-z0-9-]{1,100}")
+_FREEFORM = ("auth_config", "headers", "config", "schedule_params")
+_ORDERABLE = frozenset(("id", "name", "slug", "category", "execution_mode", "is_active", "created_at", "updated_at"))
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """A function to be. Without a `slug` of its own it gets one from its name."""
+
+    app: str
+    name: str
+    slug: str = ""
+    settings: dict[str, Any] = {}
+
+
+class Detail(msgspec.Struct, frozen=True):
+    """A function with its newest versions, and its active one with its source."""
+
+    function: Function
+    versions: list[CodeVersion]
+    active: CodeVersion | None
+    source: str
+
+
+class Functions:
+    """What can be done with functions. Every method raises Problem(unavailable) when the store is away."""
+
+    def __init__(self, store: Store, directory: Directory) -> None:
+        self._store = store
+        self._directory = directory
+
+    async def create(self, caller: Caller, draft: Draft) -> Function:
+        """Add a function; its app is made with it where there is none. Raises Problem(invalid)."""
+        if _APP_SLUG.fullmatch(draft.app) is None:
+            raise _wrong("app", "app must be 1 to 100 characters of a-z, 0-9 and -")
+        _check_settings(draft.settings)
+        slug = _wanted_slug(draft)
+        stored = Stored(self._store, caller.tenant)
+        app = await stored.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
+        now = datetime.now(UTC)
+        values: dict[str, Any] = {"execution_mode": "app", **draft.settings}
+        function = Function(
+            id=await stored.next_id(),
+            tenant=caller.tenant,
+            app=app.id,
+            app_slug=app.slug,
+            app_name=app.name,
+            name=draft.name,
+            slug=slug,
+            created_at=now,
+            updated_at=now,
+            **values,
+        )
+        created = await _insert(stored, function, fixed=bool(draft.slug))
+        await self._directory.announce(created)
+        return created
+
+    async def listed(
+        self, caller: Caller, wanted: Wanted, *, ordering: str, limit: int, skip: int
+    ) -> tuple[int, list[Function]]:
+        """How many match, and a part of them. `ordering` is field names by commas, `-` before one for descending."""
+        stored = Stored(self._store, caller.tenant)
+        query = wanted.query()
+        return await stored.count(query), await stored.listed(query, order=_order(ordering), limit=limit, skip=skip)
+
+    async def named(self, caller: Caller, slug: str, *, app: str | None = None) -> Function:
+        """The function as it is stored now, active or not. Raises Problem(not_found)."""
+        function = await Stored(self._store, caller.tenant).by_slug(slug)
+        if function is None or app not in (None, function.app_slug):
+            raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
+        return function
+
+    async def shown(self, caller: Caller, slug: str, *, app: str | None = None) -> Detail:
+        """A function with its versions. Raises Problem(not_found)."""
+        return await self._detail(await self.named(caller, slug, app=app))
+
+    async def change(self, caller: Caller, slug: str, settings: dict[str, Any], *, app: str | None = None) -> Detail:
+        """Set these settings and leave the others. Raises Problem(not_found, invalid)."""
+        function = await self.named(caller, slug, app=app)
+        if settings.get("slug", slug) != slug:
+            raise _wrong("slug", "slug cannot be changed")
+        values = {field: value for field, value in settings.items() if field != "slug"}
+        _check_settings({"webhook_url": function.webhook_url, **values})
+        if values:
+            stored = Stored(self._store, caller.tenant)
+            function = await stored.change(slug, {**values, "updated_at": datetime.now(UTC)})
+            await self._directory.announce(function)
+        return await self._detail(function)
+
+    async def delete(self, caller: Caller, slug: str, *, app: str | None = None) -> None:
+        """Remove a function and all that belongs to it. Raises Problem(not_found)."""
+        function = await self.named(caller, slug, app=app)
+        await Stored(self._store, caller.tenant).delete(function)
+        await self._directory.announce(function, deleted=True)
+
+    async def _detail(self, function: Function) -> Detail:
+        versions = Versions(self._store, function.tenant)
+        newest = await versions.of(function.id, limit=MAX_VERSIONS_SHOWN)
+        if function.active is None:
+            return Detail(function, newest, None, "")
+        source = await versions.source(function.active.code_hash)
+        return Detail(function, newest, await versions.by_id(function.active.id), source.source if source else "")
+
+
+async def _insert(stored: Stored, function: Function, *, fixed: bool) -> Function:
+    """Store it; a slug that is taken is suffixed, or with `fixed` refused. The unique index decides every race."""
+    wanted = function.slug
+    for _ in range(_SLUG_TRIES):
+        slug = wanted if fixed else free_slug(wanted, await stored.slugs_like(wanted))
+        function = msgspec.structs.replace(function, slug=slug)
+        try:
+            await stored.insert(function)
+        except Problem as problem:
+            if problem.code != "conflict":
+                raise
+            if fixed:
+                raise _wrong("slug", f"A function with slug '{slug}' exists already") from None
+        else:
+            return function
+    raise Problem("conflict", f"Many functions named '{function.name}' are being created; try again in a moment")
+
+
+def _wanted_slug(draft: Draft) -> str:
+    if draft.slug:
+        if not is_slug(draft.slug):
+            raise _wrong("slug", "slug must be 1 to 100 characters: words of a-z and 0-9, joined by -")
+        if draft.slug in RESERVED_SLUGS:
+            raise _wrong("slug", f"slug '{draft.slug}' is reserved; choose another one")
+        return draft.slug
+    slug = slugify(draft.name)
+    if not slug:
+        message = "name has no letter a-z and no digit to make a slug of; add one, or send a slug of your own"
+        raise _wrong("name", message)
+    return slug
+
+
+def _check_settings(settings: dict[str, Any]) -> None:
+    """Refuse what this platform cannot do or keep. Raises Problem(invalid)."""
+    mode = settings.get("execution_mode", "app")
+    if mode == "system":
+        message = "System functions are registered by administrators and cannot be created via the API"
+        raise _wrong("execution_mode", message)
+    if mode == "proxy" and not settings.get("webhook_url"):
+        raise _wrong("webhook_url", "webhook_url is required for PROXY mode")
+    if mode == "proxy":
+        raise _wrong("execution_mode", "PROXY mode is not available in this version yet; use execution_mode 'app'")
+    if settings.get("environment", "python") not in ENVIRONMENTS:
+        raise _wrong("environment", f"environment must be one of: {', '.join(ENVIRONMENTS)}")
+    if settings.get("auth_config"):
+        raise _wrong("auth_config", "auth_config belongs to PROXY mode, which is not available in this version yet")
+    if settings.get("schedule_enabled"):
+        raise _wrong("schedule_enabled", "Scheduled execution is not available in this version yet")
+    for field in _FREEFORM:
+        check_freeform(field, settings.get(field, {}))
+    check_config(settings.get("config", {}))
+
+
+def _order(ordering: str) -> list[tuple[str, int]]:
+    order = []
+    for term in filter(None, ordering.split(",")):
+        field = term.removeprefix("-")
+        if field not in _ORDERABLE:
+            raise _wrong("ordering", f"ordering knows: {', '.join(sorted(_ORDERABLE))}; '-' before one for descending")
+        order.append((field, -1 if term.startswith("-") else 1))
+    # The id last, so that equal values stand in one order and pages do not overlap.
+    return [*order, ("id", -1)] if "id" not in dict(order) else order
+
+
+def _wrong(field: str, message: str) -> Problem:
+    return Problem("invalid", message, {field: message})

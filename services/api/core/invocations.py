@@ -1,0 +1,166 @@
+"""Invocations: asked for, waited for, looked up."""
+
+import time
+import uuid
+from datetime import UTC, datetime
+
+import msgspec
+
+from services.api.core.directory import Directory
+from services.api.core.functions import MAX_ID
+from services.api.core.recent import Recent
+from services.api.core.waiting import Wait, Waiting
+from shared.bus.broker import Bus
+from shared.bus.delivery import Delivery
+from shared.bus.lookup import find_command
+from shared.bus.messages import Invoke
+from shared.domain.caller import Caller
+from shared.domain.function import Function
+from shared.domain.invocation import FINAL, Invocation
+from shared.domain.outcome import Outcome
+from shared.domain.problem import Problem
+from shared.store.client import Store
+from shared.store.invocations import Filter
+from shared.store.invocations import Invocations as Stored
+from shared.submit import Accepted, new_task_id, submit
+
+Wanted = Filter
+"""Which invocations a list is to show."""
+
+_CLOCK_S = 60.0  # how far ahead of ours the clock of another process may be
+
+
+class Ticket(msgspec.Struct, frozen=True):
+    """An accepted invocation. `wait` is None when its caller does not wait."""
+
+    function: Function
+    accepted: Accepted
+    wait: Wait | None
+
+
+class Invocations:
+    """What can be done with invocations. Every method raises Problem(unavailable) when the bus or the store is away."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        store: Store,
+        *,
+        directory: Directory,
+        waiting: Waiting,
+        recent: Recent,
+        params_bytes: int,
+        wait_s: float,
+        kept_s: float,
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self._directory = directory
+        self._waiting = waiting
+        self._recent = recent
+        self._params_bytes = params_bytes
+        self._wait_s = wait_s
+        self._kept_s = kept_s
+
+    async def invoke(self, caller: Caller, slug: str, params: msgspec.Raw, *, app: str | None, waits: bool) -> Ticket:
+        """Submit a call of a function. Raises Problem(not_found, invalid, too_large)."""
+        function = await self._callable(caller.tenant, slug, app)
+        if len(params) > self._params_bytes:
+            message = f"params are {len(params)} bytes; the limit is {self._params_bytes} bytes"
+            raise Problem("too_large", message, {"params": message})
+        task_id = new_task_id()
+        # The wait is open before the command is sent: an answer cannot come too early.
+        wait = self._waiting.enter(task_id, within_s=self._wait_s) if waits else None
+        try:
+            accepted = await submit(
+                self._bus,
+                function,
+                task_id=task_id,
+                params=params,
+                trigger_type="api",
+                user=caller.user,
+                reply_to=self._waiting.subject(task_id) if waits else "",
+            )
+        except BaseException:
+            if wait is not None:
+                wait.give_up()
+            raise
+        if wait is None:
+            self._recent.note(caller.tenant, task_id, answered=False)
+        return Ticket(function, accepted, wait)
+
+    async def outcome(self, ticket: Ticket) -> Outcome | None:
+        """How it ended; None when nobody waits, or the wait was over first: it goes on all the same."""
+        outcome = None if ticket.wait is None else await ticket.wait.outcome()
+        if ticket.wait is not None:
+            self._recent.note(ticket.function.tenant, ticket.accepted.task_id, answered=outcome is not None)
+        return outcome
+
+    async def by_task(self, caller: Caller, task_id: str) -> Invocation:
+        """The invocation with this task id, from the moment it was accepted. Raises Problem(not_found)."""
+        await self._recent.settle_task(task_id)
+        found = await Stored(self._store, caller.tenant).by_task(task_id)
+        if found is None:
+            found = await self._accepted(caller.tenant, task_id)
+        if found is None:
+            raise Problem("not_found", f"Task '{task_id}' not found")
+        return found
+
+    async def by_id(self, caller: Caller, id: int) -> Invocation:
+        """The invocation with this number. Raises Problem(not_found)."""
+        stored = Stored(self._store, caller.tenant)
+        found = await stored.by_id(id) if 0 < id <= MAX_ID else None
+        if (found is None or found.status not in FINAL) and await self._recent.settle(caller.tenant):
+            found = await stored.by_id(id) if 0 < id <= MAX_ID else None
+        if found is None:
+            raise Problem("not_found", f"Invocation with id {id} not found")
+        return found
+
+    async def listed(self, caller: Caller, wanted: Wanted, *, limit: int, skip: int) -> tuple[int, list[Invocation]]:
+        """How many match, and a part of them, the newest first."""
+        await self._recent.settle(caller.tenant)
+        stored = Stored(self._store, caller.tenant)
+        query = wanted.query()
+        return await stored.count(query), await stored.listed(query, limit=limit, skip=skip)
+
+    async def _callable(self, tenant: str, slug: str, app: str | None) -> Function:
+        function = await self._directory.find(tenant, slug)
+        if function is None or not function.is_active or app not in (None, function.app_slug):
+            raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
+        if function.active is None:
+            raise Problem("invalid", f"Function '{slug}' has no active code version; upload code first")
+        return function
+
+    async def _accepted(self, tenant: str, task_id: str) -> Invocation | None:
+        """A command that is on the bus, but not on record yet."""
+        at = _made_at(task_id)
+        if at is None or not -self._kept_s < at - time.time() < _CLOCK_S:
+            return None
+        command = await find_command(self._bus, tenant=tenant, task_id=task_id, around=at)
+        return None if command is None else _pending(command)
+
+
+def _made_at(task_id: str) -> float | None:
+    """When a task id was made, Unix seconds; None for one that does not say, or is none of ours."""
+    try:
+        made = uuid.UUID(task_id)
+    except ValueError:
+        return None
+    return (made.int >> 80) / 1000 if made.version == 7 and str(made) == task_id else None  # noqa: PLR2004 - UUIDv7
+
+
+def _pending(command: Delivery[Invoke]) -> Invocation:
+    body = command.body
+    return Invocation(
+        id=command.sequence,
+        task_id=body.task_id,
+        tenant=body.tenant,
+        function_id=body.function_id,
+        function_name=body.function_name,
+        function_slug=body.function,
+        trigger_type=body.trigger_type,
+        user_id=body.user.id if body.user else None,
+        user_username=body.user.username if body.user else None,
+        params=bytes(body.params).decode(),
+        created_at=datetime.fromtimestamp(body.accepted_at, UTC),
+    )

@@ -1,0 +1,100 @@
+"""What arrives at the executor by bus: dispatched work, and requests to compile."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from services.executor import modes
+from services.executor.artefacts import Artefacts
+from services.executor.config import Executor
+from services.executor.execution import Execution
+from services.executor.mode import Artefact, Limits, Mode, Refusal
+from shared import telemetry
+from shared.boot import Service
+from shared.bus import streams, subjects
+from shared.bus.consumer import PullConsumer
+from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, Started
+from shared.domain.problem import Problem
+from shared.store.invocations import Invocations
+
+_log = telemetry.logger("executor")
+
+
+class BusLinks:
+    """`execution.Links` by bus and store."""
+
+    def __init__(self, service: Service, artefacts: Artefacts, pool: str) -> None:
+        self._bus = service.bus
+        self._store = service.store
+        self._artefacts = artefacts
+        self._pool = pool
+
+    async def load(self, tenant: str, code_hash: str) -> Artefact | Refusal:
+        """From the cache, the store, or the source."""
+        return await self._artefacts.load(tenant, code_hash)
+
+    async def finished(self, tenant: str, task_id: str) -> bool:
+        """By the record in the store."""
+        return await Invocations(self._store, tenant).finished(task_id)
+
+    async def answer(self, reply_to: str, answer: Answer) -> None:
+        """On the caller's own subject, not stored."""
+        await self._bus.send(reply_to, answer)
+
+    async def started(self, dispatch: Dispatch, event: Started) -> None:
+        """Into EVENTS; a lost notice does no harm, the end carries the time too."""
+        await self._bus.send(subjects.event(dispatch.tenant, dispatch.function, "started"), event)
+
+    async def report(self, finished: Finished) -> bool:
+        """Into EVENTS, under an id that makes the first end the only one."""
+        subject = subjects.event(finished.tenant, finished.function, "finished")
+        stored = await self._bus.store(subject, finished, id=f"{finished.task_id}.finished")
+        outcome, timeline = finished.outcome, finished.timeline
+        telemetry.FINISHED.labels(self._pool, outcome.status, outcome.error_type).inc()
+        telemetry.STAGE.labels("queued").observe(max(0.0, timeline.started - timeline.routed))
+        telemetry.STAGE.labels("run").observe(timeline.done - timeline.started)
+        telemetry.STAGE.labels("reported").observe(max(0.0, time.time() - timeline.done))
+        if stored.duplicate:
+            _log.warning("ran twice", task_id=finished.task_id, tenant=finished.tenant, delivery=finished.delivery)
+        return stored.duplicate
+
+
+async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitStack) -> None:
+    settings: Executor = service.settings
+    artefacts = Artefacts(service.store, mode, cache_bytes=settings.cache_bytes)
+
+    async def compile_code(request: Compile) -> Compiled:
+        try:
+            made = await artefacts.load(request.tenant, request.code_hash)
+        except Problem as problem:
+            return Compiled(unavailable=problem.message)
+        return Compiled(errors=made.errors if isinstance(made, Refusal) else [])
+
+    execution = Execution(
+        BusLinks(service, artefacts, pool),
+        mode,
+        executor=service.instance,
+        limits=Limits(
+            timeout_s=0, memory_mb=0, output_bytes=settings.output_bytes, result_bytes=service.platform.result_bytes
+        ),
+        slots=settings.slots,
+        notice_s=settings.notice_s,
+        slot_wait_s=settings.slot_wait_s,
+    )
+    spec = streams.pool(pool, lease_s=service.platform.lease_s, in_hand=settings.in_hand)
+    consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle)
+    await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
+    await consumer.start()
+    stack.push_async_callback(consumer.stop, grace_s=service.platform.drain_s - 1)
+
+
+@asynccontextmanager
+async def serve(service: Service) -> AsyncIterator[None]:
+    """The executor at work: every mode it has is a pool."""
+    async with AsyncExitStack() as stack:
+        for pool, open_mode in modes.OPEN.items():
+            mode = await open_mode(service.settings)
+            stack.push_async_callback(mode.close)
+            service.facts[pool] = mode.facts
+            await _serve_pool(service, pool, mode, stack)
+        yield

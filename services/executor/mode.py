@@ -1,0 +1,69 @@
+"""The contract of a mode of execution. A mode is a folder under modes/, and is named nowhere else."""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from shared.domain.outcome import Outcome
+from shared.domain.version import CompileError
+
+
+class Artefact(msgspec.Struct, frozen=True):
+    """What a mode made of a source: its bytes, and the name of the compiler that made them.
+
+    An artefact whose `compiler` is not the mode's own (another Python, another policy) is made anew from the source.
+    """
+
+    compiler: str
+    data: bytes
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """The source cannot run here; at least one reason."""
+
+    errors: list[CompileError]
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds of one call. Bytes, megabytes and seconds; every one is enforced by the executor, not by the code."""
+
+    timeout_s: float
+    memory_mb: int
+    output_bytes: int
+    result_bytes: int
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of one function version. `params` is JSON text; `context` is plain data for the handler."""
+
+    task_id: str
+    tenant: str
+    function_id: int
+    code_hash: str
+    artefact: Artefact
+    params: bytes
+    context: dict[str, Any]
+    limits: Limits
+
+
+class Mode(Protocol):
+    """A way to run functions. Opened once by the executor, used by many calls side by side, closed once."""
+
+    name: str
+    compiler: str
+
+    async def prepare(self, source: str) -> Artefact | Refusal:
+        """Check and compile a source, away from every other tenant's code. Never runs the source itself."""
+        ...
+
+    async def run(self, call: Call) -> Outcome:
+        """Run one call to its end. Whatever the code does is an Outcome; an exception is a fault of ours."""
+        ...
+
+    def facts(self) -> dict[str, Any]:
+        """What the health page and the metrics show: warm workers, spares, sandbox layers …"""
+        ...
+
+    async def close(self) -> None:
+        """End every process of the mode. Calls that still run are cut."""
+        ...

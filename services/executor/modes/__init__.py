@@ -1,0 +1,9 @@
+"""The modes of execution: the only list of them."""
+
+from collections.abc import Awaitable, Callable
+
+from services.executor.config import Executor
+from services.executor.mode import Mode
+from services.executor.modes.python import mode as python
+
+OPEN: dict[str, Callable[[Executor], Awaitable[Mode]]] = {"python": python.open_for}

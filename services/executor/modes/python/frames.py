@@ -1,0 +1,156 @@
+"""The frames between executor and worker: four bytes of length, big-endian, then a msgpack array."""
+
+import socket
+import struct
+from typing import Any, Literal
+
+import msgspec
+
+HEADER = struct.Struct(">I")
+
+# What the executor sends is its own word; the bound only keeps a bug from eating the machine.
+MAX_REQUEST_BYTES = 256 << 20
+# Room in a reply for names, error and traceback, over the limits of result and output.
+REPLY_MARGIN_BYTES = 64 << 10
+MAX_ARTEFACT_BYTES = 16 << 20
+
+# Below the size from which the C library maps fresh pages for every buffer.
+RECEIVE_BYTES = 64 << 10
+
+
+class FrameError(Exception):
+    """The other side broke the protocol."""
+
+
+class InitFrame(msgspec.Struct, frozen=True, array_like=True, tag="init"):
+    """Turns a fresh worker into the worker of one function version."""
+
+    code: bytes
+    memory_mb: int
+
+
+class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
+    """One call. `nonce` is 64 random bits that the reply must repeat; `params` is JSON text."""
+
+    nonce: int
+    params: bytes
+    context: dict[str, Any]
+    output_bytes: int
+    result_bytes: int
+    memory_mb: int
+
+
+class CompileFrame(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
+    """Asks a fresh worker to compile one source, UTF-8."""
+
+    nonce: int
+    source: bytes
+    memory_mb: int
+
+
+class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
+    """How a call ended. `result` is JSON text and is empty unless the status is `ok`."""
+
+    nonce: int
+    status: Literal["ok", "failed", "too_large", "memory"]
+    result: bytes = b""
+    stdout: str = ""
+    truncated: bool = False
+    error: str = ""
+    traceback: str = ""
+
+
+class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"):
+    """The marshalled code, or why there is none: pairs of line and sentence."""
+
+    nonce: int
+    code: bytes
+    errors: list[tuple[int, str]]
+
+
+Request = InitFrame | CallFrame | CompileFrame
+
+_encoder = msgspec.msgpack.Encoder()
+_requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_replies = msgspec.msgpack.Decoder(ReplyFrame)
+_compiled = msgspec.msgpack.Decoder(CompiledFrame)
+
+
+def pack(frame: Request | ReplyFrame | CompiledFrame) -> bytes:
+    """A frame as it goes over the socket."""
+    payload = _encoder.encode(frame)
+    return HEADER.pack(len(payload)) + payload
+
+
+def parse_request(payload: bytes) -> Request:
+    """What the executor asks. Raises msgspec.DecodeError."""
+    return _requests.decode(payload)
+
+
+def parse_reply(payload: bytes, nonce: int) -> ReplyFrame:
+    """The reply to the call `nonce`. Raises FrameError when it is anything else."""
+    try:
+        reply = _replies.decode(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FrameError(f"undecodable reply: {error}") from error
+    if reply.nonce != nonce:
+        raise FrameError("a reply to another call")
+    return reply
+
+
+def parse_compiled(payload: bytes, nonce: int) -> CompiledFrame:
+    """The reply to the compilation `nonce`. Raises FrameError when it is anything else."""
+    try:
+        compiled = _compiled.decode(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FrameError(f"undecodable reply: {error}") from error
+    if compiled.nonce != nonce:
+        raise FrameError("a reply to another compilation")
+    return compiled
+
+
+class Assembly:
+    """Puts one reply together from the pieces in which it arrives, believing nothing."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._pieces = bytearray()
+        self._wanted_bytes = 0
+
+    def feed(self, piece: bytes) -> bytes | None:
+        """The payload once it is whole. Raises FrameError on a length over the limit and on bytes after the reply."""
+        pieces = self._pieces
+        pieces += piece
+        if not self._wanted_bytes:
+            if len(pieces) < HEADER.size:
+                return None
+            self._wanted_bytes = HEADER.size + HEADER.unpack_from(pieces)[0]
+            if self._wanted_bytes > HEADER.size + self._limit_bytes:
+                raise FrameError(f"a reply of {self._wanted_bytes} bytes, over the limit of {self._limit_bytes}")
+        if len(pieces) < self._wanted_bytes:
+            return None
+        if len(pieces) > self._wanted_bytes:
+            raise FrameError("bytes after the reply")
+        return bytes(memoryview(pieces)[HEADER.size :])
+
+
+def read_frame(data: socket.socket) -> bytes | None:
+    """The next payload on a blocking socket, None at its end. Raises FrameError on a broken frame."""
+    header = _read_exactly(data, HEADER.size)
+    if not header:
+        return None
+    wanted_bytes = HEADER.unpack(header)[0]
+    if wanted_bytes > MAX_REQUEST_BYTES:
+        raise FrameError(f"a request of {wanted_bytes} bytes")
+    return _read_exactly(data, wanted_bytes)
+
+
+def _read_exactly(data: socket.socket, wanted_bytes: int) -> bytes:
+    """That many bytes, or none at all when the other side has closed."""
+    whole = data.recv(wanted_bytes, socket.MSG_WAITALL)
+    while len(whole) < wanted_bytes:
+        piece = data.recv(wanted_bytes - len(whole), socket.MSG_WAITALL)
+        if not piece:
+            return b""
+        whole += piece
+    return whole

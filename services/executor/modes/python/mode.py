@@ -1,0 +1,163 @@
+"""The Python mode: functions in warm, stripped worker processes, one function version to a worker."""
+
+import asyncio
+import os
+from typing import Any
+
+from services.executor.config import Executor
+from services.executor.mode import Artefact, Call, Refusal
+from services.executor.modes.python import frames
+from services.executor.modes.python.exits import MEMORY_EXIT
+from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
+from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
+from services.executor.modes.python.pool import Key, Pool
+from services.executor.modes.python.settings import COMPILER, PythonSettings
+from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
+from services.executor.modes.python.zygote_link import WorkersUnavailableError, Zygotes
+from shared.domain.outcome import Outcome
+from shared.domain.version import CompileError
+
+# A warm worker may die between two calls; a call that it cannot have seen is made again, this often.
+_ATTEMPTS = 3
+
+
+class PythonMode:
+    """Implements services.executor.mode.Mode. Raises WorkersUnavailableError only while nothing has started."""
+
+    name = "python"
+    compiler = COMPILER
+
+    def __init__(self, settings: PythonSettings, zygotes: Zygotes) -> None:
+        self._settings = settings
+        self._zygotes = zygotes
+        self._pool = Pool(zygotes, settings)
+        self._compile_slots = asyncio.Semaphore(settings.compile_slots)
+
+    async def prepare(self, source: str) -> Artefact | Refusal:
+        """Compile a source in a worker that does nothing else and is killed afterwards."""
+        try:
+            encoded = source.encode("utf-8")
+        except UnicodeEncodeError:
+            return _refusal("The source holds characters that UTF-8 does not have.")
+        if len(encoded) > self._settings.max_source_bytes:
+            return _refusal(f"The source is over the limit of {self._settings.max_source_bytes} bytes.")
+        async with self._compile_slots:
+            worker = await self._zygotes.spawn()
+            try:
+                return await self._compile(worker, encoded)
+            except WorkerEndedError as ended:
+                return _refusal(self._compile_trouble(ended, await worker.exit_status()))
+            finally:
+                worker.end("unused")
+
+    async def run(self, call: Call) -> Outcome:
+        """Run one call in a worker of its tenant, function and version."""
+        if call.artefact.compiler != self.compiler:
+            raise ValueError(f"an artefact of {call.artefact.compiler} was handed to {self.compiler}")
+        key = Key(call.tenant, call.function_id, call.code_hash, call.limits.memory_mb)
+        for _ in range(_ATTEMPTS):
+            worker = await self._pool.take(key, call.artefact.data)
+            try:
+                return await self._attempt(worker.link, call)
+            except WorkerEndedError as ended:
+                outcome = await self._explain(worker.link, call, ended)
+                if outcome is not None:
+                    return outcome
+            finally:
+                self._pool.give_back(worker)
+        raise WorkersUnavailableError("workers die before they see the call")
+
+    def facts(self) -> dict[str, Any]:
+        """Workers, the zygote, and counts since the start."""
+        zygote = self._zygotes.current
+        return {
+            "compiler": self.compiler,
+            "workers": self._pool.workers,
+            "idle": self._pool.idle,
+            "zygote_pid": zygote.pid if zygote is not None and zygote.alive else None,
+            "zygote_starts": self._zygotes.starts,
+            "counts": dict(self._pool.counts),
+        }
+
+    async def close(self) -> None:
+        """End every worker and the zygote."""
+        self._pool.close()
+        await self._zygotes.close()
+
+    async def _attempt(self, link: WorkerLink, call: Call) -> Outcome:
+        limits, nonce = call.limits, _nonce()
+        request = CallFrame(
+            nonce,
+            call.params,
+            call.context,
+            output_bytes=limits.output_bytes,
+            result_bytes=limits.result_bytes,
+            memory_mb=limits.memory_mb,
+        )
+        limit_bytes = limits.result_bytes + limits.output_bytes + frames.REPLY_MARGIN_BYTES
+        payload = await link.exchange(frames.pack(request), limit_bytes=limit_bytes, timeout_s=limits.timeout_s)
+        try:
+            reply = frames.parse_reply(payload, nonce)
+            outcome = outcome_of(reply, limits, link.usage)
+        except FrameError as error:
+            link.end("broken")
+            raise WorkerEndedError("broken", started=True) from error
+        if reply.status == "memory":
+            self._pool.counts["memory"] += 1
+            link.end("unused")  # what the failed call has left behind would starve the next
+        return outcome
+
+    async def _explain(self, link: WorkerLink, call: Call, ended: WorkerEndedError) -> Outcome | None:
+        """The outcome of a call whose worker has ended; None when the call has not started and can be made again."""
+        self._pool.counts[ended.reason] += 1
+        status = await link.exit_status() if ended.reason == "died" else None
+        # A worker that exits by itself before the call does so every time: its code or its limit is at fault.
+        if not ended.started and (status is None or status < 0):
+            return None
+        return outcome_of_end(ended.reason, status, call=call, usage=link.usage)
+
+    async def _compile(self, worker: WorkerLink, source: bytes) -> Artefact | Refusal:
+        nonce = _nonce()
+        request = CompileFrame(nonce, source, self._settings.compile_memory_mb)
+        payload = await worker.exchange(
+            frames.pack(request), limit_bytes=frames.MAX_ARTEFACT_BYTES, timeout_s=self._settings.compile_timeout_s
+        )
+        try:
+            compiled = frames.parse_compiled(payload, nonce)
+        except FrameError as error:
+            raise WorkerEndedError("broken", started=True) from error
+        if compiled.errors:
+            return Refusal([CompileError(line, message) for line, message in compiled.errors])
+        return Artefact(self.compiler, compiled.code)
+
+    def _compile_trouble(self, ended: WorkerEndedError, status: int | None) -> str:
+        if ended.reason == "deadline":
+            return f"The code took longer than {self._settings.compile_timeout_s:g} s to compile."
+        if status == MEMORY_EXIT:
+            return f"The code took more than {self._settings.compile_memory_mb} MB to compile."
+        return "The code ended its compiler; is it nested too deeply, or too long?"
+
+
+async def open_mode(settings: PythonSettings) -> PythonMode:
+    """Start the mode. Raises WorkersUnavailableError when workers cannot be made on this machine."""
+    zygotes = Zygotes(settings.spawn_timeout_s)
+    await zygotes.running()
+    return PythonMode(settings, zygotes)
+
+
+async def open_for(executor: Executor) -> PythonMode:
+    """Start the mode with an executor's settings."""
+    return await open_mode(
+        PythonSettings(
+            max_workers=executor.workers, max_workers_per_tenant=executor.workers_per_tenant, idle_s=executor.idle_s
+        )
+    )
+
+
+def _refusal(message: str) -> Refusal:
+    return Refusal([CompileError(0, message)])
+
+
+def _nonce() -> int:
+    """64 bits that code in a worker cannot guess."""
+    return int.from_bytes(os.urandom(8))

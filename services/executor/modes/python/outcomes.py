@@ -1,0 +1,77 @@
+"""From what a worker said, or from how it ended, to the Outcome of the call."""
+
+import signal
+
+import msgspec
+
+from services.executor.mode import Call, Limits
+from services.executor.modes.python.exits import MEMORY_EXIT
+from services.executor.modes.python.frames import FrameError, ReplyFrame
+from services.executor.modes.python.worker_link import Reason
+from shared.domain.outcome import Outcome, Usage
+
+_ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
+
+_any_json = msgspec.json.Decoder(msgspec.Raw)
+
+
+def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
+    """The outcome a reply stands for. Raises FrameError when the reply cannot be an honest one."""
+    if len(reply.stdout.encode()) > limits.output_bytes or len(reply.result) > limits.result_bytes:
+        raise FrameError("a reply over the limits")
+    if reply.status == "ok":
+        return Outcome(
+            status="SUCCESS",
+            result=_checked(reply.result),
+            stdout=reply.stdout,
+            truncated=reply.truncated,
+            usage=usage,
+        )
+    error_type = _ERROR_TYPES[reply.status]
+    return Outcome(
+        status="FAILURE",
+        stdout=reply.stdout,
+        truncated=reply.truncated,
+        error_type=error_type,
+        error=reply.error,
+        traceback=reply.traceback or f"{error_type}: {reply.error}",
+        usage=usage,
+    )
+
+
+def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usage) -> Outcome:
+    """The outcome of a call whose worker ended before it replied."""
+    if reason == "deadline":
+        error_type, error = "TimeoutError", f"execution exceeded the limit of {call.limits.timeout_s:g} s"
+    elif status == MEMORY_EXIT:
+        error_type, error = "MemoryError", f"memory limit of {call.limits.memory_mb} MB exceeded"
+    elif reason == "closed":
+        error_type, error = "WorkerDied", "the executor was stopped"
+    elif reason == "broken":
+        error_type, error = "WorkerDied", "the worker was ended: its reply broke the protocol"
+    else:
+        error_type, error = "WorkerDied", f"the worker ended by itself: {_told(status)}"
+    return Outcome(
+        status="FAILURE", error_type=error_type, error=error, traceback=f"{error_type}: {error}", usage=usage
+    )
+
+
+def _checked(result: bytes) -> msgspec.Raw:
+    """The result, once it is certain that it is JSON: it is spliced into answers as it is."""
+    try:
+        result.decode("utf-8")
+        _any_json.decode(result)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FrameError(f"a result that is not JSON: {error}") from error
+    return msgspec.Raw(result)
+
+
+def _told(status: int | None) -> str:
+    if status is None:
+        return "the processes of the sandbox were restarted"
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"signal {signal.Signals(-status).name}"
+    except ValueError:
+        return f"signal {-status}"

@@ -1,0 +1,191 @@
+"""Warm workers: which there are, whose they are, and which has to go when there is no room."""
+
+import asyncio
+from collections import Counter, OrderedDict, deque
+
+import msgspec
+
+from services.executor.modes.python.frames import InitFrame, pack
+from services.executor.modes.python.settings import PythonSettings
+from services.executor.modes.python.worker_link import WorkerLink
+from services.executor.modes.python.zygote_link import WorkersUnavailableError, Zygotes
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Whose code a worker runs: never another tenant's, another function's or another version's."""
+
+    tenant: str
+    function_id: int
+    code_hash: str
+    memory_mb: int
+
+
+class PooledWorker:
+    """A worker with its key, and how often it has been used."""
+
+    def __init__(self, key: Key, link: WorkerLink) -> None:
+        self.key = key
+        self.link = link
+        self.calls = 0
+        self.idle_since_s = 0.0
+
+
+class Pool:
+    """The workers of one executor, within the bounds of the settings."""
+
+    def __init__(self, zygotes: Zygotes, settings: PythonSettings) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._zygotes = zygotes
+        self._settings = settings
+        self._idle: dict[Key, list[PooledWorker]] = {}
+        # The same idle workers, the one that has waited longest first.
+        self._by_age: OrderedDict[PooledWorker, None] = OrderedDict()
+        # Places taken: workers that live or are being made, all together and by tenant.
+        self._places: Counter[str] = Counter()
+        self._taken = 0
+        self.live: set[PooledWorker] = set()
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._sweep: asyncio.TimerHandle | None = None
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def workers(self) -> int:
+        """Workers that live or are being made."""
+        return self._taken
+
+    @property
+    def idle(self) -> int:
+        """Workers that wait for a call."""
+        return len(self._by_age)
+
+    async def take(self, key: Key, code: bytes) -> PooledWorker:
+        """A worker of this key for one call, warm if there is one. Raises WorkersUnavailableError."""
+        worker = self._warm(key)
+        if worker is not None:
+            return worker
+        try:
+            async with asyncio.timeout(self._settings.place_timeout_s):
+                while not self._take_place(key.tenant):
+                    await self._change()
+                    worker = self._warm(key)
+                    if worker is not None:
+                        return worker
+        except TimeoutError as error:
+            raise WorkersUnavailableError("every worker is busy") from error
+        return await self._make(key, code)
+
+    def give_back(self, worker: PooledWorker) -> None:
+        """Keep the worker for the next call of its key, unless it is spent or dead."""
+        worker.calls += 1
+        if not worker.link.alive:
+            return
+        if self._spent(worker):
+            self.counts["recycled"] += 1
+            worker.link.end("unused")
+            return
+        worker.idle_since_s = self._loop.time()
+        self._idle.setdefault(worker.key, []).append(worker)
+        self._by_age[worker] = None
+        if self._sweep is None:
+            self._sweep = self._loop.call_later(self._settings.idle_s, self._end_unused)
+        self._notify()
+
+    def close(self) -> None:
+        """End every worker; calls that still run are cut."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+        for worker in list(self.live):
+            worker.link.end("closed")
+
+    def _warm(self, key: Key) -> PooledWorker | None:
+        waiting = self._idle.get(key)
+        if not waiting:
+            return None
+        worker = waiting[-1]  # the one used last has the warmest caches; the others may age
+        self._forget_idle(worker)
+        self.counts["warm"] += 1
+        return worker
+
+    async def _make(self, key: Key, code: bytes) -> PooledWorker:
+        try:
+            link = await self._zygotes.spawn()
+        except BaseException:
+            self._free_place(key.tenant)
+            raise
+        worker = PooledWorker(key, link)
+        if not link.alive:  # it died before anybody listened; the call finds out
+            self._free_place(key.tenant)
+            return worker
+        link.on_end = lambda _: self._ended(worker)
+        self.live.add(worker)
+        link.send(pack(InitFrame(code, key.memory_mb)))
+        self.counts["cold"] += 1
+        return worker
+
+    def _take_place(self, tenant: str) -> bool:
+        """A place for one more worker, made by ending the longest unused one if there is none."""
+        if self._places[tenant] >= self._settings.max_workers_per_tenant and not self._evict(tenant):
+            return False
+        if self._taken >= self._settings.max_workers and not self._evict(None):
+            return False
+        self._places[tenant] += 1
+        self._taken += 1
+        return True
+
+    def _evict(self, tenant: str | None) -> bool:
+        for worker in self._by_age:
+            if tenant is None or worker.key.tenant == tenant:
+                self.counts["evicted"] += 1
+                worker.link.end("unused")
+                return True
+        return False
+
+    def _ended(self, worker: PooledWorker) -> None:
+        if worker in self._by_age:
+            self._forget_idle(worker)
+        self.live.discard(worker)
+        self._free_place(worker.key.tenant)
+
+    def _free_place(self, tenant: str) -> None:
+        self._taken -= 1
+        self._places[tenant] -= 1
+        if not self._places[tenant]:
+            del self._places[tenant]
+        self._notify()
+
+    def _forget_idle(self, worker: PooledWorker) -> None:
+        waiting = self._idle[worker.key]
+        waiting.remove(worker)
+        if not waiting:
+            del self._idle[worker.key]
+        del self._by_age[worker]
+
+    def _spent(self, worker: PooledWorker) -> bool:
+        if worker.calls >= self._settings.recycle_calls:
+            return True
+        return worker.link.grown_bytes > self._settings.recycle_memory_share * (worker.key.memory_mb << 20)
+
+    def _end_unused(self) -> None:
+        """End what has been idle for too long, and set the clock for the next."""
+        now_s = self._loop.time()
+        self._sweep = None
+        for worker in list(self._by_age):
+            left_s = worker.idle_since_s + self._settings.idle_s - now_s
+            if left_s > 0:
+                self._sweep = self._loop.call_later(left_s, self._end_unused)
+                return
+            self.counts["unused"] += 1
+            worker.link.end("unused")
+
+    async def _change(self) -> None:
+        """Wait until a worker has come back or gone."""
+        changed: asyncio.Future[None] = self._loop.create_future()
+        self._queue.append(changed)
+        await changed
+
+    def _notify(self) -> None:
+        """Wake everybody who waits for a place, in order: which of them it serves depends on tenant and key."""
+        while self._queue:
+            waiter = self._queue.popleft()
+            if not waiter.done():
+                waiter.set_result(None)

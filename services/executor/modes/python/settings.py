@@ -1,0 +1,29 @@
+"""The settings of the Python mode, and the name of the compiler its artefacts carry."""
+
+import sys
+from importlib.metadata import version
+
+import msgspec
+
+# Raise it with every change of policy.py or guards.py that makes code compiled before wrong or unsafe.
+POLICY = 1
+
+COMPILER = f"py{sys.version_info[0]}.{sys.version_info[1]}-rp{version('RestrictedPython')}-policy{POLICY}"
+
+
+class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How many workers there may be, how long they live, and what a compilation may take."""
+
+    max_workers: int = 64
+    max_workers_per_tenant: int = 32
+    idle_s: float = 120.0
+    recycle_calls: int = 1000
+    # A worker whose resident memory has grown past this share of its limit is replaced after the call.
+    recycle_memory_share: float = 0.8
+    # How long a call may wait for a place among the workers before it is handed back.
+    place_timeout_s: float = 30.0
+    spawn_timeout_s: float = 10.0
+    compile_timeout_s: float = 10.0
+    compile_memory_mb: int = 256
+    compile_slots: int = 2
+    max_source_bytes: int = 1 << 20

@@ -1,0 +1,61 @@
+"""Everything a worker could want to import or build later is imported and built here, before there are workers.
+
+A worker can open no file: what is not loaded now is missing for good.
+"""
+
+import datetime
+import marshal
+import time
+import unicodedata
+
+from services.executor.modes.python import frames
+from services.executor.modes.python.compiling import compile_source
+from services.executor.modes.python.frames import CallFrame, CompiledFrame
+from services.executor.modes.python.handler import run_call
+
+_CODECS = (
+    "ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be latin-1 cp1252 iso8859-15 idna "
+    "punycode unicode_escape raw_unicode_escape"
+)
+
+_SOURCE = b"""
+import json
+from datetime import datetime
+
+class Item:
+    def __init__(self, price):
+        self.price = price
+        self.price *= 2
+
+def main(params, context):
+    total: float = 0
+    seen = {}
+    for name, price in sorted(params["prices"].items()):
+        total += Item(price).price
+        seen[name] = seen.get(name, 0)
+        seen[name] += 1
+    print(f"{total:.2f}", json.dumps(seen), datetime(2024, 1, 1).isoformat())
+    return {"total": total, "squares": [x * x for x in range(10)]}
+"""
+
+
+def warm_up() -> None:
+    """Load what is loaded at first use, and run the path of a call once. Raises if that path does not work."""
+    for name in _CODECS.split():
+        "shoal".encode(name).decode(name)
+    unicodedata.name("a")
+    # The parser of dates is a module that C code imports when the first date is parsed.
+    datetime.datetime.strptime("2024-01-01", "%Y-%m-%d")  # noqa: DTZ007 - thrown away
+    time.strptime("2024", "%Y")
+    code, errors = compile_source(_SOURCE)
+    compile_source(b"import nothing\nasync def f(): pass")
+    if errors:
+        raise RuntimeError(f"the warm-up function was refused: {errors}")
+    call = CallFrame(1, b'{"prices": {"a": 1.5, "b": 2}}', {}, output_bytes=1000, result_bytes=1000, memory_mb=1)
+    frames.parse_request(frames.pack(call)[frames.HEADER.size :])
+    frames.pack(CompiledFrame(1, code, errors))
+    reply = run_call(marshal.loads(code), call)  # noqa: S302 - our own compiler made it
+    frames.pack(reply)
+    if reply.status != "ok":
+        raise RuntimeError(f"the warm-up function failed: {reply.error}")
+    run_call(marshal.loads(compile_source(b"def main(): return 1 / 0")[0]), call)  # noqa: S302 - our own compiler made it

@@ -1,0 +1,87 @@
+"""From commands and events to bulk writes. Pure: the same input gives the same writes, and repeats change nothing."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from shared.bus.delivery import Delivery
+from shared.bus.messages import Finished, Invoke, Started
+from shared.domain.caller import User
+from shared.domain.invocation import FINAL
+from shared.store.client import Document, Upsert
+
+
+def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Finished | Started]) -> list[Upsert]:
+    """The writes for one batch: one a task where its command and its end came together, else one each."""
+    accepted = {delivery.body.task_id: delivery for delivery in commands}
+    writes: list[Upsert] = []
+    ended: set[str] = set()
+    for event in events:
+        if isinstance(event, Finished):
+            if event.task_id in ended:
+                continue
+            ended.add(event.task_id)
+            writes.append(_finished(event, accepted.get(event.task_id)))
+        else:
+            writes.append(_started(event))
+    writes.extend(_accepted(delivery) for task_id, delivery in accepted.items() if task_id not in ended)
+    return writes
+
+
+def _accepted(delivery: Delivery[Invoke]) -> Upsert:
+    command = delivery.body
+    described = _described(command, delivery.sequence) | {"params": bytes(command.params).decode("utf-8", "replace")}
+    return Upsert({"_id": command.task_id}, {"$set": described, "$setOnInsert": {"status": "PENDING"}})
+
+
+def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
+    """Written only where no end is on record yet: the first one stands."""
+    outcome, timeline = event.outcome, event.timeline
+    end: Document = {
+        **_described(event, event.id),
+        "status": outcome.status,
+        "result": bytes(outcome.result).decode("utf-8", "replace"),
+        "stdout": outcome.stdout,
+        "stderr": outcome.stderr,
+        "truncated": outcome.truncated,
+        "error_type": outcome.error_type,
+        "error": outcome.error,
+        "traceback": outcome.traceback,
+        "cpu_s": outcome.usage.cpu_s,
+        "peak_bytes": outcome.usage.peak_bytes,
+        "version": event.version,
+        "executor": event.executor,
+        "delivery": event.delivery,
+        "routed_at": _when(timeline.routed),
+        "picked_at": _when(timeline.picked),
+        "started_at": _when(timeline.started),
+        "done_at": _when(timeline.done),
+    }
+    if command is not None:
+        end["params"] = bytes(command.body.params).decode("utf-8", "replace")
+    return Upsert({"_id": event.task_id, "status": {"$nin": sorted(FINAL)}}, {"$set": end})
+
+
+def _started(event: Started) -> Upsert:
+    """An end that is on record stays."""
+    running = {**_described(event, event.id), "status": "STARTED", "started_at": _when(event.timeline.started)}
+    return Upsert({"_id": event.task_id, "status": {"$nin": sorted(FINAL)}}, {"$set": running})
+
+
+def _described(source: Invoke | Started | Finished, id: int) -> Document:
+    accepted = source.accepted_at if isinstance(source, Invoke) else source.timeline.accepted
+    user: User | None = source.user
+    return {
+        "id": id,
+        "tenant": source.tenant,
+        "function_id": source.function_id,
+        "function_name": source.function_name,
+        "function_slug": source.function,
+        "trigger_type": source.trigger_type,
+        "user_id": user.id if user else None,
+        "user_username": user.username if user else None,
+        "created_at": _when(accepted),
+    }
+
+
+def _when(moment: float) -> datetime | None:
+    return datetime.fromtimestamp(moment, UTC) if moment else None

@@ -1,0 +1,84 @@
+"""What arrives at the router by bus: commands, and notices that a function changed."""
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from services.router.config import Router
+from services.router.decide import Refuse, Send, decide
+from services.router.directory import Directory
+from shared import telemetry
+from shared.boot import Service
+from shared.bus import streams, subjects
+from shared.bus.consumer import PullConsumer
+from shared.bus.delivery import DONE, Delivery, Verdict
+from shared.bus.messages import Answer, Finished, FunctionChanged, Invoke
+from shared.domain.invocation import Timeline
+from shared.domain.outcome import Outcome
+from shared.store.invocations import Invocations
+
+
+class Handlers:
+    """Facts in, one decision out."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._directory = Directory(service.store, cache_s=service.platform.cache_s)
+
+    async def start(self) -> PullConsumer[Invoke]:
+        """Listen, and begin to pull commands."""
+        bus, settings = self._service.bus, self._service.settings
+        assert isinstance(settings, Router)
+        await bus.listen(subjects.changed("*", "*"), self._directory.changed, body=FunctionChanged)
+        bus.on_return(self._directory.doubt)
+        spec = streams.router(lease_s=self._service.platform.lease_s, in_hand=settings.in_hand)
+        consumer = PullConsumer(bus, spec, body=Invoke, handle=self.route)
+        await consumer.start()
+        return consumer
+
+    async def route(self, delivery: Delivery[Invoke]) -> Verdict:
+        """Decide one command and act on it. Repeats change nothing: what was sent carries the task's id."""
+        command = delivery.body
+        if delivery.count > 1 and await Invocations(self._service.store, command.tenant).finished(command.task_id):
+            return DONE
+        function = await self._directory.find(command.tenant, command.function, revision=command.revision)
+        routed_at = time.time()
+        match decide(command, id=delivery.sequence, function=function, routed_at=routed_at):
+            case Send(pool=pool, dispatch=dispatch):
+                await self._service.bus.store(subjects.work(pool, command.tenant), dispatch, id=command.task_id)
+                telemetry.ROUTED.labels("sent").inc()
+            case Refuse(outcome=outcome):
+                await self._refuse(delivery, outcome, routed_at)
+                telemetry.ROUTED.labels("refused").inc()
+        telemetry.STAGE.labels("routed").observe(max(0.0, time.time() - command.accepted_at))
+        return DONE
+
+    async def _refuse(self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float) -> None:
+        command, bus = delivery.body, self._service.bus
+        if command.reply_to:
+            await bus.send(command.reply_to, Answer(task_id=command.task_id, outcome=outcome))
+        finished = Finished(
+            id=delivery.sequence,
+            task_id=command.task_id,
+            tenant=command.tenant,
+            function=command.function,
+            function_id=command.function_id,
+            function_name=command.function_name,
+            version="",
+            trigger_type=command.trigger_type,
+            user=command.user,
+            timeline=Timeline(accepted=command.accepted_at, routed=routed_at, done=routed_at),
+            delivery=delivery.count,
+            executor="",
+            outcome=outcome,
+        )
+        subject = subjects.event(command.tenant, command.function, "finished")
+        await bus.store(subject, finished, id=f"{command.task_id}.finished")
+
+
+@asynccontextmanager
+async def serve(service: Service) -> AsyncIterator[None]:
+    """The router at work."""
+    consumer = await Handlers(service).start()
+    yield
+    await consumer.stop(grace_s=service.platform.drain_s / 2)

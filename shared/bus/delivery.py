@@ -1,0 +1,43 @@
+"""What a handler is given, and what it may answer."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+
+Body = TypeVar("Body")
+
+
+class Done(msgspec.Struct, frozen=True):
+    """Handled: acknowledge it."""
+
+
+class Later(msgspec.Struct, frozen=True):
+    """Not now: hand it out again after `delay_s`. For short hiccups of the infrastructure only."""
+
+    delay_s: float
+
+
+class Drop(msgspec.Struct, frozen=True):
+    """Cannot be handled, ever: it goes to DEAD with the reason."""
+
+    reason: str
+
+
+Verdict = Done | Later | Drop
+DONE = Done()
+
+
+class Delivery(msgspec.Struct, Generic[Body], frozen=True):
+    """A typed message. `sequence` is its place in its stream, `count` how often it was handed out, from 1."""
+
+    body: Body
+    sequence: int
+    count: int
+    stored_at: float
+
+
+class Stored(msgspec.Struct, frozen=True):
+    """A message is on disk. `duplicate` says that it was there before, under the same id."""
+
+    sequence: int
+    duplicate: bool

@@ -1,0 +1,130 @@
+"""Every struct on the wire: JSON with a `type` tag that carries the version. Never a secret, never code."""
+
+import msgspec
+
+from shared.domain.caller import User
+from shared.domain.invocation import Timeline, TriggerType
+from shared.domain.outcome import Outcome
+from shared.domain.version import CompileError
+
+
+class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="invoke.v1"):
+    """A command: run `function` (its slug) with `params` (JSON object text).
+
+    `revision` is the newest revision of the function its sender has seen: whoever decides must know at least that one.
+    `reply_to` is the subject the waiting caller listens on, empty when nobody waits.
+    """
+
+    task_id: str
+    tenant: str
+    function: str
+    function_id: int
+    function_name: str
+    revision: int
+    params: msgspec.Raw
+    trigger_type: TriggerType
+    user: User | None
+    accepted_at: float
+    reply_to: str = ""
+
+
+class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
+    """An invocation that an executor pool is to run now. `id` is the command's sequence in INVOKE."""
+
+    id: int
+    task_id: str
+    tenant: str
+    function: str
+    function_id: int
+    function_name: str
+    category: str
+    version: str
+    code_hash: str
+    timeout_s: float
+    memory_mb: int
+    params: msgspec.Raw
+    trigger_type: TriggerType
+    user: User | None
+    timeline: Timeline
+    reply_to: str = ""
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):
+    """An invocation has been running for longer than the executor's notice time."""
+
+    id: int
+    task_id: str
+    tenant: str
+    function: str
+    function_id: int
+    function_name: str
+    trigger_type: TriggerType
+    user: User | None
+    timeline: Timeline
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
+    """An invocation ended. `delivery` counts how often its work was handed out: above 1, an earlier run was cut."""
+
+    id: int
+    task_id: str
+    tenant: str
+    function: str
+    function_id: int
+    function_name: str
+    version: str
+    trigger_type: TriggerType
+    user: User | None
+    timeline: Timeline
+    delivery: int
+    executor: str
+    outcome: Outcome
+
+
+Event = Started | Finished
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer.v1"):
+    """What the waiting caller gets."""
+
+    task_id: str
+    outcome: Outcome
+
+
+class FunctionChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="changed.v1"):
+    """A function is now at this revision; 0 means it was deleted."""
+
+    tenant: str
+    function: str
+    revision: int
+
+
+class Compile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="compile.v1"):
+    """Compile the stored source and keep the artefact beside it."""
+
+    tenant: str
+    code_hash: str
+
+
+class Compiled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="compiled.v1"):
+    """The answer to Compile: reasons of refusal, or why it could not be tried. Neither means that it is stored."""
+
+    errors: list[CompileError] = []
+    unavailable: str = ""
+
+
+class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recorded.v1"):
+    """A batch is in the store."""
+
+    count: int
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dead.v1"):
+    """What could not be handled: where it was, why, and its bytes as they came."""
+
+    stream: str
+    sequence: int
+    subject: str
+    reason: str
+    at: float
+    data: bytes

@@ -1,0 +1,101 @@
+"""Streams and consumers as data. Names, subjects and bounds live here; `broker.py` creates what is written here."""
+
+from typing import Literal
+
+import msgspec
+
+DAY_S = 86_400.0
+
+INVOKE = "INVOKE"
+WORK = "WORK"
+EVENTS = "EVENTS"
+DEAD = "DEAD"
+
+
+class Stream(msgspec.Struct, frozen=True, kw_only=True):
+    """A stored stream. `max_age_s` and `max_bytes` bound a log; a work queue keeps what is not done, however old."""
+
+    name: str
+    subjects: list[str]
+    retention: Literal["limits", "workqueue"] = "limits"
+    max_age_s: float = 0.0
+    max_bytes: int = -1
+    replicas: int = 1
+    dedupe_s: float = 600.0
+    schedules: bool = False
+    first_sequence: int = 1
+
+
+class Consumer(msgspec.Struct, frozen=True, kw_only=True):
+    """A durable pull consumer. `in_hand` bounds what one process holds, `lease_s` how long it may be silent."""
+
+    stream: str
+    name: str
+    subject: str
+    lease_s: float = 30.0
+    in_hand: int = 256
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """The operator's bounds on the streams."""
+
+    replicas: int
+    invoke_age_s: float
+    invoke_bytes: int
+    event_age_s: float
+    event_bytes: int
+    dedupe_s: float
+
+
+def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
+    """All streams of the platform. `first_invocation` is where ids go on when INVOKE has to be made anew."""
+    return [
+        Stream(
+            name=INVOKE,
+            subjects=["invoke.*.*"],
+            max_age_s=bounds.invoke_age_s,
+            max_bytes=bounds.invoke_bytes,
+            replicas=bounds.replicas,
+            dedupe_s=bounds.dedupe_s,
+            first_sequence=first_invocation,
+        ),
+        Stream(
+            name=WORK,
+            subjects=["work.>"],
+            retention="workqueue",
+            replicas=bounds.replicas,
+            dedupe_s=bounds.dedupe_s,
+            schedules=True,
+        ),
+        Stream(
+            name=EVENTS,
+            subjects=["events.*.*.*"],
+            max_age_s=bounds.event_age_s,
+            max_bytes=bounds.event_bytes,
+            replicas=bounds.replicas,
+            dedupe_s=bounds.dedupe_s,
+        ),
+        Stream(
+            name=DEAD, subjects=["dead.*.*"], max_age_s=30 * DAY_S, replicas=bounds.replicas, dedupe_s=bounds.dedupe_s
+        ),
+    ]
+
+
+def router(*, lease_s: float, in_hand: int) -> Consumer:
+    """Every command, to whichever router asks first."""
+    return Consumer(stream=INVOKE, name="router", subject="invoke.*.*", lease_s=lease_s, in_hand=in_hand)
+
+
+def pool(name: str, *, lease_s: float, in_hand: int) -> Consumer:
+    """The queued work of one executor pool. `in_hand` follows the executor's slots."""
+    return Consumer(stream=WORK, name=f"pool-{name}", subject=f"work.{name}.*", lease_s=lease_s, in_hand=in_hand)
+
+
+def recorder_commands(*, lease_s: float) -> Consumer:
+    """Every command, for the record."""
+    return Consumer(stream=INVOKE, name="recorder", subject="invoke.*.*", lease_s=lease_s, in_hand=2000)
+
+
+def recorder_events(*, lease_s: float) -> Consumer:
+    """Every event, for the record."""
+    return Consumer(stream=EVENTS, name="recorder", subject="events.*.*.*", lease_s=lease_s, in_hand=2000)

@@ -1,0 +1,39 @@
+"""Every subject on the bus, as functions. Tokens must be free of `.`, `*`, `>` and white space: slugs and ids are."""
+
+
+def invoke(tenant: str, function: str) -> str:
+    """A command: run this function. Stored in INVOKE."""
+    return f"invoke.{tenant}.{function}"
+
+
+def work(pool: str, tenant: str) -> str:
+    """A dispatched invocation, waiting for an executor of the pool. Stored in WORK."""
+    return f"work.{pool}.{tenant}"
+
+
+def event(tenant: str, function: str, what: str) -> str:
+    """Something that happened to an invocation: `started`, `finished`. Stored in EVENTS."""
+    return f"events.{tenant}.{function}.{what}"
+
+
+def dead(tenant: str, function: str) -> str:
+    """What could not be handled, with the reason. Stored in DEAD."""
+    return f"dead.{tenant}.{function}"
+
+
+def reply(instance: str, task_id: str) -> str:
+    """Where one API instance waits for one outcome. Not stored."""
+    return f"reply.{instance}.{task_id}"
+
+
+def changed(tenant: str, function: str) -> str:
+    """A function's settings or code changed: drop what is cached of it. Not stored."""
+    return f"changed.{tenant}.{function}"
+
+
+def compile_code(pool: str) -> str:
+    """Request to any executor of the pool: compile the stored source with this hash. Not stored."""
+    return f"compile.{pool}"
+
+
+RECORDED = "recorded"  # the recorder wrote a batch; not stored

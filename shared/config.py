@@ -1,0 +1,97 @@
+"""Environment to typed structs: the only reader of os.environ.
+
+A field `lease_s` of a section read with prefix `SHOAL_` is the variable `SHOAL_LEASE_S`; with prefix
+`SHOAL_EXECUTOR_`, `SHOAL_EXECUTOR_LEASE_S`. `NATS_URL` and `MONGODB_URL` go without a prefix, as everywhere else.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+Section = TypeVar("Section", bound=msgspec.Struct)
+
+Positive = Annotated[float, Meta(gt=0)]
+
+SERVICES = ("api", "router", "executor", "recorder", "scheduler", "triggers")
+# Read by `shoal up` alone, and harmless to a service that inherits them.
+_UP_ONLY = frozenset(
+    {"SHOAL_HOST", "SHOAL_PORT", "SHOAL_DATA_DIR", "SHOAL_WORKERS", "SHOAL_ADMIN_TOKEN", "SHOAL_MONGOD"}
+)
+_BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL"}
+
+
+class ConfigError(Exception):
+    """A setting is missing, unknown or out of its range; the text is one line for the operator."""
+
+
+class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings that every service shares. Sizes in bytes, times in seconds.
+
+    `lease_s` is how long a message may go without a sign of life before it is handed to someone else.
+    `cache_s` is how long a cached function is believed without asking again, should a change notice be lost.
+    """
+
+    nats_url: str
+    mongodb_url: str
+    mongodb_database: str = "shoal"
+    log_format: Literal["console", "json"] = "console"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    health_fd: int = -1
+    health_host: str = "127.0.0.1"
+    health_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    drain_s: Annotated[float, Meta(ge=2)] = 7.0
+    lease_s: Annotated[float, Meta(ge=1)] = 30.0
+    cache_s: Annotated[float, Meta(ge=0)] = 30.0
+    params_bytes: Annotated[int, Meta(gt=0, le=4 << 20)] = 1 << 20
+    result_bytes: Annotated[int, Meta(gt=0, le=6 << 20)] = 4 << 20
+    bus_timeout_s: Positive = 5.0
+    stream_replicas: Annotated[int, Meta(ge=1, le=5)] = 1
+    invoke_days: Positive = 7.0
+    invoke_bytes: Annotated[int, Meta(ge=1 << 20)] = 4 << 30
+    event_days: Positive = 7.0
+    event_bytes: Annotated[int, Meta(ge=1 << 20)] = 8 << 30
+    dedupe_s: Annotated[float, Meta(ge=1)] = 600.0
+
+
+def variable(service: str, field: str) -> str:
+    """The environment variable of a field: of one service's section, or of the platform's when `service` is empty."""
+    if not service and field in _BARE:
+        return _BARE[field]
+    return f"SHOAL_{service.upper()}_{field.upper()}" if service else f"SHOAL_{field.upper()}"
+
+
+def read(section: type[Section], *, prefix: str, environ: Mapping[str, str] = os.environ) -> Section:
+    """The section's struct, filled from the environment. Raises ConfigError with one clear line."""
+    names = {
+        field.name: _BARE.get(field.name, prefix + field.name.upper()) for field in msgspec.structs.fields(section)
+    }
+    values = {field: environ[name] for field, name in names.items() if name in environ}
+    for field in msgspec.structs.fields(section):
+        if field.required and field.name not in values:
+            message = f"{names[field.name]} is not set"
+            raise ConfigError(message)
+    try:
+        return msgspec.convert(values, section, strict=False)
+    except msgspec.ValidationError as error:
+        field_name = str(error).rpartition("$.")[2].rstrip("`")
+        name = names.get(field_name, field_name)
+        message = f"{name}: {str(error).partition(' - at')[0]}, got {environ.get(name, '')!r}"
+        raise ConfigError(message) from None
+
+
+def refuse_unknown(service: str, section: type[msgspec.Struct], environ: Mapping[str, str] = os.environ) -> None:
+    """Stop at a SHOAL_ variable that nobody reads: it is a typing mistake. Other services' own are left to them."""
+    known = {variable("", name) for name in _field_names(Platform)} | _UP_ONLY
+    known |= {variable(service, name) for name in _field_names(section)}
+    others = tuple(f"SHOAL_{name.upper()}_" for name in SERVICES if name != service)
+    for name in sorted(environ):
+        if name.startswith("SHOAL_") and name not in known and not name.startswith(others):
+            message = f"{name} is not a setting of Shoal"
+            raise ConfigError(message)
+
+
+def _field_names(section: type[msgspec.Struct]) -> list[str]:
+    return [field.name for field in msgspec.structs.fields(section)]

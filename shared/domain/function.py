@@ -1,0 +1,137 @@
+"""A function: its settings, its limits, and how its slug is made."""
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Container
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+from shared.domain.problem import Problem
+
+ExecutionMode = Literal["app", "proxy", "system"]
+
+# Words that are path segments of the HTTP dialects; a slug that equals one would make a URL ambiguous.
+RESERVED_SLUGS = frozenset(
+    "id list export create sync load code invocations result aggregate public apps v1".split()  # noqa: SIM905 - a list of words
+)
+
+MAX_SLUG = 100
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+DEFAULT_TIMEOUT_S = 30.0
+MAX_TIMEOUT_S = 300.0
+DEFAULT_MEMORY_MB = 128
+MAX_RETRIES = 100
+
+# Bounds of the settings whose inside is the user's own: `config`, `headers`, `schedule_params`.
+MAX_FREEFORM_BYTES = 64 << 10
+MAX_FREEFORM_DEPTH = 20
+
+
+class ActiveVersion(msgspec.Struct, frozen=True):
+    """The code version that runs: a function has at most one, and this is the only place that says which."""
+
+    id: int
+    version: str
+    code_hash: str
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True):
+    """A function as it is configured. `revision` grows by one at every change of the function or its active code."""
+
+    id: int
+    tenant: str
+    app: int
+    app_slug: str
+    app_name: str
+    name: str
+    slug: str
+    execution_mode: ExecutionMode
+    environment: str = "python"
+    category: str = ""
+    description: str = ""
+    webhook_url: str = ""
+    auth_config: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    config: dict[str, Any] = {}
+    is_active: bool = True
+    schedule_enabled: bool = False
+    cron_expression: str = ""
+    schedule_params: dict[str, Any] = {}
+    active: ActiveVersion | None = None
+    revision: int = 1
+    created_at: datetime
+    updated_at: datetime
+
+    @property
+    def timeout_s(self) -> float:
+        """Wall-clock limit of one call, seconds."""
+        return float(self.config.get("timeout", DEFAULT_TIMEOUT_S))
+
+    @property
+    def pool(self) -> str:
+        """The executor pool that runs it: the environment for code, else the mode's own name."""
+        return self.environment if self.execution_mode == "app" else self.execution_mode
+
+
+def slugify(name: str) -> str:
+    """Lower-case ASCII words joined by `-`, at most 100 characters; empty when the name has none."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:MAX_SLUG].strip("-")
+
+
+def is_slug(text: str) -> bool:
+    """Whether the text has the form of a slug."""
+    return len(text) <= MAX_SLUG and _SLUG.fullmatch(text) is not None
+
+
+def free_slug(slug: str, taken: Container[str]) -> str:
+    """The slug itself, or with the lowest suffix `-2`, `-3` … that makes it neither taken nor reserved."""
+    numbered = (f"{slug}-{number}" for number in itertools.count(2))
+    return next(free for free in itertools.chain([slug], numbered) if free not in taken and free not in RESERVED_SLUGS)
+
+
+def check_config(config: dict[str, Any]) -> None:
+    """Refuse a `config` whose limits are not numbers or lie outside the platform's caps. Raises Problem(invalid)."""
+    timeout = config.get("timeout", DEFAULT_TIMEOUT_S)
+    if not _is_number(timeout) or not 0 < timeout <= MAX_TIMEOUT_S:
+        message = f"config.timeout must be a number of seconds above 0 and at most {MAX_TIMEOUT_S:g}"
+        raise Problem("invalid", message, {"config.timeout": message})
+    retries = config.get("max_retries", 0)
+    if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= MAX_RETRIES:
+        message = f"config.max_retries must be a whole number from 0 to {MAX_RETRIES}"
+        raise Problem("invalid", message, {"config.max_retries": message})
+
+
+def check_freeform(field: str, value: dict[str, Any]) -> None:
+    """Refuse a free-form setting that cannot be kept: too deep, too large, or with numbers beyond 64 bits.
+
+    Raises Problem(invalid).
+    """
+    fault = _unkeepable(value, MAX_FREEFORM_DEPTH)
+    if not fault and len(msgspec.json.encode(value)) > MAX_FREEFORM_BYTES:
+        fault = f"must not be longer than {MAX_FREEFORM_BYTES} bytes"
+    if fault:
+        message = f"{field} {fault}"
+        raise Problem("invalid", message, {field: message})
+
+
+def _unkeepable(value: object, depth: int) -> str:
+    if depth < 0:
+        return f"must not be nested deeper than {MAX_FREEFORM_DEPTH} levels"
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return "must not hold whole numbers beyond 64 bits"
+    if isinstance(value, dict):
+        if any("\0" in key for key in value):
+            return "must not have keys with a NUL character"
+        value = list(value.values())
+    if isinstance(value, list):
+        return next((fault for entry in value if (fault := _unkeepable(entry, depth - 1))), "")
+    return ""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,62 @@
+"""An invocation: its status table and the record that is kept of it."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+Status = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE"]
+TriggerType = Literal["api", "schedule"]
+
+# The only place a status may change: from -> to.
+TRANSITIONS: dict[Status, frozenset[Status]] = {
+    "PENDING": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE"}),
+    "STARTED": frozenset({"RETRY", "SUCCESS", "FAILURE"}),
+    "RETRY": frozenset({"STARTED", "SUCCESS", "FAILURE"}),
+    "SUCCESS": frozenset(),
+    "FAILURE": frozenset(),
+}
+FINAL: frozenset[Status] = frozenset(status for status, later in TRANSITIONS.items() if not later)
+
+
+def may_become(now: Status, then: Status) -> bool:
+    """Whether the table allows the step."""
+    return then in TRANSITIONS[now]
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True):
+    """When each stage was reached, Unix seconds by the clock of the service that reached it; 0 when it was not."""
+
+    accepted: float
+    routed: float = 0.0
+    picked: float = 0.0
+    started: float = 0.0
+    done: float = 0.0
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
+
+    `params` and `result` are JSON text, kept as they came.
+    """
+
+    id: int
+    task_id: str
+    tenant: str
+    function_id: int
+    function_name: str
+    function_slug: str
+    trigger_type: TriggerType
+    user_id: int | None = None
+    user_username: str | None = None
+    status: Status = "PENDING"
+    params: str = "{}"
+    result: str = "null"
+    stdout: str = ""
+    stderr: str = ""
+    error_type: str = ""
+    error: str = ""
+    traceback: str = ""
+    version: str = ""
+    created_at: datetime
+    done_at: datetime | None = None

@@ -1,0 +1,45 @@
+"""How an invocation ended."""
+
+from typing import Literal
+
+import msgspec
+
+NULL = msgspec.Raw(b"null")
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What a call cost: CPU seconds by the kernel's clock, peak memory in bytes. Zero where the mode cannot tell."""
+
+    cpu_s: float = 0.0
+    peak_bytes: int = 0
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of one invocation. A function's own failure is an Outcome, never an exception.
+
+    `result` is JSON text. `error_type` is the short name of the error (`TimeoutError`, `SandboxError` …), `error` its
+    sentence, `traceback` the frames of the function's own code. `stdout` and `stderr` are bounded; `truncated` says
+    that one of them was cut.
+    """
+
+    status: Literal["SUCCESS", "FAILURE"]
+    result: msgspec.Raw = NULL
+    stdout: str = ""
+    stderr: str = ""
+    truncated: bool = False
+    error_type: str = ""
+    error: str = ""
+    traceback: str = ""
+    usage: Usage = Usage()
+
+    @property
+    def message(self) -> str:
+        """`Type: sentence`, or the empty string for a success."""
+        return f"{self.error_type}: {self.error}" if self.error_type else ""
+
+
+def failure(error_type: str, error: str, traceback: str = "") -> Outcome:
+    """A failed outcome without output."""
+    return Outcome(
+        status="FAILURE", error_type=error_type, error=error, traceback=traceback or f"{error_type}: {error}"
+    )

@@ -1,0 +1,34 @@
+"""A version of a function's code."""
+
+import hashlib
+from datetime import datetime
+
+import msgspec
+
+
+class CodeVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """One uploaded source. Whether it is the active one is said by its function, not here."""
+
+    id: int
+    tenant: str
+    function_id: int
+    version: str
+    code_hash: str
+    created_at: datetime
+    created_by: int
+    created_by_username: str
+
+
+class CompileError(msgspec.Struct, frozen=True):
+    """Why code was refused at upload. `line` counts from 1, 0 when the fault has no line."""
+
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.message}" if self.line else self.message
+
+
+def code_hash(source: str) -> str:
+    """The SHA-256 of the source, hex: the name under which code is stored, cached and dispatched."""
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,57 @@
+"""nats-server, with JetStream."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from shared.embedded import binaries
+from shared.embedded.server import LOOPBACK, Server
+
+MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+
+
+class Nats(Server):
+    """`sync_interval`: how often JetStream syncs its files, e.g. "2m", or "always" before every acknowledgement."""
+
+    name = "nats-server"
+
+    def __init__(
+        self, folder: Path, *, port: int = 0, sync_interval: str = "2m", binary: str | Path | None = None
+    ) -> None:
+        super().__init__(folder, port=port)
+        self.url = f"nats://{LOOPBACK}:{self.port}"
+        self._sync_interval = sync_interval
+        self._binary = binaries.nats_server(binary)
+
+    def _prepare(self) -> list[str | Path]:
+        config = self.folder / "nats.conf"
+        config.write_text(
+            f"server_name: shoal\n"
+            f"listen: {LOOPBACK}:{self.port}\n"
+            f"max_payload: {MAX_PAYLOAD_BYTES}\n"
+            f"log_file: {_quoted(self._log)}\n"
+            f"logfile_size_limit: 8MB\n"
+            f"logfile_max_num: 2\n"
+            f"jetstream {{\n"
+            f"  store_dir: {_quoted(self.folder / 'jetstream')}\n"
+            f'  sync_interval: "{self._sync_interval}"\n'
+            f"}}\n"
+        )
+        return [binaries.runnable(self._binary, copy_to=self.folder), "-c", config]
+
+    async def _answers(self) -> None:
+        while True:
+            with contextlib.suppress(OSError):
+                reader, writer = await asyncio.open_connection(LOOPBACK, self.port)
+                try:
+                    if (await reader.readline()).startswith(b"INFO "):
+                        return
+                finally:
+                    writer.close()
+            # A listening port announces itself to nobody: it has to be tried.
+            await asyncio.sleep(0.02)
+
+
+def _quoted(path: Path) -> str:
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

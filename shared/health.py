@@ -1,0 +1,92 @@
+"""The small HTTP page of every service: /healthz (it lives), /readyz (it can do its job now), /metrics."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import prometheus_client
+import uvicorn
+from uvicorn.config import Config
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_CHECK_S = 2.0
+
+
+class Page:
+    """What the page tells. `checks` must all hold for readiness; `facts` are shown on /healthz."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+        self.started = False
+        self.checks: dict[str, Callable[[], Awaitable[bool]]] = {}
+        self.facts: dict[str, Callable[[], Any]] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The ASGI application."""
+        if scope["type"] != "http":
+            return
+        status, kind, body = await self._answer(scope["path"])
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, path: str) -> tuple[int, bytes, bytes]:
+        if path == "/metrics":
+            return 200, prometheus_client.CONTENT_TYPE_LATEST.encode(), prometheus_client.generate_latest()
+        if path == "/healthz":
+            facts = {name: fact() for name, fact in self.facts.items()}
+            return 200, b"application/json", msgspec.json.encode({"service": self.service, "status": "live", **facts})
+        if path == "/readyz":
+            checks = {name: await _holds(check) for name, check in self.checks.items()}
+            ready = self.started and all(checks.values())
+            body = {"service": self.service, "ready": ready, "started": self.started, **checks}
+            return 200 if ready else 503, b"application/json", msgspec.json.encode(body)
+        return 404, b"application/json", b'{"error":"Not found"}'
+
+
+async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
+    try:
+        return await asyncio.wait_for(check(), timeout=_CHECK_S)
+    except TimeoutError:
+        return False
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the service it runs in."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Take none: `boot.py` has them."""
+        yield
+
+
+@asynccontextmanager
+async def serve(app: Any, listener: socket.socket, **options: Any) -> AsyncIterator[Server]:
+    """Serve an ASGI application on a listening socket for as long as the block runs, then let requests finish."""
+    listener.setblocking(False)
+    settings = Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        http="httptools",
+        loop="none",
+        server_header=False,
+        **options,
+    )
+    server = Server(settings)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has a flag here, not an event
+        await asyncio.sleep(0.005)
+    try:
+        yield server
+    finally:
+        server.should_exit = True
+        await task

@@ -1,0 +1,173 @@
+"""The store: MongoDB behind one file. The driver is imported here and nowhere else.
+
+A `Table` is a collection seen by one tenant: the tenant is added to every query and document, so an unscoped query
+cannot be written. The driver's exceptions become Problems here: a store that is away is `unavailable`, a taken key a
+`conflict`.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from bson.codec_options import CodecOptions
+from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
+from pymongo import IndexModel, ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+
+from shared.domain.problem import Problem
+
+Document = dict[str, Any]
+Order = Sequence[tuple[str, int]]
+
+_DUPLICATE_KEY = 11000
+AWAY = "The database is not reachable; try again in a moment"
+
+
+class Upsert(NamedTuple):
+    """One idempotent write: change the document that matches, or insert it."""
+
+    query: Document
+    change: Document | list[Document]
+
+
+@asynccontextmanager
+async def _mapped() -> AsyncIterator[None]:
+    try:
+        yield
+    except DuplicateKeyError as error:
+        raise Problem("conflict", "Such an entry exists already") from error
+    except PyMongoError as error:
+        raise Problem("unavailable", AWAY) from error
+
+
+class Table:
+    """One collection, seen by one tenant. Documents go in and come out without the `tenant` being asked for."""
+
+    def __init__(self, collection: AsyncIOMotorCollection[Document], tenant: str) -> None:
+        self._collection = collection
+        self._tenant = {"tenant": tenant}
+
+    async def one(self, query: Document, *, fields: Sequence[str] = ()) -> Document | None:
+        """The document that matches, or None."""
+        async with _mapped():
+            return await self._collection.find_one({**query, **self._tenant}, list(fields) or None)
+
+    async def many(
+        self, query: Document, *, order: Order, limit: int, skip: int = 0, fields: Sequence[str] = ()
+    ) -> list[Document]:
+        """At most `limit` matching documents in the given order."""
+        async with _mapped():
+            cursor = self._collection.find({**query, **self._tenant}, list(fields) or None)
+            return await cursor.sort(list(order)).skip(skip).limit(limit).to_list(length=limit)
+
+    async def count(self, query: Document) -> int:
+        """How many documents match."""
+        async with _mapped():
+            return await self._collection.count_documents({**query, **self._tenant})
+
+    async def insert(self, document: Document) -> None:
+        """Add a document. Raises Problem(conflict) when a unique key is taken."""
+        async with _mapped():
+            await self._collection.insert_one({**document, **self._tenant})
+
+    async def update(self, query: Document, change: Document, *, upsert: bool = False) -> Document | None:
+        """Change the one document that matches; what it is afterwards, or None when there is none."""
+        async with _mapped():
+            return await self._collection.find_one_and_update(
+                {**query, **self._tenant}, change, upsert=upsert, return_document=ReturnDocument.AFTER
+            )
+
+    async def delete(self, query: Document) -> int:
+        """Remove all that match; how many they were."""
+        async with _mapped():
+            return (await self._collection.delete_many({**query, **self._tenant})).deleted_count
+
+
+class Store:
+    """An open connection to the database. Every wait on the server is bounded by `timeout_s`."""
+
+    def __init__(self, url: str, *, database: str, timeout_s: float = 5.0) -> None:
+        timeout_ms = int(timeout_s * 1000)
+        self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
+            url,
+            tz_aware=True,
+            serverSelectionTimeoutMS=timeout_ms,
+            connectTimeoutMS=timeout_ms,
+            socketTimeoutMS=timeout_ms * 4,
+            maxPoolSize=32,
+            w="majority",
+            journal=True,
+            appname="shoal",
+        )
+        self._database: AsyncIOMotorDatabase[Document] = self._client.get_database(
+            database, codec_options=CodecOptions(tz_aware=True)
+        )
+
+    def table(self, collection: str, tenant: str) -> Table:
+        """The collection as this tenant sees it."""
+        return Table(self._database[collection], tenant)
+
+    async def next_id(self, name: str) -> int:
+        """The next whole number of a named sequence, from 1, never given twice."""
+        async with _mapped():
+            counter = await self._database["counters"].find_one_and_update(
+                {"_id": name}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        return int(counter["value"])
+
+    async def highest(self, collection: str, field: str) -> int:
+        """The highest value of an indexed number field over all tenants; 0 when there is none."""
+        async with _mapped():
+            found = await self._database[collection].find_one({}, [field], sort=[(field, -1)])
+        return int(found[field]) if found else 0
+
+    async def global_one(self, collection: str, query: Document) -> Document | None:
+        """A document of a collection that stands above the tenants, such as the tokens that say who a caller is."""
+        async with _mapped():
+            return await self._database[collection].find_one(query)
+
+    async def global_upsert(self, collection: str, query: Document, change: Document) -> None:
+        """Write a document of a collection that stands above the tenants."""
+        async with _mapped():
+            await self._database[collection].update_one(query, change, upsert=True)
+
+    async def write_many(self, collection: str, writes: Sequence[Upsert]) -> list[int]:
+        """Many upserts in one go, in no order. The positions that met a taken key: theirs was written before."""
+        operations = [UpdateOne(write.query, write.change, upsert=True) for write in writes]
+        try:
+            async with _mapped():
+                await self._bulk(collection, operations)
+        except _Repeated as repeated:
+            return repeated.positions
+        return []
+
+    async def _bulk(self, collection: str, operations: list[UpdateOne]) -> None:
+        try:
+            await self._database[collection].bulk_write(operations, ordered=False)
+        except BulkWriteError as error:
+            faults = error.details["writeErrors"]
+            if error.details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+                raise
+            raise _Repeated([fault["index"] for fault in faults]) from None
+
+    async def ensure_index(self, collection: str, keys: Order, *, unique: bool = False, name: str) -> None:
+        """Create an index unless it is there."""
+        async with _mapped():
+            await self._database[collection].create_indexes([IndexModel(list(keys), unique=unique, name=name)])
+
+    async def ping(self) -> bool:
+        """Whether the database answers now."""
+        try:
+            await self._client.admin.command("ping")
+        except PyMongoError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._client.close()
+
+
+class _Repeated(Exception):  # noqa: N818 - a signal between two methods, not an error
+    def __init__(self, positions: list[int]) -> None:
+        self.positions = positions

@@ -1,0 +1,26 @@
+"""Every index, in one place; checked at boot. All begin with the tenant, but for those that say who a caller is."""
+
+from shared.store.client import Store
+
+# collection, keys, unique, name
+INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
+    ("apps", [("tenant", 1), ("slug", 1)], True, "slug"),
+    ("functions", [("tenant", 1), ("slug", 1)], True, "slug"),
+    ("functions", [("tenant", 1), ("id", 1)], True, "id"),
+    ("functions", [("tenant", 1), ("app_slug", 1), ("id", 1)], False, "app"),
+    ("versions", [("tenant", 1), ("id", 1)], True, "id"),
+    ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),
+    ("sources", [("tenant", 1), ("code_hash", 1)], True, "hash"),
+    ("invocations", [("id", -1)], False, "highest"),
+    ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
+    ("invocations", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
+    ("invocations", [("tenant", 1), ("function_slug", 1), ("id", -1)], False, "by_slug"),
+    ("invocations", [("tenant", 1), ("trigger_type", 1), ("id", -1)], False, "by_trigger"),
+    ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
+]
+
+
+async def ensure(store: Store) -> None:
+    """Create what is missing. Safe to run by several services at once."""
+    for collection, keys, unique, name in INDEXES:
+        await store.ensure_index(collection, keys, unique=unique, name=name)

@@ -1,0 +1,60 @@
+"""The one door: whatever wants a function run comes through here."""
+
+import time
+
+import msgspec
+import uuid_utils
+
+from shared import telemetry
+from shared.bus import subjects
+from shared.bus.broker import Bus
+from shared.bus.messages import Invoke
+from shared.domain.caller import User
+from shared.domain.function import Function
+from shared.domain.invocation import TriggerType
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """A command is on disk. `id` is its number; `duplicate` says that this task id had been accepted before."""
+
+    task_id: str
+    id: int
+    accepted_at: float
+    duplicate: bool
+
+
+def new_task_id() -> str:
+    """A fresh task id: a UUIDv7, so that it says when it was made."""
+    return str(uuid_utils.uuid7())
+
+
+async def submit(
+    bus: Bus,
+    function: Function,
+    *,
+    task_id: str,
+    params: msgspec.Raw,
+    trigger_type: TriggerType,
+    user: User | None,
+    reply_to: str = "",
+) -> Accepted:
+    """Publish the command; returns when JetStream has it. Raises Problem(unavailable, too_large).
+
+    The task id is the message id: the same id again is accepted, and changes nothing.
+    """
+    command = Invoke(
+        task_id=task_id,
+        tenant=function.tenant,
+        function=function.slug,
+        function_id=function.id,
+        function_name=function.name,
+        revision=function.revision,
+        params=params,
+        trigger_type=trigger_type,
+        user=user,
+        accepted_at=time.time(),
+        reply_to=reply_to,
+    )
+    stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
+    telemetry.ACCEPTED.labels(trigger_type).inc()
+    return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, duplicate=stored.duplicate)

@@ -1,0 +1,84 @@
+"""Log actions and metrics, one vocabulary. A log line is an action (a few words, always the same) and its facts."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+Logger = structlog.stdlib.BoundLogger
+
+# From a tenth of a millisecond to the platform's longest call.
+STAGE_BUCKETS_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+ACCEPTED = Counter("shoal_invocations_accepted", "Commands stored in the INVOKE stream", ["trigger"])
+ROUTED = Counter("shoal_invocations_routed", "Commands decided by the router", ["decision"])
+FINISHED = Counter("shoal_invocations_finished", "Invocations ended by an executor", ["pool", "status", "error"])
+STAGE = Histogram(
+    "shoal_stage_seconds", "Time spent in each stage of an invocation", ["stage"], buckets=STAGE_BUCKETS_S
+)
+BUSY = Gauge("shoal_slots_busy", "Calls that run now", ["pool"])
+SLOTS = Gauge("shoal_slots", "Calls that may run side by side", ["pool"])
+RECORDED = Counter("shoal_events_recorded", "Events and commands written to the store")
+BATCH = Histogram(
+    "shoal_recorder_batch_size", "Messages in one write", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
+)
+DEAD = Counter("shoal_dead_letters", "Messages that could not be handled", ["stream"])
+REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again after a lost lease", ["stream"])
+REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
+
+
+def configure(log_format: Literal["json", "console"], level: str, service: str) -> None:
+    """Set up logging for a process: one JSON object a line, or coloured text for a terminal."""
+    render: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            render,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+        ),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+
+
+def logger(name: str) -> Logger:
+    """The logger of one part of a service."""
+    log: Logger = structlog.get_logger(part=name)
+    return log
+
+
+class BusWatch:
+    """Logs and counts what the bus tells (`shared.bus.watch.Watch`)."""
+
+    def __init__(self) -> None:
+        self._log = logger("bus")
+
+    def trouble(self, action: str, **facts: object) -> None:
+        """Something did not work, and will be tried again."""
+        self._log.warning(action, **facts)
+
+    def fault(self, action: str, error: Exception, **facts: object) -> None:
+        """A handler raised what it should not: a bug of ours."""
+        self._log.error(action, exc_info=error, **facts)
+
+    def redelivered(self, stream: str) -> None:
+        """A message was handed out again."""
+        REDELIVERED.labels(stream).inc()
+
+    def buried(self, stream: str, sequence: int, reason: str) -> None:
+        """A message went to DEAD."""
+        DEAD.labels(stream).inc()
+        self._log.error("dead letter", stream=stream, sequence=sequence, reason=reason)

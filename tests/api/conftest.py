@@ -1,0 +1,41 @@
+"""What the tests of the API share: a second tenant, and looks at the shapes of answers."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from shared.domain.caller import Caller, User
+from shared.store import tokens
+from shared.store.client import Store
+from tests.platform import Platform
+
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+TASK = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+def is_stamp(text: object) -> bool:
+    return isinstance(text, str) and STAMP.fullmatch(text) is not None
+
+
+def sentence(answer: httpx.Response, status: int) -> str:
+    """The sentence of an error, after a look at its shape."""
+    assert answer.status_code == status, answer.text
+    body = answer.json()
+    assert body["error"] == body["message"] == body["detail"]
+    assert answer.headers["content-type"] == "application/json"
+    assert set(body) <= {"error", "message", "detail", "details"}
+    return str(body["error"])
+
+
+@pytest.fixture(scope="session")
+async def stranger(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of another tenant."""
+    store = Store(platform.ready["mongodb"], database="shoal")
+    user = User(id=7, username="stranger", email="stranger@example.org")
+    await tokens.keep(store, "stranger-token", Caller(tenant="elsewhere", user=user, role="admin"))
+    store.close()
+    headers = {"Authorization": "Bearer stranger-token"}
+    async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30) as client:
+        yield client

@@ -1,0 +1,240 @@
+"""The bus against a real nats-server: deduplication, leases, hand-back, dead letters, batches."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from shared import embedded
+from shared.bus import broker
+from shared.bus.batches import Batch, BatchConsumer
+from shared.bus.broker import Bus
+from shared.bus.consumer import PullConsumer
+from shared.bus.delivery import DONE, Delivery, Later, Verdict
+from shared.bus.lookup import find_command
+from shared.bus.messages import Invoke
+from shared.bus.streams import Bounds, Consumer, streams
+from shared.domain.problem import Problem
+from shared.submit import new_task_id
+
+BOUNDS = Bounds(replicas=1, invoke_age_s=3600, invoke_bytes=1 << 28, event_age_s=3600, event_bytes=1 << 28, dedupe_s=60)
+
+
+class Ping(msgspec.Struct, frozen=True):
+    number: int
+
+
+@pytest.fixture(scope="module")
+async def nats(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    server = embedded.Nats(tmp_path_factory.mktemp("bus"))
+    await server.start()
+    yield server.url
+    await server.stop()
+
+
+@pytest.fixture
+async def bus(nats: str) -> AsyncIterator[Bus]:
+    async with broker.connect(nats, name="test", timeout_s=5) as bus:
+        for stream in streams(BOUNDS, first_invocation=100):
+            await bus.ensure_stream(stream)
+        yield bus
+        for stream in streams(BOUNDS, first_invocation=100):
+            await bus.stream.purge_stream(stream.name)
+
+
+def command(task_id: str, tenant: str = "acme") -> Invoke:
+    return Invoke(
+        task_id=task_id,
+        tenant=tenant,
+        function="f",
+        function_id=1,
+        function_name="F",
+        revision=1,
+        params=msgspec.Raw(b"{}"),
+        trigger_type="api",
+        user=None,
+        accepted_at=time.time(),
+    )
+
+
+def spec(name: str, **fields: object) -> Consumer:
+    return msgspec.structs.replace(Consumer(stream="INVOKE", name=name, subject="invoke.*.*", lease_s=2.0), **fields)
+
+
+async def test_the_same_id_is_stored_once_and_numbers_go_on_where_they_were(bus: Bus) -> None:
+    first = await bus.store("invoke.acme.f", command("a"), id="a")
+    again = await bus.store("invoke.acme.f", command("a"), id="a")
+    assert first.sequence >= 100
+    assert (first.duplicate, again.duplicate, again.sequence) == (False, True, first.sequence)
+
+
+async def test_ensuring_a_stream_twice_keeps_what_is_in_it(bus: Bus) -> None:
+    stored = await bus.store("invoke.acme.f", command("keep"), id="keep")
+    for stream in streams(BOUNDS, first_invocation=1):
+        await bus.ensure_stream(stream)
+    assert (await bus.stream.get_msg("INVOKE", stored.sequence)).seq == stored.sequence
+
+
+async def test_what_cannot_be_decoded_is_buried_with_its_reason(bus: Bus) -> None:
+    consumer = PullConsumer(bus, spec("undecodable"), body=Invoke, handle=_fail_if_called)
+    await consumer.start()
+    dead = await bus.stream.pull_subscribe("dead.acme.f", stream="DEAD")
+    await bus.stream.publish("invoke.acme.f", b'{"type":"invoke.v9"}')
+    (letter,) = await dead.fetch(1, timeout=5)
+    await consumer.stop(grace_s=1)
+    told = msgspec.json.decode(letter.data)
+    assert (told["stream"], told["subject"]) == ("INVOKE", "invoke.acme.f")
+    assert told["reason"].startswith("undecodable")
+    assert (await bus.stream.consumer_info("INVOKE", "undecodable")).num_pending == 0
+
+
+async def _fail_if_called(delivery: Delivery[Invoke]) -> Verdict:
+    raise AssertionError(delivery)
+
+
+async def test_a_handler_that_raises_gets_the_message_again(bus: Bus) -> None:
+    counts: list[int] = []
+    done = asyncio.Event()
+
+    async def handle(delivery: Delivery[Invoke]) -> Verdict:
+        counts.append(delivery.count)
+        if delivery.count == 1:
+            message = "a bug of ours"
+            raise RuntimeError(message)
+        if delivery.count == 2:
+            return Later(0.05)
+        done.set()
+        return DONE
+
+    consumer = PullConsumer(bus, spec("raises"), body=Invoke, handle=handle)
+    await consumer.start()
+    await bus.store("invoke.acme.f", command("raises"), id="raises")
+    await asyncio.wait_for(done.wait(), timeout=10)
+    await consumer.stop(grace_s=1)
+    assert counts == [1, 2, 3]
+
+
+async def test_a_long_handler_keeps_its_lease_and_a_dead_one_loses_it(bus: Bus, nats: str) -> None:
+    """Two connections share a consumer with a lease of 1 s; the first one vanishes while it holds a message."""
+    taken, finish = asyncio.Event(), asyncio.Event()
+    seen: list[int] = []
+
+    async def hold(delivery: Delivery[Invoke]) -> Verdict:
+        seen.append(delivery.count)
+        taken.set()
+        await finish.wait()
+        return DONE
+
+    lease = spec("lease", lease_s=1.0)
+    lost = asyncio.Event()
+
+    async def vanish() -> None:
+        async with broker.connect(nats, name="other", timeout_s=5) as other:
+            await PullConsumer(other, lease, body=Invoke, handle=hold).start()
+            await asyncio.wait_for(taken.wait(), timeout=5)
+            await asyncio.sleep(2.5)  # two and a half leases: kept alive by its signals
+            assert seen == [1]
+            lost.set()
+
+    await bus.store("invoke.acme.f", command("lease"), id="lease")
+    await vanish()
+    taken.clear()
+    finish.set()
+    survivor = PullConsumer(bus, lease, body=Invoke, handle=hold)
+    await survivor.start()
+    await asyncio.wait_for(taken.wait(), timeout=10)
+    await survivor.stop(grace_s=1)
+    assert seen == [1, 2]
+
+
+async def test_stopping_hands_back_at_once_what_does_not_finish_in_time(bus: Bus) -> None:
+    taken = asyncio.Event()
+
+    async def never(delivery: Delivery[Invoke]) -> Verdict:
+        taken.set()
+        await asyncio.Event().wait()
+        return DONE
+
+    long_lease = spec("drain", lease_s=60.0)
+    first = PullConsumer(bus, long_lease, body=Invoke, handle=never)
+    await first.start()
+    await bus.store("invoke.acme.f", command("drain"), id="drain")
+    await asyncio.wait_for(taken.wait(), timeout=5)
+    await first.stop(grace_s=0.1)
+    got: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def take(delivery: Delivery[Invoke]) -> Verdict:
+        got.set_result(delivery.count)
+        return DONE
+
+    second = PullConsumer(bus, long_lease, body=Invoke, handle=take)
+    await second.start()
+    assert await asyncio.wait_for(got, timeout=5) == 2
+    await second.stop(grace_s=1)
+
+
+async def test_never_more_in_hand_than_asked_for(bus: Bus) -> None:
+    now = most = finished = 0
+    all_done = asyncio.Event()
+
+    async def handle(delivery: Delivery[Invoke]) -> Verdict:
+        nonlocal now, most, finished
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.001)
+        now -= 1
+        finished += 1
+        if finished == 200:
+            all_done.set()
+        return DONE
+
+    for number in range(200):
+        await bus.store("invoke.acme.f", command(f"n{number}"), id=f"n{number}")
+    consumer = PullConsumer(bus, spec("bounded", in_hand=7), body=Invoke, handle=handle)
+    await consumer.start()
+    await asyncio.wait_for(all_done.wait(), timeout=20)
+    await consumer.stop(grace_s=1)
+    assert most <= 7
+    assert finished == 200
+
+
+async def test_a_batch_waits_for_a_store_that_is_away_and_loses_nothing(bus: Bus) -> None:
+    batches: list[list[str]] = []
+    complete = asyncio.Event()
+    failures = 2
+
+    async def handle(batch: Batch) -> dict[int, str]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise Problem("unavailable", "away")
+        batches.append([delivery.body.task_id for delivery in batch])
+        if sum(map(len, batches)) == 50:
+            complete.set()
+        return {}
+
+    consumer = BatchConsumer(bus, handle, size=20, linger_s=0.01)
+    consumer.add(spec("batch"), body=Invoke)
+    await consumer.start()
+    for number in range(50):
+        await bus.store("invoke.acme.f", command(f"b{number}"), id=f"b{number}")
+    await asyncio.wait_for(complete.wait(), timeout=20)
+    await consumer.stop(grace_s=1)
+    assert sorted(name for batch in batches for name in batch) == sorted(f"b{number}" for number in range(50))
+    assert max(map(len, batches)) <= 20
+
+
+async def test_a_command_is_found_by_its_task_id_for_its_own_tenant_only(bus: Bus) -> None:
+    task_id = new_task_id()
+    for number in range(30):
+        await bus.store("invoke.acme.f", command(f"x{number}"), id=f"x{number}")
+    stored = await bus.store("invoke.acme.f", command(task_id), id=task_id)
+    now = time.time()
+    found = await find_command(bus, tenant="acme", task_id=task_id, around=now)
+    assert found is not None
+    assert (found.sequence, found.body.task_id) == (stored.sequence, task_id)
+    assert await find_command(bus, tenant="other", task_id=task_id, around=now) is None
+    assert await find_command(bus, tenant="acme", task_id=new_task_id(), around=now) is None
+    assert await find_command(bus, tenant="acme", task_id=task_id, around=now - 3600) is None

@@ -1,0 +1,84 @@
+"""A bus or a database that is down: a plain 503 at once, and it recovers by itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from shared import embedded
+from tests.conftest import TAX
+from tests.platform import Platform, running
+
+EXECUTE = {"params": {"amount": 1000, "rate": 0.15}}
+
+
+@pytest.fixture(scope="module")
+async def servers(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[embedded.Servers]:
+    async with embedded.servers(tmp_path_factory.mktemp("outage-servers")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module")
+async def platform(tmp_path_factory: pytest.TempPathFactory, servers: embedded.Servers) -> AsyncIterator[Platform]:
+    """Shoal on servers that the test can take down."""
+    folder: Path = tmp_path_factory.mktemp("outage") / "data"
+    urls = {"NATS_URL": servers.nats_url, "MONGODB_URL": servers.mongodb_url}
+    async with running(folder, SHOAL_BUS_TIMEOUT_S="1.5", **urls) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+async def client(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    async with platform.client() as client:
+        made = await client.post("/api/apps/outage/functions/", json={"name": "Outage Tax", "execution_mode": "app"})
+        assert made.status_code == 201, made.text
+        code = {"version": "1.0.0", "code": TAX, "is_active": True}
+        assert (await client.post("/api/functions/outage-tax/code/", json=code)).status_code == 201
+        assert (await client.post("/api/functions/outage-tax/execute/", json=EXECUTE)).status_code == 200
+        yield client
+
+
+async def test_the_database_is_away(client: httpx.AsyncClient, servers: embedded.Servers) -> None:
+    """What needs the database says so; a known function still runs, and is on record when the database is back."""
+    await servers.mongo.stop()
+    try:
+        listed = await client.get("/api/apps/outage/functions/")
+        assert listed.status_code == 503
+        assert "database" in listed.json()["error"]
+        ran = await client.post("/api/functions/outage-tax/execute/", json=EXECUTE)
+        assert ran.status_code == 200, ran.text
+        assert ran.json()["result"]["result"]["tax"] == 150.0
+    finally:
+        await servers.mongo.start()
+    record = await _until_ok(client, f"/api/functions/invocations/by-task-id/{ran.json()['task_id']}/")
+    assert record["invocation"]["celery_task_id"] == ran.json()["task_id"]
+    async with asyncio.timeout(30):
+        while record["task_result"]["status"] != "SUCCESS":
+            record = await _until_ok(client, f"/api/functions/invocations/by-task-id/{ran.json()['task_id']}/")
+
+
+async def test_the_bus_is_away(client: httpx.AsyncClient, servers: embedded.Servers) -> None:
+    """Nothing is accepted that could be lost; as soon as the bus is back, functions run again."""
+    await servers.nats.stop()
+    try:
+        refused = await client.post("/api/functions/outage-tax/execute/", json=EXECUTE)
+        assert refused.status_code == 503
+        assert "bus" in refused.json()["error"]
+        assert (await client.get("/api/apps/outage/functions/")).status_code == 200
+    finally:
+        await servers.nats.start()
+    async with asyncio.timeout(30):
+        while (ran := await client.post("/api/functions/outage-tax/execute/", json=EXECUTE)).status_code == 503:
+            await asyncio.sleep(0.1)
+    assert ran.status_code == 200, ran.text
+
+
+async def _until_ok(client: httpx.AsyncClient, path: str) -> dict[str, dict[str, object]]:
+    async with asyncio.timeout(60):
+        while (answer := await client.get(path)).status_code in {404, 503}:
+            await asyncio.sleep(0.1)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, dict[str, object]] = answer.json()
+    return found

@@ -1,0 +1,104 @@
+"""A whole Shoal as a child process, as `shoal up` starts it, for the tests."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+START_S = 60.0
+STOP_S = 20.0
+
+
+class Platform:
+    """A running Shoal. `log` is where its output goes."""
+
+    def __init__(self, process: asyncio.subprocess.Process, data_dir: Path, log: Path) -> None:
+        self.process = process
+        self.data_dir = data_dir
+        self.log = log
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """What ready.json says now."""
+        found: dict[str, Any] = json.loads((self.data_dir / "ready.json").read_text())
+        return found
+
+    @property
+    def url(self) -> str:
+        return str(self.ready["url"])
+
+    @property
+    def token(self) -> str:
+        return str(self.ready["token"])
+
+    def pid(self, service: str) -> int:
+        """The service's process."""
+        return int(self.ready["services"][service]["pid"])
+
+    def kill(self, service: str) -> int:
+        """kill -9; the pid that died."""
+        pid = self.pid(service)
+        os.kill(pid, signal.SIGKILL)
+        return pid
+
+    async def restarted(self, service: str, dead: int, *, within_s: float = 30.0) -> None:
+        """Wait until the service runs again under another pid and answers."""
+        async with asyncio.timeout(within_s), httpx.AsyncClient() as http:
+            while True:
+                await asyncio.sleep(0.05)
+                try:
+                    entry = self.ready["services"][service]
+                    if entry["pid"] == dead:
+                        continue
+                    answer = await http.get(entry["metrics"].replace("/metrics", "/readyz"))
+                    if answer.status_code == 200:
+                        return
+                except (OSError, ValueError, KeyError, httpx.HTTPError):
+                    continue
+
+    def client(self, **options: Any) -> httpx.AsyncClient:
+        """An HTTP client with the admin's token."""
+        headers = {"Authorization": f"Bearer {self.token}"}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60.0, **options)
+
+
+@asynccontextmanager
+async def running(data_dir: Path, **settings: str) -> AsyncIterator[Platform]:
+    """Start Shoal on a data folder and a free port; stop it as an operator would. Its log is shown when it fails."""
+    data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
+    log = data_dir.with_suffix(".log")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")} | settings
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "cli", "up", "--port", "0", "--data-dir", str(data_dir),
+            cwd=ROOT, env=environ, stdout=output, stderr=output,
+        )  # fmt: skip
+    platform = Platform(process, data_dir, log)
+    try:
+        await _until_ready(platform)
+        yield platform
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(process.wait(), timeout=STOP_S)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def _until_ready(platform: Platform) -> None:
+    async with asyncio.timeout(START_S):
+        while not (platform.data_dir / "ready.json").exists():
+            if platform.process.returncode is not None:
+                message = f"shoal up ended with {platform.process.returncode}:\n{platform.log.read_text()[-4000:]}"
+                raise AssertionError(message)
+            await asyncio.sleep(0.02)

@@ -1,0 +1,168 @@
+"""A worker may say anything: what is not an honest reply ends it."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+import pytest_asyncio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.executor.mode import Limits
+from services.executor.modes.python.frames import HEADER, Assembly, FrameError, ReplyFrame, pack, parse_reply
+from services.executor.modes.python.outcomes import outcome_of
+from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
+from shared.domain.outcome import Usage
+
+LIMITS = Limits(timeout_s=1, memory_mb=16, output_bytes=10, result_bytes=10)
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 60)))
+def test_pieces_of_any_size_make_the_payload(payload: bytes, sizes: list[int]) -> None:
+    assembly, frame, made = Assembly(200), HEADER.pack(len(payload)) + payload, None
+    for size in [*sizes, len(frame)]:
+        if frame:
+            made = assembly.feed(frame[:size])
+            frame = frame[size:]
+    assert made == payload
+
+
+@given(st.binary(min_size=5, max_size=100))
+def test_garbage_is_a_frame_error_or_waits_for_more(garbage: bytes) -> None:
+    try:
+        payload = Assembly(1000).feed(garbage)
+        if payload is not None:
+            parse_reply(payload, nonce=1)
+    except FrameError:
+        return
+    assert HEADER.unpack_from(garbage)[0] > len(garbage) - HEADER.size
+
+
+def test_a_length_over_the_limit_is_refused_at_its_header() -> None:
+    with pytest.raises(FrameError, match="over the limit of 100"):
+        Assembly(100).feed(HEADER.pack(0xFFFFFFFF))
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        msgspec.msgpack.encode(["reply", 2, "ok", b"1"]),
+        msgspec.msgpack.encode(["reply", 1, "great", b"1"]),
+        msgspec.msgpack.encode(["reply", "1", "ok"]),
+        msgspec.msgpack.encode(["call", 1, b"", {}, 1, 1, 1]),
+        msgspec.msgpack.encode({"nonce": 1}),
+        b"\x91" * 100_000,
+        b"\xc1",
+        b"",
+    ],
+)
+def test_dishonest_payloads(payload: bytes) -> None:
+    with pytest.raises(FrameError):
+        parse_reply(payload, nonce=1)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ReplyFrame(1, "ok", result=b"[1"),
+        ReplyFrame(1, "ok", result=b'1,"x":2'),
+        ReplyFrame(1, "ok", result=b'"\xff"'),
+        ReplyFrame(1, "ok", result=b""),
+        ReplyFrame(1, "ok", result=b"NaN"),
+        ReplyFrame(1, "ok", result=b"[" * 5 + b"]" * 6),
+        ReplyFrame(1, "ok", result=b"[1,2,3,4,5]"),
+        ReplyFrame(1, "failed", stdout="é" * 6),
+    ],
+)
+def test_results_that_are_not_json_or_over_the_limits(reply: ReplyFrame) -> None:
+    with pytest.raises(FrameError):
+        outcome_of(reply, LIMITS, Usage())
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class Impostor:
+    """A process that stands where a worker should be, and the test's end of its socket."""
+
+    def __init__(self, link: WorkerLink, theirs: socket.socket) -> None:
+        self.link = link
+        self.theirs = theirs
+
+    def ask(self, *, timeout_s: float = 10.0) -> asyncio.Task[bytes]:
+        return asyncio.create_task(self.link.exchange(b"request", limit_bytes=1000, timeout_s=timeout_s))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def impostor() -> AsyncIterator[Impostor]:
+    """The link of a process that sleeps; the test speaks in its name."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    ours, theirs = socket.socketpair()
+    theirs.setblocking(False)
+    exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+    link = WorkerLink(ours, os.pidfd_open(process.pid), exited=exited)
+    yield Impostor(link, theirs)
+    link.end("unused")
+    theirs.close()
+    assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGKILL
+
+
+REPLY = pack(ReplyFrame(1, "ok", result=b"1"))
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_an_honest_reply_in_two_pieces(impostor: Impostor) -> None:
+    asked = impostor.ask()
+    await asyncio.sleep(0)
+    impostor.theirs.send(REPLY[:6])
+    impostor.theirs.send(REPLY[6:])
+    assert await asked == REPLY[HEADER.size :]
+    assert impostor.link.alive
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("said", [HEADER.pack(2000), REPLY + b"x", REPLY + REPLY], ids=["huge", "more", "twice"])
+async def test_a_broken_reply_ends_the_worker(impostor: Impostor, said: bytes) -> None:
+    asked = impostor.ask()
+    await asyncio.sleep(0)
+    impostor.theirs.send(said)
+    with pytest.raises(WorkerEndedError) as ended:
+        await asked
+    assert (ended.value.reason, ended.value.started) == ("broken", True)
+    assert not impostor.link.alive
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize(("said", "reason"), [(b"x", "broken"), (b"", "died")])
+async def test_a_word_or_an_end_while_idle_ends_the_worker(impostor: Impostor, said: bytes, reason: str) -> None:
+    ended = asyncio.get_running_loop().create_future()
+    impostor.link.on_end = ended.set_result
+    act: Callable[[], object] = (lambda: impostor.theirs.send(said)) if said else impostor.theirs.close
+    act()
+    assert await asyncio.wait_for(ended, 10) is impostor.link
+    with pytest.raises(WorkerEndedError) as refused:
+        await impostor.ask()
+    assert (refused.value.reason, refused.value.started) == (reason, False)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_descriptors_sent_along_are_not_taken(impostor: Impostor) -> None:
+    before = open_descriptors()
+    asked = impostor.ask()
+    await asyncio.sleep(0)
+    socket.send_fds(impostor.theirs, [REPLY], [0, 1, 2])
+    await asked
+    assert open_descriptors() == before
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_request_that_is_not_read_meets_its_deadline(impostor: Impostor) -> None:
+    with pytest.raises(WorkerEndedError) as ended:
+        await impostor.link.exchange(b"x" * 10_000_000, limit_bytes=1000, timeout_s=0.1)
+    assert (ended.value.reason, ended.value.started) == ("deadline", False)

@@ -1,0 +1,82 @@
+"""What is refused at upload, and how it is said."""
+
+import pytest
+
+from services.executor.mode import Artefact, Refusal
+from services.executor.modes.python.mode import PythonMode
+from services.executor.modes.python.settings import COMPILER
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+REFUSED = [
+    ("x = 1\nimport os", 2, "Module os is not available"),
+    ("from os import path", 1, "Module os is not available"),
+    ("import os.path", 1, "Module os.path is not available"),
+    ("import json.decoder", 1, "Module json.decoder is not available"),
+    ("from json import codecs", 1, "json.codecs is not available"),
+    ("from _strptime import time", 1, "Module _strptime is not available"),
+    ("from math import *", 1, '"*" imports are not allowed'),
+    ("from . import x", 1, "Relative imports are not available"),
+    ("\n\nasync def main(): pass", 3, "write an ordinary def"),
+    ("def main(x):\n    match x:\n        case 1: pass", 2, "write if and elif"),
+    ("try:\n    pass\nexcept* ValueError:\n    pass", 1, "write an ordinary except"),
+    ("x = ().__class__", 1, "__name__"),
+    ("class A:\n    def __init__(self):\n        super().__init__()", 3, "super().__init__"),
+    ("def main(x):\n    x._y = 1", 2, "choose another"),
+    ("_x = 1", 1, "choose another"),
+    ("def f():\n    global _getattr_", 2, "_getattr_"),
+    ("def f():\n    __x = 1\n    def g():\n        nonlocal __x", 2, "__x"),
+    ("x._y += 1", 1, "_y"),
+    ("x[a._b] += 1", 1, "_b"),
+    ("x: int = y._z", 1, "_z"),
+    ("print = 1", 1, "reserved name"),
+    ("def f(_getattr_, /): pass", 1, "_getattr_"),
+    ("eval('1')", 1, "Eval calls are not allowed"),
+    ("exec('1')", 1, "Exec calls are not allowed"),
+    ("class A(metaclass=type): pass", 1, "metaclass"),
+    ("class A:\n    def __str__(self): pass", 2, "__str__"),
+    ("(x for x in []).gi_frame", 1, "gi_frame"),
+    ("def main(:\n  pass", 1, "SyntaxError: "),
+    ("x = 1\n  y = 2", 2, "IndentationError: unexpected indent"),
+    ("return 1", 1, "'return' outside function"),
+    ("def f(a, a): pass", 1, "duplicate argument"),
+    ("def f():\n    nonlocal x", 2, "no binding for nonlocal"),
+    ("x = 1\0", 0, "null bytes"),
+    ("x = '\ud800'", 0, "UTF-8"),
+]
+
+NESTED = ["(" * 5000 + ")" * 5000, "-" * 50000 + "1", "a" + ".a" * 30000, "[" * 5000 + "]" * 5000]
+
+
+@pytest.mark.parametrize(("source", "line", "text"), REFUSED)
+async def test_refused(mode: PythonMode, source: str, line: int, text: str) -> None:
+    refused = await mode.prepare(source)
+    assert isinstance(refused, Refusal)
+    assert any(error.line == line and text in error.message for error in refused.errors), refused
+
+
+@pytest.mark.parametrize("source", NESTED, ids=["parentheses", "signs", "attributes", "brackets"])
+async def test_deep_nesting_is_refused(mode: PythonMode, source: str) -> None:
+    refused = await mode.prepare(source)
+    assert isinstance(refused, Refusal)
+    assert refused.errors[0].message
+
+
+async def test_all_reasons_at_once_in_the_order_of_lines(mode: PythonMode) -> None:
+    refused = await mode.prepare("import os\nx = 1\nasync def f(): pass\n_y = 2")
+    assert isinstance(refused, Refusal)
+    assert [error.line for error in refused.errors] == [1, 3, 4]
+
+
+async def test_source_over_the_limit(mode: PythonMode) -> None:
+    refused = await mode.prepare("#" + "x" * (1 << 20))
+    assert isinstance(refused, Refusal)
+    assert "1048576 bytes" in refused.errors[0].message
+
+
+async def test_refusals_do_not_run_the_source_nor_leave_workers(mode: PythonMode) -> None:
+    before = mode.facts()["workers"]
+    made = await mode.prepare("while True: pass")
+    assert isinstance(made, Artefact)
+    assert made.compiler == mode.compiler == COMPILER
+    assert mode.facts()["workers"] == before

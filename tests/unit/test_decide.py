@@ -1,0 +1,74 @@
+"""The router's decision, without a bus."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from services.router.decide import Refuse, Send, decide
+from shared.bus.messages import Invoke
+from shared.domain.function import ActiveVersion, Function
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+COMMAND = Invoke(
+    task_id="t-1",
+    tenant="acme",
+    function="calculate-tax",
+    function_id=7,
+    function_name="Calculate Tax",
+    revision=3,
+    params=msgspec.Raw(b'{"amount":1}'),
+    trigger_type="api",
+    user=None,
+    accepted_at=1000.0,
+    reply_to="reply.a.t-1",
+)
+FUNCTION = Function(
+    id=7,
+    tenant="acme",
+    app=1,
+    app_slug="finance",
+    app_name="Finance",
+    name="Calculate Tax",
+    slug="calculate-tax",
+    execution_mode="app",
+    config={"timeout": 12},
+    active=ActiveVersion(id=1, version="1.0.0", code_hash="abc"),
+    created_at=NOW,
+    updated_at=NOW,
+)
+
+
+def test_code_goes_to_the_pool_of_its_environment() -> None:
+    decision = decide(COMMAND, id=42, function=FUNCTION, routed_at=1000.5)
+    assert isinstance(decision, Send)
+    assert decision.pool == "python"
+    dispatch = decision.dispatch
+    assert (dispatch.id, dispatch.task_id, dispatch.code_hash, dispatch.version) == (42, "t-1", "abc", "1.0.0")
+    assert dispatch.timeout_s == 12.0
+    assert bytes(dispatch.params) == b'{"amount":1}'
+    assert (dispatch.timeline.accepted, dispatch.timeline.routed) == (1000.0, 1000.5)
+    assert dispatch.reply_to == "reply.a.t-1"
+
+
+@pytest.mark.parametrize(
+    ("function", "error"),
+    [
+        (None, "FunctionNotFound"),
+        (msgspec.structs.replace(FUNCTION, is_active=False), "FunctionNotFound"),
+        (msgspec.structs.replace(FUNCTION, id=8), "FunctionNotFound"),  # deleted, and made anew under the same slug
+        (msgspec.structs.replace(FUNCTION, active=None), "NoActiveCode"),
+    ],
+)
+def test_what_cannot_run_is_refused_with_a_reason(function: Function | None, error: str) -> None:
+    decision = decide(COMMAND, id=42, function=function, routed_at=1000.5)
+    assert isinstance(decision, Refuse)
+    assert decision.outcome.status == "FAILURE"
+    assert decision.outcome.error_type == error
+
+
+def test_other_modes_have_a_pool_of_their_own() -> None:
+    proxy = msgspec.structs.replace(FUNCTION, execution_mode="proxy", active=None)
+    decision = decide(COMMAND, id=1, function=proxy, routed_at=1.0)
+    assert isinstance(decision, Send)
+    assert decision.pool == "proxy"

@@ -1,0 +1,53 @@
+"""Settings: read strictly, and all of them documented."""
+
+import importlib
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from shared import config
+
+URLS = {"NATS_URL": "nats://x", "MONGODB_URL": "mongodb://y"}
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Own(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    slots: int = 4
+    notice_s: float = 0.1
+
+
+def test_values_are_typed_and_defaults_stand() -> None:
+    platform = config.read(config.Platform, prefix="SHOAL_", environ={**URLS, "SHOAL_LEASE_S": "2.5"})
+    assert (platform.nats_url, platform.lease_s, platform.params_bytes) == ("nats://x", 2.5, 1 << 20)
+    assert config.read(Own, prefix="SHOAL_EXECUTOR_", environ={"SHOAL_EXECUTOR_SLOTS": "9"}).slots == 9
+
+
+def test_what_is_missing_is_named() -> None:
+    with pytest.raises(config.ConfigError, match=r"^MONGODB_URL is not set$"):
+        config.read(config.Platform, prefix="SHOAL_", environ={"NATS_URL": "nats://x"})
+
+
+def test_a_wrong_type_is_named_with_its_value() -> None:
+    with pytest.raises(config.ConfigError, match=r"SHOAL_EXECUTOR_SLOTS.*'many'"):
+        config.read(Own, prefix="SHOAL_EXECUTOR_", environ={"SHOAL_EXECUTOR_SLOTS": "many"})
+
+
+@pytest.mark.parametrize("name", ["SHOAL_LEASE", "SHOAL_EXECUTOR_SLOT"])
+def test_a_typing_mistake_stops_the_boot(name: str) -> None:
+    with pytest.raises(config.ConfigError, match=f"^{name} is not a setting of Shoal$"):
+        config.refuse_unknown("executor", Own, {**URLS, name: "1"})
+
+
+def test_other_services_settings_and_other_programs_variables_are_left_alone() -> None:
+    config.refuse_unknown("executor", Own, {**URLS, "SHOAL_API_PORT": "1", "PATH": "/bin", "SHOAL_EXECUTOR_SLOTS": "1"})
+
+
+def test_every_setting_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    names = {config.variable("", field) for field in config.Platform.__struct_fields__}
+    for service in config.SERVICES:
+        section = getattr(importlib.import_module(f"services.{service}.config"), service.capitalize())
+        names |= {config.variable(service, field) for field in section.__struct_fields__}
+    missing = sorted(name for name in names if f"`{name}`" not in page)
+    assert missing == []
