@@ -65,7 +65,7 @@ async def _serve(name: str, platform: config.Platform, settings: Any, start: Sta
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    await asyncio.wait({working}, timeout=platform.drain_s)
+    await asyncio.wait({working}, timeout=platform.drain_s)  # `_work` ends by itself, at once where it has not begun
     working.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await working
@@ -108,7 +108,7 @@ async def _connected(stack: contextlib.AsyncExitStack, name: str, platform: conf
 async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> bool:
     """Streams and indexes are there. INVOKE, made anew, goes on above the highest id that was ever given."""
     await indexes.ensure(store)
-    first = 1 if await bus.has_stream(streams.INVOKE) else await store.highest("invocations", "id") + 1
+    first = 1 if await bus.has_stream(streams.INVOKE) else await store.reached("invocations") + 1
     bounds = streams.Bounds(
         replicas=platform.stream_replicas,
         invoke_age_s=platform.invoke_days * streams.DAY_S,

@@ -13,9 +13,9 @@ Seconds = Annotated[float, Meta(gt=0)]
 class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Bytes, seconds, counts.
 
-    `slots` calls run side by side; `ahead` more (0: twice the slots) are held ready, so that a free slot never waits
-    for the bus. One that got no slot within `slot_wait_s` is handed back, so that another executor may take it. A call
-    that runs for longer than `notice_s` is announced as STARTED. `workers` bounds the warm worker processes,
+    `slots` calls run side by side; `ahead` more (0: four times the slots) are held ready, so that a free slot never
+    waits for the bus. One that got no slot within `slot_wait_s` is handed back, so that another executor may take it. A
+    call that runs for longer than `notice_s` is announced as STARTED. `workers` bounds the warm worker processes,
     `workers_per_tenant` one tenant's share of them; a worker unused for `idle_s` is ended.
     """
 
@@ -30,6 +30,6 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle_s: Seconds = 120.0
 
     @property
-    def in_hand(self) -> int:
-        """Messages held at once."""
-        return self.slots + (self.ahead or 2 * self.slots)
+    def held_ready(self) -> int:
+        """Dispatches held beyond the slots."""
+        return self.ahead or 4 * self.slots

@@ -7,12 +7,14 @@ import asyncio
 import time
 from typing import Any, Protocol
 
-from services.executor.mode import Artefact, Call, Limits, Mode, Refusal
+from services.executor.mode import Artefact, Call, Limits, Mode, Refusal, Unavailable
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Later, Verdict
 from shared.bus.messages import Answer, Dispatch, Finished, Started
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
+
+_UNAVAILABLE_S = 1.0  # before work is handed out again that could not even begin
 
 
 class Links(Protocol):
@@ -79,9 +81,12 @@ class Execution:
         started = time.time()
         try:
             outcome = await self._run(dispatch, loaded, picked=picked, started=started)
+        except Unavailable:
+            return Later(_UNAVAILABLE_S)
         finally:
             self._slots.release()
             self._busy.dec()
+            delivery.release()
         await self._settle(delivery, outcome, _timeline(dispatch, picked=picked, started=started, done=time.time()))
         return DONE
 

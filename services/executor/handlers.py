@@ -8,7 +8,7 @@ from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Limits, Mode, Refusal
+from services.executor.mode import Artefact, Limits, Mode, Refusal, Unavailable
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -66,8 +66,8 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
     async def compile_code(request: Compile) -> Compiled:
         try:
             made = await artefacts.load(request.tenant, request.code_hash)
-        except Problem as problem:
-            return Compiled(unavailable=problem.message)
+        except (Problem, Unavailable) as error:
+            return Compiled(unavailable=str(error))
         return Compiled(errors=made.errors if isinstance(made, Refusal) else [])
 
     execution = Execution(
@@ -81,7 +81,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
         notice_s=settings.notice_s,
         slot_wait_s=settings.slot_wait_s,
     )
-    spec = streams.pool(pool, lease_s=service.platform.lease_s, in_hand=settings.in_hand)
+    spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=settings.slots, ahead=settings.held_ready)
     consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle)
     await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
     await consumer.start()

@@ -34,7 +34,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of one function version. `params` is JSON text; `context` is plain data for the handler."""
+    """One call of one function version. `params` is JSON text; `context` is JSON values for the handler."""
 
     task_id: str
     tenant: str
@@ -46,6 +46,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
 
 
+class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else
+    """The mode cannot run anything just now, and nothing of the call has started: hand the work back."""
+
+
 class Mode(Protocol):
     """A way to run functions. Opened once by the executor, used by many calls side by side, closed once."""
 
@@ -53,11 +57,11 @@ class Mode(Protocol):
     compiler: str
 
     async def prepare(self, source: str) -> Artefact | Refusal:
-        """Check and compile a source, away from every other tenant's code. Never runs the source itself."""
+        """Check and compile a source, away from every other tenant's code. Never runs it. Raises Unavailable."""
         ...
 
     async def run(self, call: Call) -> Outcome:
-        """Run one call to its end. Whatever the code does is an Outcome; an exception is a fault of ours."""
+        """Run one call to its end. What the code does is an Outcome. Raises Unavailable before anything started."""
         ...
 
     def facts(self) -> dict[str, Any]:

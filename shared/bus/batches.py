@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -68,7 +69,7 @@ class BatchConsumer:
 
     def _arrived(self, pull: StandingPull, message: Msg, decoder: msgspec.json.Decoder[Any]) -> None:
         try:
-            self._waiting.append((pull, message, read(message, decoder)))
+            self._waiting.append((pull, message, read(message, decoder, release=partial(pull.release, message))))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             task = asyncio.create_task(pull.settle(message, Drop(f"undecodable: {error}")))
             self._buried.add(task)

@@ -19,6 +19,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import APIError, NotFoundError
 
 from shared.bus.delivery import Stored
+from shared.bus.publisher import Publisher
 from shared.bus.streams import Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
 from shared.domain.problem import Problem
@@ -26,7 +27,6 @@ from shared.domain.problem import Problem
 Answer = TypeVar("Answer")
 Body = TypeVar("Body")
 
-AWAY = "The message bus is not reachable; try again in a moment"
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -44,6 +44,7 @@ class Bus:
         self.stream: JetStreamContext = client.jetstream(timeout=timeout_s)
         self.timeout_s = timeout_s
         self.watch = watch
+        self._publisher = Publisher(client, timeout_s=timeout_s)
         self._returned: list[Callable[[], None]] = []
 
     @property
@@ -53,15 +54,7 @@ class Bus:
 
     async def store(self, subject: str, body: msgspec.Struct, *, id: str) -> Stored:
         """Publish durably; returns when JetStream has it. The same `id` again, within the window, stores nothing."""
-        try:
-            ack = await self.stream.publish(subject, encode(body), headers={"Nats-Msg-Id": id})
-        except nats.errors.MaxPayloadError as error:
-            raise Problem(
-                "too_large", f"The message is over the bus limit of {self.client.max_payload} bytes"
-            ) from error
-        except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
-            raise Problem("unavailable", AWAY) from error
-        return Stored(sequence=ack.seq, duplicate=bool(ack.duplicate))
+        return await self._publisher.publish(subject, encode(body), id=id)
 
     async def send(self, subject: str, body: msgspec.Struct) -> None:
         """Publish to whoever listens now; nothing is stored. A bus that is away swallows it silently."""
@@ -117,6 +110,10 @@ class Bus:
     def on_return(self, call: Callable[[], None]) -> None:
         """Have `call` run whenever the connection has come back: messages may have been missed."""
         self._returned.append(call)
+
+    def lost(self) -> None:
+        """The connection broke: whoever waits for an acknowledgement learns it now."""
+        self._publisher.lost()
 
     def returned(self) -> None:
         """Run what `on_return` collected."""
@@ -180,6 +177,10 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
         for bus in opened:
             bus.returned()
 
+    async def disconnected() -> None:
+        for bus in opened:
+            bus.lost()
+
     async def said(error: Exception) -> None:
         watch.trouble("bus connection", error=str(error) or type(error).__name__)
 
@@ -193,6 +194,7 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
         max_outstanding_pings=2,
         pending_size=0,
         allow_reconnect=True,
+        disconnected_cb=disconnected,
         reconnected_cb=reconnected,
         error_cb=said,
         logger=None,
@@ -207,4 +209,5 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
     finally:
         with suppress(nats.errors.Error, asyncio.TimeoutError, OSError):
             await asyncio.wait_for(client.flush(), timeout=1)
-        await broker.stop()
+        with suppress(nats.errors.Error, asyncio.TimeoutError, OSError, RuntimeError):  # as nats-py says "it is gone"
+            await asyncio.wait_for(broker.stop(), timeout=2)

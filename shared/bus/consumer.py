@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 import msgspec
@@ -9,6 +10,7 @@ from nats.aio.msg import Msg
 
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery, Drop, Later, Verdict
+from shared.bus.place import Place
 from shared.bus.pull import REDELIVERY_S, StandingPull
 from shared.bus.streams import Consumer
 from shared.domain.problem import Problem
@@ -49,7 +51,8 @@ class PullConsumer(Generic[Body]):
         """Decode, handle, settle. A fault of ours is logged here and nowhere else, and the message handed back."""
         verdict: Verdict = Later(REDELIVERY_S)
         try:
-            verdict = await self._handle(read(message, self._decoder))
+            release = partial(self._pull.release, message)
+            verdict = await self._handle(read(message, self._decoder, release=release))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             verdict = Drop(f"undecodable: {error}")
         except Problem as problem:
@@ -59,12 +62,13 @@ class PullConsumer(Generic[Body]):
         await self._pull.settle(message, verdict)
 
 
-def read(message: Msg, decoder: msgspec.json.Decoder[Body]) -> Delivery[Body]:
+def read(message: Msg, decoder: msgspec.json.Decoder[Body], *, release: Callable[[], None]) -> Delivery[Body]:
     """The typed message. Raises msgspec.DecodeError."""
-    metadata = message.metadata
+    place = Place.of(message)
     return Delivery(
         body=decoder.decode(message.data),
-        sequence=metadata.sequence.stream,
-        count=metadata.num_delivered or 1,
-        stored_at=metadata.timestamp.timestamp(),
+        sequence=place.sequence,
+        count=place.delivery,
+        stored_at=place.stored_at,
+        release=release,
     )

@@ -1,10 +1,15 @@
 """What a handler is given, and what it may answer."""
 
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 import msgspec
 
 Body = TypeVar("Body")
+
+
+def _nothing() -> None:
+    return
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -28,12 +33,17 @@ DONE = Done()
 
 
 class Delivery(msgspec.Struct, Generic[Body], frozen=True):
-    """A typed message. `sequence` is its place in its stream, `count` how often it was handed out, from 1."""
+    """A typed message. `sequence` is its place in its stream, `count` how often it was handed out, from 1.
+
+    A handler that calls `release` says that what it needs room for is over: another message may come while this one
+    is still being settled.
+    """
 
     body: Body
     sequence: int
     count: int
     stored_at: float
+    release: Callable[[], None] = _nothing
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -10,9 +10,10 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError
 
 from shared.bus import streams, subjects
-from shared.bus.broker import AWAY, Bus
+from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Invoke
+from shared.bus.publisher import AWAY
 from shared.domain.problem import Problem
 
 # How far the clock of a sender may be from the server's, and how long a command may be under way.

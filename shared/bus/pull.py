@@ -17,6 +17,7 @@ from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Done, Drop, Later, Verdict
 from shared.bus.messages import DeadLetter
+from shared.bus.place import Place
 from shared.bus.streams import Consumer
 from shared.domain.problem import Problem
 
@@ -37,7 +38,10 @@ class StandingPull:
         self._subscription: Subscription | None = None
         self._asked = 0  # messages that standing requests may still bring
         self._heard_at = 0.0
-        self._held: dict[int, Msg] = {}
+        self._held: dict[int, Msg] = {}  # not settled yet: kept alive
+        self._released: set[int] = set()  # of these, the ones that take no room any more
+        self._room = asyncio.Event()
+        self._asking: asyncio.Task[None] | None = None
         self._upkeep: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -49,7 +53,8 @@ class StandingPull:
         )
         self._bus.on_return(self._forget_requests)
         self._upkeep = asyncio.create_task(self._keep_up())
-        await self._ask()
+        self._asking = asyncio.create_task(self._ask_for_more())
+        self._room.set()
 
     async def stop(self) -> None:
         """Take no more. What is held stays alive until `hand_back`."""
@@ -60,8 +65,9 @@ class StandingPull:
 
     async def hand_back(self) -> None:
         """Give what is still held to someone else, at once."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
+        for task in (self._upkeep, self._asking):
+            if task is not None:
+                task.cancel()
         for message in list(self._held.values()):
             await self.settle(message, Later(0.0))
 
@@ -70,7 +76,7 @@ class StandingPull:
         try:
             match verdict:
                 case Done():
-                    await message.ack()
+                    await self._bus.client.publish(message.reply, b"+ACK")
                 case Later(delay_s=delay_s):
                     await message.nak(delay=delay_s or None)
                 case Drop(reason=reason):
@@ -79,36 +85,53 @@ class StandingPull:
         except (nats.errors.Error, OSError, Problem):
             self._bus.watch.trouble("could not settle", stream=self.spec.stream)
         self._held.pop(id(message), None)
-        await self._ask()
+        self._released.discard(id(message))
+        self._ask_soon()
 
-    async def _ask(self) -> None:
-        """Ask for as many as there is room for, once half of the room has been used."""
-        room = self.spec.in_hand - len(self._held) - self._asked
-        if self._stopped or room <= 0 or self._asked * 2 > self.spec.in_hand:
-            return
-        self._asked += room
-        self._heard_at = time.monotonic()
-        request = b'{"batch":%d,"expires":%d}' % (room, int(_REQUEST_S * 1e9))
-        try:
-            await self._bus.client.publish(self._subject, request, reply=self._inbox)
-        except (nats.errors.Error, OSError):
-            self._asked -= room
+    def release(self, message: Msg) -> None:
+        """This one takes no room any more, though it is not settled yet."""
+        if id(message) in self._held:
+            self._released.add(id(message))
+            self._ask_soon()
+
+    def _free(self) -> int:
+        return self.spec.in_hand - len(self._held) + len(self._released) - self._asked
+
+    def _ask_soon(self) -> None:
+        if self._free() >= self.spec.least:
+            self._room.set()
+
+    async def _ask_for_more(self) -> None:
+        """Ask for all there is room for, whenever there is room for a chunk: what comes in one turn is one request."""
+        while True:
+            await self._room.wait()
+            self._room.clear()
+            room = self._free()
+            if self._stopped or room < self.spec.least:
+                continue
+            self._asked += room
+            self._heard_at = time.monotonic()
+            request = b'{"batch":%d,"expires":%d}' % (room, int(_REQUEST_S * 1e9))
+            try:
+                await self._bus.client.publish(self._subject, request, reply=self._inbox)
+            except (nats.errors.Error, OSError):
+                self._asked -= room  # `_keep_up` or the connection's return will ask again
 
     async def _arrived(self, message: Msg) -> None:
         self._heard_at = time.monotonic()
-        if not message.reply:  # a status: the request has ended (404, 408, 409), with so many unserved
-            unserved = int((message.headers or {}).get("Nats-Pending-Messages", self._asked))
-            self._asked = max(0, self._asked - unserved)
-        else:
+        if message.reply:
             self._asked = max(0, self._asked - 1)
             self._held[id(message)] = message
-            if message.metadata.num_delivered > 1:
+            if Place.of(message).delivery > 1:
                 self._bus.watch.redelivered(self.spec.stream)
             self._deliver(message)
-        await self._ask()
+        else:  # a status: the request has ended (404, 408, 409), with so many unserved
+            unserved = int((message.headers or {}).get("Nats-Pending-Messages", self._asked))
+            self._asked = max(0, self._asked - unserved)
+        self._ask_soon()
 
     async def _bury(self, message: Msg, reason: str) -> None:
-        sequence = message.metadata.sequence.stream
+        sequence = Place.of(message).sequence
         letter = DeadLetter(
             stream=self.spec.stream,
             sequence=sequence,
@@ -130,7 +153,8 @@ class StandingPull:
             for message in list(self._held.values()):
                 with suppress(nats.errors.Error, OSError):
                     await message.in_progress()
-            await self._ask()
+            self._ask_soon()
 
     def _forget_requests(self) -> None:
         self._asked = 0
+        self._room.set()

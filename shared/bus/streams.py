@@ -27,13 +27,22 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
-    """A durable pull consumer. `in_hand` bounds what one process holds, `lease_s` how long it may be silent."""
+    """A durable pull consumer. `in_hand` bounds what one process holds, `lease_s` how long it may be silent.
+
+    It asks for `chunk` messages at least, a quarter of its bound where that is 0.
+    """
 
     stream: str
     name: str
     subject: str
     lease_s: float = 30.0
     in_hand: int = 256
+    chunk: int = 0
+
+    @property
+    def least(self) -> int:
+        """How much room is worth a request."""
+        return self.chunk or max(1, self.in_hand // 4)
 
 
 class Bounds(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,12 +92,25 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
 
 def router(*, lease_s: float, in_hand: int) -> Consumer:
     """Every command, to whichever router asks first."""
-    return Consumer(stream=INVOKE, name="router", subject="invoke.*.*", lease_s=lease_s, in_hand=in_hand)
+    return Consumer(
+        stream=INVOKE,
+        name="router",
+        subject="invoke.*.*",
+        lease_s=lease_s,
+        in_hand=in_hand,
+    )
 
 
-def pool(name: str, *, lease_s: float, in_hand: int) -> Consumer:
-    """The queued work of one executor pool. `in_hand` follows the executor's slots."""
-    return Consumer(stream=WORK, name=f"pool-{name}", subject=f"work.{name}.*", lease_s=lease_s, in_hand=in_hand)
+def pool(name: str, *, lease_s: float, slots: int, ahead: int) -> Consumer:
+    """The queued work of one executor pool: what fills its slots, and what is held ready beyond them."""
+    return Consumer(
+        stream=WORK,
+        name=f"pool-{name}",
+        subject=f"work.{name}.*",
+        lease_s=lease_s,
+        in_hand=slots + ahead,
+        chunk=max(1, ahead // 2),
+    )
 
 
 def recorder_commands(*, lease_s: float) -> Consumer:

@@ -115,11 +115,16 @@ class Store:
             )
         return int(counter["value"])
 
-    async def highest(self, collection: str, field: str) -> int:
-        """The highest value of an indexed number field over all tenants; 0 when there is none."""
+    async def reached(self, name: str) -> int:
+        """How far a named sequence has come; 0 when it has not begun."""
         async with _mapped():
-            found = await self._database[collection].find_one({}, [field], sort=[(field, -1)])
-        return int(found[field]) if found else 0
+            counter = await self._database["counters"].find_one({"_id": name})
+        return int(counter["value"]) if counter else 0
+
+    async def reach(self, name: str, value: int) -> None:
+        """Let a named sequence have come at least this far."""
+        async with _mapped():
+            await self._database["counters"].update_one({"_id": name}, {"$max": {"value": value}}, upsert=True)
 
     async def global_one(self, collection: str, query: Document) -> Document | None:
         """A document of a collection that stands above the tenants, such as the tokens that say who a caller is."""

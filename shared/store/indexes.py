@@ -11,11 +11,8 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("versions", [("tenant", 1), ("id", 1)], True, "id"),
     ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),
     ("sources", [("tenant", 1), ("code_hash", 1)], True, "hash"),
-    ("invocations", [("id", -1)], False, "highest"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
     ("invocations", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
-    ("invocations", [("tenant", 1), ("function_slug", 1), ("id", -1)], False, "by_slug"),
-    ("invocations", [("tenant", 1), ("trigger_type", 1), ("id", -1)], False, "by_trigger"),
     ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
 ]
 

@@ -14,11 +14,10 @@ import pytest
 import pytest_asyncio
 import uvloop
 
-from services.executor.mode import Artefact
+from services.executor.mode import Artefact, Unavailable
 from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.pool import PooledWorker
 from services.executor.modes.python.settings import PythonSettings
-from services.executor.modes.python.zygote_link import WorkersUnavailableError
 from tests.python_mode.calling import call_of, value_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -128,7 +127,7 @@ async def test_no_place_in_time_hands_the_call_back(opened: Open) -> None:
     mode = await opened(max_workers=1, place_timeout_s=0.05)
     slow = asyncio.create_task(mode.run(await call_of(mode, SLOW, {"s": 1})))
     await busy_pid(mode)
-    with pytest.raises(WorkersUnavailableError, match="every worker is busy"):
+    with pytest.raises(Unavailable, match="every worker is busy"):
         await mode.run(await call_of(mode, QUICK))
     assert value_of(await slow) == "slept"
 
@@ -234,7 +233,7 @@ async def test_close_ends_every_process_and_leaks_no_descriptor() -> None:
     assert (await running).message == "WorkerDied: the executor was stopped"
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
     assert open_descriptors() == before
-    with pytest.raises(WorkersUnavailableError):
+    with pytest.raises(Unavailable):
         await mode.prepare(QUICK)
 
 

@@ -35,7 +35,9 @@ class Directory:
         await self._bus.send(subjects.changed(function.tenant, function.slug), notice)
 
     async def _changed(self, notice: FunctionChanged) -> None:
-        self._functions.drop((notice.tenant, notice.function))
+        known = self._functions.known((notice.tenant, notice.function))
+        if known is None or not known.revision >= notice.revision > 0:  # else the notice is older than what is known
+            self._functions.drop((notice.tenant, notice.function))
 
     async def _ask(self, key: tuple[str, str]) -> Function | None:
         tenant, slug = key

@@ -48,6 +48,11 @@ class Remembered(Generic[Key, Value]):
         self._away = True
         return entry.value
 
+    def known(self, key: Key) -> Value | None:
+        """What is remembered now, without asking."""
+        entry = self._entries.get(key)
+        return None if entry is None else entry.value
+
     def drop(self, key: Key) -> None:
         """Forget it: it has changed."""
         self._drops += 1

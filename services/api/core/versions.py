@@ -18,7 +18,7 @@ from shared.store.client import Store
 from shared.store.functions import Functions as StoredFunctions
 from shared.store.versions import Versions as Stored
 
-_TRIES = 5  # each is lost only to another change of the same function in the same moment
+_TRIES = 20  # each is lost only to another change of the same function in the same moment
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):

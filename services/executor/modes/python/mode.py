@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 from services.executor.config import Executor
-from services.executor.mode import Artefact, Call, Refusal
+from services.executor.mode import Artefact, Call, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT
 from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
@@ -13,7 +13,7 @@ from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.pool import Key, Pool
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
-from services.executor.modes.python.zygote_link import WorkersUnavailableError, Zygotes
+from services.executor.modes.python.zygote_link import Zygotes
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
 
@@ -22,7 +22,7 @@ _ATTEMPTS = 3
 
 
 class PythonMode:
-    """Implements services.executor.mode.Mode. Raises WorkersUnavailableError only while nothing has started."""
+    """Implements services.executor.mode.Mode. Raises Unavailable only while nothing has started."""
 
     name = "python"
     compiler = COMPILER
@@ -65,7 +65,7 @@ class PythonMode:
                     return outcome
             finally:
                 self._pool.give_back(worker)
-        raise WorkersUnavailableError("workers die before they see the call")
+        raise Unavailable("workers die before they see the call")
 
     def facts(self) -> dict[str, Any]:
         """Workers, the zygote, and counts since the start."""
@@ -139,7 +139,7 @@ class PythonMode:
 
 
 async def open_mode(settings: PythonSettings) -> PythonMode:
-    """Start the mode. Raises WorkersUnavailableError when workers cannot be made on this machine."""
+    """Start the mode. Raises Unavailable when workers cannot be made on this machine."""
     zygotes = Zygotes(settings.spawn_timeout_s)
     await zygotes.running()
     return PythonMode(settings, zygotes)

@@ -5,10 +5,11 @@ from collections import Counter, OrderedDict, deque
 
 import msgspec
 
+from services.executor.mode import Unavailable
 from services.executor.modes.python.frames import InitFrame, pack
 from services.executor.modes.python.settings import PythonSettings
 from services.executor.modes.python.worker_link import WorkerLink
-from services.executor.modes.python.zygote_link import WorkersUnavailableError, Zygotes
+from services.executor.modes.python.zygote_link import Zygotes
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -59,7 +60,7 @@ class Pool:
         return len(self._by_age)
 
     async def take(self, key: Key, code: bytes) -> PooledWorker:
-        """A worker of this key for one call, warm if there is one. Raises WorkersUnavailableError."""
+        """A worker of this key for one call, warm if there is one. Raises Unavailable."""
         worker = self._warm(key)
         if worker is not None:
             return worker
@@ -71,7 +72,7 @@ class Pool:
                     if worker is not None:
                         return worker
         except TimeoutError as error:
-            raise WorkersUnavailableError("every worker is busy") from error
+            raise Unavailable("every worker is busy") from error
         return await self._make(key, code)
 
     def give_back(self, worker: PooledWorker) -> None:

@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
+from services.executor.mode import Unavailable
 from services.executor.modes.python import control
 from services.executor.modes.python.worker_link import WorkerLink
 
@@ -32,10 +33,6 @@ zygote.main(int(control_fd), int(executor_pid))
 
 _FDS_PER_WORKER = 2
 _MAX_TROUBLE_BYTES = 4000
-
-
-class WorkersUnavailableError(Exception):
-    """No worker could be had, and nothing of the function has started: the call can be made again elsewhere."""
 
 
 class ZygoteLink:
@@ -64,27 +61,27 @@ class ZygoteLink:
         return not self._gone.done()
 
     async def ready(self, timeout_s: float) -> None:
-        """Wait until it can fork. Raises WorkersUnavailableError with its last words."""
+        """Wait until it can fork. Raises Unavailable with its last words."""
         try:
             await asyncio.wait_for(asyncio.shield(self._ready), timeout_s)
         except TimeoutError as error:
             self.kill()
-            raise WorkersUnavailableError(f"the zygote was not ready within {timeout_s:g} s") from error
+            raise Unavailable(f"the zygote was not ready within {timeout_s:g} s") from error
 
     async def spawn(self, timeout_s: float) -> WorkerLink:
-        """A fresh worker. Raises WorkersUnavailableError."""
+        """A fresh worker. Raises Unavailable."""
         wanted: asyncio.Future[WorkerLink] = self._loop.create_future()
         try:
             self._control.send(control.SPAWN)
         except OSError as error:
-            raise WorkersUnavailableError(f"the zygote takes no request: {error}") from error
+            raise Unavailable(f"the zygote takes no request: {error}") from error
         # Answers come in the order of the requests, so who stops waiting stays in the line until his worker is there.
         self._wanted.append(wanted)
         try:
             return await asyncio.wait_for(wanted, timeout_s)
         except TimeoutError as error:
             self.kill()  # a fork takes milliseconds: it hangs
-            raise WorkersUnavailableError(f"the zygote did not answer within {timeout_s:g} s") from error
+            raise Unavailable(f"the zygote did not answer within {timeout_s:g} s") from error
 
     def kill(self) -> None:
         """End it, and with it every worker it has forked."""
@@ -169,7 +166,7 @@ class ZygoteLink:
     @staticmethod
     def _refuse(waiter: asyncio.Future[WorkerLink] | asyncio.Future[None], reason: str) -> None:
         if not waiter.done():
-            waiter.set_exception(WorkersUnavailableError(reason))
+            waiter.set_exception(Unavailable(reason))
             waiter.exception()  # seen: nobody may be waiting
 
 
@@ -184,17 +181,17 @@ class Zygotes:
         self.starts = 0
 
     async def spawn(self) -> WorkerLink:
-        """A fresh worker, from a new zygote if the old one is gone. Raises WorkersUnavailableError."""
+        """A fresh worker, from a new zygote if the old one is gone. Raises Unavailable."""
         try:
             return await (await self.running()).spawn(self._timeout_s)
-        except WorkersUnavailableError:
+        except Unavailable:
             return await (await self.running()).spawn(self._timeout_s)
 
     async def running(self) -> ZygoteLink:
-        """The zygote, started if need be. Raises WorkersUnavailableError."""
+        """The zygote, started if need be. Raises Unavailable."""
         async with self._starting:
             if self._closed:
-                raise WorkersUnavailableError("the mode is closed")
+                raise Unavailable("the mode is closed")
             if self.current is None or not self.current.alive:
                 self.current = ZygoteLink()
                 self.starts += 1
