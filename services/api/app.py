@@ -11,6 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
+from prometheus_client import Counter
 
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
@@ -64,6 +65,7 @@ class Door:
     def __init__(self, execute: execute.Execute, framework: Any) -> None:
         self._execute = execute
         self._framework = framework
+        self._counters: dict[tuple[str, int], Counter] = {}
 
     async def __call__(self, scope: execute.Scope, receive: execute.Receive, send: Send) -> None:
         """Answer one request."""
@@ -71,7 +73,7 @@ class Door:
 
         async def counted(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
-                telemetry.REQUESTS.labels(method, message["status"]).inc()
+                self._count(method, message["status"])
             await send(message)
 
         called = execute.target(scope["path"])
@@ -79,6 +81,12 @@ class Door:
             await self._execute(scope, receive, counted, called)
         else:
             await self._framework(scope, receive, counted)
+
+    def _count(self, method: str, status: int) -> None:
+        counter = self._counters.get((method, status))
+        if counter is None:  # looked up once: labels cost more than the count
+            counter = self._counters[method, status] = telemetry.REQUESTS.labels(method, status)
+        counter.inc()
 
 
 @asynccontextmanager

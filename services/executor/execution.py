@@ -8,6 +8,7 @@ import time
 from typing import Any, Protocol
 
 from services.executor.mode import Artefact, Call, Limits, Mode, Refusal, Unavailable
+from services.executor.slots import Slots
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Later, Verdict
 from shared.bus.messages import Answer, Dispatch, Finished, Started
@@ -61,7 +62,7 @@ class Execution:
         self._limits = limits
         self._notice_s = notice_s
         self._slot_wait_s = slot_wait_s
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = Slots(slots)
         self._busy = telemetry.BUSY.labels(mode.name)
         telemetry.SLOTS.labels(mode.name).set(slots)
 
@@ -76,30 +77,20 @@ class Execution:
             timeline = _timeline(dispatch, picked=picked, started=picked, done=time.time())
             await self._settle(delivery, failure("CodeRefused", reasons), timeline)
             return DONE
-        if not await self._slot():
+        if not await self._slots.take(within_s=self._slot_wait_s):
             return Later(0.0)
+        self._busy.inc()
         started = time.time()
         try:
             outcome = await self._run(dispatch, loaded, picked=picked, started=started)
         except Unavailable:
             return Later(_UNAVAILABLE_S)
         finally:
-            self._slots.release()
+            self._slots.give()
             self._busy.dec()
             delivery.release()
         await self._settle(delivery, outcome, _timeline(dispatch, picked=picked, started=started, done=time.time()))
         return DONE
-
-    async def _slot(self) -> bool:
-        if self._slots.locked():
-            try:
-                await asyncio.wait_for(self._slots.acquire(), timeout=self._slot_wait_s)
-            except TimeoutError:
-                return False
-        else:
-            await self._slots.acquire()
-        self._busy.inc()
-        return True
 
     async def _run(self, dispatch: Dispatch, artefact: Artefact, *, picked: float, started: float) -> Outcome:
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, dispatch, picked, started)

@@ -4,6 +4,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from prometheus_client import Counter
+
 from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
@@ -18,6 +20,9 @@ from shared.domain.problem import Problem
 from shared.store.invocations import Invocations
 
 _log = telemetry.logger("executor")
+_QUEUED = telemetry.STAGE.labels("queued")
+_RUN = telemetry.STAGE.labels("run")
+_REPORTED = telemetry.STAGE.labels("reported")
 
 
 class BusLinks:
@@ -28,6 +33,7 @@ class BusLinks:
         self._store = service.store
         self._artefacts = artefacts
         self._pool = pool
+        self._ends: dict[tuple[str, str], Counter] = {}
 
     async def load(self, tenant: str, code_hash: str) -> Artefact | Refusal:
         """From the cache, the store, or the source."""
@@ -49,14 +55,19 @@ class BusLinks:
         """Into EVENTS, under an id that makes the first end the only one."""
         subject = subjects.event(finished.tenant, finished.function, "finished")
         stored = await self._bus.store(subject, finished, id=f"{finished.task_id}.finished")
-        outcome, timeline = finished.outcome, finished.timeline
-        telemetry.FINISHED.labels(self._pool, outcome.status, outcome.error_type).inc()
-        telemetry.STAGE.labels("queued").observe(max(0.0, timeline.started - timeline.routed))
-        telemetry.STAGE.labels("run").observe(timeline.done - timeline.started)
-        telemetry.STAGE.labels("reported").observe(max(0.0, time.time() - timeline.done))
+        self._count(finished.outcome.status, finished.outcome.error_type)
+        _QUEUED.observe(max(0.0, finished.timeline.started - finished.timeline.routed))
+        _RUN.observe(finished.timeline.done - finished.timeline.started)
+        _REPORTED.observe(max(0.0, time.time() - finished.timeline.done))
         if stored.duplicate:
             _log.warning("ran twice", task_id=finished.task_id, tenant=finished.tenant, delivery=finished.delivery)
         return stored.duplicate
+
+    def _count(self, status: str, error: str) -> None:
+        counter = self._ends.get((status, error))
+        if counter is None:  # looked up once: labels cost more than the count
+            counter = self._ends[status, error] = telemetry.FINISHED.labels(self._pool, status, error)
+        counter.inc()
 
 
 async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitStack) -> None:

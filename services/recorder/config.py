@@ -7,7 +7,11 @@ from msgspec import Meta
 
 
 class Recorder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A batch is written when it holds `batch` messages, or `linger_s` after its first one."""
+    """A batch is written when it holds `batch` messages, or `linger_s` after its first one.
+
+    A command waits up to `hold_s` for its end, to be written with it; then it is recorded as PENDING.
+    """
 
     batch: Annotated[int, Meta(gt=0, le=2000)] = 500
+    hold_s: Annotated[float, Meta(ge=0, le=5)] = 0.2
     linger_s: Annotated[float, Meta(ge=0, le=1)] = 0.02

@@ -62,8 +62,14 @@ async def serve(service: Service) -> AsyncIterator[None]:
     """The recorder at work."""
     settings: Recorder = service.settings
     lease_s = service.platform.lease_s
-    consumer = BatchConsumer(service.bus, Handlers(service).record, size=settings.batch, linger_s=settings.linger_s)
-    consumer.add(streams.recorder_commands(lease_s=lease_s), body=Invoke)
+    consumer = BatchConsumer(
+        service.bus,
+        Handlers(service).record,
+        size=settings.batch,
+        linger_s=settings.linger_s,
+        key=lambda body: body.task_id,
+    )
+    consumer.add(streams.recorder_commands(lease_s=lease_s), body=Invoke, hold_s=settings.hold_s)
     consumer.add(streams.recorder_events(lease_s=lease_s), body=Event)
     await consumer.start()
     yield

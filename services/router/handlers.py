@@ -17,6 +17,10 @@ from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.store.invocations import Invocations
 
+_SENT = telemetry.ROUTED.labels("sent")
+_REFUSED = telemetry.ROUTED.labels("refused")
+_ROUTED = telemetry.STAGE.labels("routed")
+
 
 class Handlers:
     """Facts in, one decision out."""
@@ -46,11 +50,11 @@ class Handlers:
         match decide(command, id=delivery.sequence, function=function, routed_at=routed_at):
             case Send(pool=pool, dispatch=dispatch):
                 await self._service.bus.store(subjects.work(pool, command.tenant), dispatch, id=command.task_id)
-                telemetry.ROUTED.labels("sent").inc()
+                _SENT.inc()
             case Refuse(outcome=outcome):
                 await self._refuse(delivery, outcome, routed_at)
-                telemetry.ROUTED.labels("refused").inc()
-        telemetry.STAGE.labels("routed").observe(max(0.0, time.time() - command.accepted_at))
+                _REFUSED.inc()
+        _ROUTED.observe(max(0.0, time.time() - command.accepted_at))
         return DONE
 
     async def _refuse(self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float) -> None:

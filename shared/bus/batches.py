@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from nats.aio.msg import Msg
@@ -19,8 +20,18 @@ from shared.domain.problem import Problem
 Batch = list[Delivery[Any]]
 
 
+class _Entry(NamedTuple):
+    pull: StandingPull
+    message: Msg
+    delivery: Delivery[Any]
+    at: float
+
+
 class BatchConsumer:
     """Gives `handle` what has come together: `size` messages, or those that came within `linger_s` of the first.
+
+    Messages of a consumer added with `hold_s` wait that long for one of another consumer with the same `key`, and come
+    with it: what would be two writes is one.
 
     A batch that meets a Problem (the store is away) is tried again until it works; meanwhile nothing more is pulled
     than the consumers' bounds allow, and the rest waits on the bus. `handle` returns the positions it cannot ever
@@ -28,24 +39,34 @@ class BatchConsumer:
     """
 
     def __init__(
-        self, bus: Bus, handle: Callable[[Batch], Awaitable[dict[int, str]]], *, size: int, linger_s: float
+        self,
+        bus: Bus,
+        handle: Callable[[Batch], Awaitable[dict[int, str]]],
+        *,
+        size: int,
+        linger_s: float,
+        key: Callable[[Any], Hashable],
     ) -> None:
         self._bus = bus
         self._handle = handle
         self._size = size
         self._linger_s = linger_s
+        self._key = key
+        self._hold_s = 0.0
         self._pulls: list[StandingPull] = []
-        self._waiting: list[tuple[StandingPull, Msg, Delivery[Any]]] = []
+        self._waiting: list[_Entry] = []
+        self._held: dict[Hashable, _Entry] = {}  # in the order of their coming
         self._some = asyncio.Event()
         self._full = asyncio.Event()
         self._buried: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
 
-    def add(self, spec: Consumer, *, body: Any) -> None:
+    def add(self, spec: Consumer, *, body: Any, hold_s: float = 0.0) -> None:
         """Pull from this consumer too; `body` is the type of its messages. Before `start`."""
         decoder = msgspec.json.Decoder(body)
-        pull = StandingPull(self._bus, spec, lambda message: self._arrived(pull, message, decoder))
+        self._hold_s = max(self._hold_s, hold_s)
+        pull = StandingPull(self._bus, spec, lambda message: self._arrived(pull, message, decoder, held=hold_s > 0))
         self._pulls.append(pull)
 
     async def start(self) -> None:
@@ -67,36 +88,62 @@ class BatchConsumer:
         for pull in self._pulls:
             await pull.hand_back()
 
-    def _arrived(self, pull: StandingPull, message: Msg, decoder: msgspec.json.Decoder[Any]) -> None:
+    def _arrived(self, pull: StandingPull, message: Msg, decoder: msgspec.json.Decoder[Any], *, held: bool) -> None:
         try:
-            self._waiting.append((pull, message, read(message, decoder, release=partial(pull.release, message))))
+            delivery = read(message, decoder, release=partial(pull.release, message))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             task = asyncio.create_task(pull.settle(message, Drop(f"undecodable: {error}")))
             self._buried.add(task)
             task.add_done_callback(self._buried.discard)
             return
+        entry = _Entry(pull, message, delivery, time.monotonic())
+        key = self._key(delivery.body)
+        if held and key not in self._held:
+            self._held[key] = entry
+            if len(self._held) == 1:  # the loop has a timer for the oldest one
+                self._some.set()
+            return
+        self._waiting.append(entry)
         self._some.set()
         if len(self._waiting) >= self._size:
             self._full.set()
 
     async def _run(self) -> None:
-        while self._waiting or not self._stopping:
-            await self._some.wait()
-            if len(self._waiting) < self._size and not self._stopping:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._full.wait(), timeout=self._linger_s)
-            batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
-            self._full.clear()
-            if not self._waiting and not self._stopping:
-                self._some.clear()
+        while self._waiting or self._held or not self._stopping:
+            await self._until_some()
+            batch = self._gathered(time.monotonic())
             if batch:
                 await self._work(batch)
 
-    async def _work(self, batch: list[tuple[StandingPull, Msg, Delivery[Any]]]) -> None:
-        refused = await self._handled([delivery for _, _, delivery in batch])
-        for position, (pull, message, _) in enumerate(batch):
+    async def _until_some(self) -> None:
+        """Return when there is a batch to be made: of what does not wait, or of what has waited enough."""
+        if not self._waiting and not self._stopping:
+            self._some.clear()
+            oldest = next(iter(self._held.values()), None)
+            left = None if oldest is None else max(0.0, oldest.at + self._hold_s - time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._some.wait(), timeout=left)
+        if self._waiting and len(self._waiting) < self._size and not self._stopping:
+            self._full.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._full.wait(), timeout=self._linger_s)
+
+    def _gathered(self, now: float) -> list[_Entry]:
+        batch, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
+        for entry in list(batch):
+            partner = self._held.pop(self._key(entry.delivery.body), None)
+            if partner is not None:
+                batch.append(partner)
+        due = now if self._stopping else now - self._hold_s
+        while len(batch) < self._size and self._held and next(iter(self._held.values())).at <= due:
+            batch.append(self._held.pop(next(iter(self._held))))
+        return batch
+
+    async def _work(self, batch: list[_Entry]) -> None:
+        refused = await self._handled([entry.delivery for entry in batch])
+        for position, entry in enumerate(batch):
             reason = refused.get(position)
-            await pull.settle(message, DONE if reason is None else Drop(reason))
+            await entry.pull.settle(entry.message, DONE if reason is None else Drop(reason))
 
     async def _handled(self, batch: Batch) -> dict[int, str]:
         while True:

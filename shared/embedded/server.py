@@ -56,7 +56,7 @@ class Server:
             (self.folder / "port").write_text(f"{self.port}\n")
             self._log.write_bytes(b"")
             argv = self._prepare()
-            self._process = await spawn(argv, pass_fds=[lock])
+            self._process = await spawn(argv, env=self._environ(), pass_fds=[lock])
         finally:
             os.close(lock)
         try:
@@ -109,6 +109,10 @@ class Server:
     @property
     def _log(self) -> Path:
         return self.folder / f"{self.name}.log"
+
+    def _environ(self) -> dict[str, str] | None:
+        """The server's environment; None for ours."""
+        return None
 
     def _prepare(self) -> list[str | Path]:
         """Write what the server reads, and say how it is started."""

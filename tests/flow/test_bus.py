@@ -215,7 +215,7 @@ async def test_a_batch_waits_for_a_store_that_is_away_and_loses_nothing(bus: Bus
             complete.set()
         return {}
 
-    consumer = BatchConsumer(bus, handle, size=20, linger_s=0.01)
+    consumer = BatchConsumer(bus, handle, size=20, linger_s=0.01, key=lambda body: body.task_id)
     consumer.add(spec("batch"), body=Invoke)
     await consumer.start()
     for number in range(50):

@@ -52,8 +52,9 @@ class Recent:
         return await self._settle(self._last.get(tenant))
 
     async def settle_task(self, task_id: str) -> bool:
-        """Wait until this task is on record; whether it may have been late."""
-        return await self._settle(self._young.get(task_id) or self._old.get(task_id))
+        """Wait until the end of this task is on record, if it was answered here; whether it may have been late."""
+        note = self._young.get(task_id) or self._old.get(task_id)
+        return await self._settle(note) if note is not None and note.answered else False
 
     async def _settle(self, note: Note | None) -> bool:
         loop = asyncio.get_running_loop()
