@@ -3,11 +3,16 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import msgspec
+
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished, Invoke, Started
 from shared.domain.caller import User
 from shared.domain.invocation import FINAL
 from shared.store.client import Document, Upsert
+
+# Outcome's fields that are empty as a rule, and not stored then.
+_RARE = ("stdout", "stderr", "truncated", "error_type", "error", "traceback")
 
 
 def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Finished | Started]) -> list[Upsert]:
@@ -29,7 +34,7 @@ def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Finished | St
 
 def _accepted(delivery: Delivery[Invoke]) -> Upsert:
     command = delivery.body
-    described = _described(command, delivery.sequence) | {"params": bytes(command.params).decode("utf-8", "replace")}
+    described = _described(command, delivery.sequence) | {"params": _text(command.params)}
     return Upsert({"_id": command.task_id}, {"$set": described, "$setOnInsert": {"status": "PENDING"}})
 
 
@@ -39,26 +44,23 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
     end: Document = {
         **_described(event, event.id),
         "status": outcome.status,
-        "result": bytes(outcome.result).decode("utf-8", "replace"),
-        "stdout": outcome.stdout,
-        "stderr": outcome.stderr,
-        "truncated": outcome.truncated,
-        "error_type": outcome.error_type,
-        "error": outcome.error,
-        "traceback": outcome.traceback,
-        "cpu_s": outcome.usage.cpu_s,
-        "peak_bytes": outcome.usage.peak_bytes,
+        "result": _text(outcome.result),
         "version": event.version,
         "executor": event.executor,
         "delivery": event.delivery,
+        "cpu_s": outcome.usage.cpu_s,
+        "peak_bytes": outcome.usage.peak_bytes,
         "routed_at": _when(timeline.routed),
         "picked_at": _when(timeline.picked),
         "started_at": _when(timeline.started),
         "done_at": _when(timeline.done),
     }
-    if command is not None:
-        end["params"] = bytes(command.body.params).decode("utf-8", "replace")
-    return Upsert({"_id": event.task_id, "status": {"$nin": sorted(FINAL)}}, {"$set": end})
+    end |= {name: value for name in _RARE if (value := getattr(outcome, name))}
+    query: Document = {"_id": event.task_id, "status": {"$nin": sorted(FINAL)}}
+    if command is None:
+        return Upsert(query, {"$set": end})
+    end["params"] = _text(command.body.params)
+    return Upsert(query, {"$set": end}, {"_id": event.task_id, **end})
 
 
 def _started(event: Started) -> Upsert:
@@ -81,6 +83,10 @@ def _described(source: Invoke | Started | Finished, id: int) -> Document:
         "user_username": user.username if user else None,
         "created_at": _when(accepted),
     }
+
+
+def _text(json: msgspec.Raw) -> str:
+    return bytes(json).decode("utf-8", "replace")
 
 
 def _when(moment: float) -> datetime | None:

@@ -13,7 +13,6 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("sources", [("tenant", 1), ("code_hash", 1)], True, "hash"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
     ("invocations", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
-    ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
 ]
 
 
