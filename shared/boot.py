@@ -111,7 +111,7 @@ async def _connected(stack: contextlib.AsyncExitStack, name: str, platform: conf
 async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> bool:
     """Streams and indexes are there. INVOKE, made anew, goes on above the highest id that was ever given."""
     await indexes.ensure(store)
-    first = 1 if await bus.has_stream(streams.INVOKE) else await store.reached("invocations") + 1
+    first = 1 if await bus.has_stream(streams.INVOKE) else await store.highest("invocations", "id") + 1
     bounds = streams.Bounds(
         replicas=platform.stream_replicas,
         invoke_age_s=platform.invoke_days * streams.DAY_S,

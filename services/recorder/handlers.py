@@ -53,8 +53,7 @@ class Handlers:
         events = [delivery.body for delivery in batch if isinstance(delivery.body, Finished | Started)]
         writes = project(commands, events)
         if writes:
-            highest = max([delivery.sequence for delivery in commands] + [event.id for event in events])
-            await invocations.write(self._service.store, writes, highest=highest)
+            await invocations.write(self._service.store, writes)
 
 
 @asynccontextmanager

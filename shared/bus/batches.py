@@ -13,11 +13,18 @@ from nats.aio.msg import Msg
 from shared.bus.broker import Bus
 from shared.bus.consumer import read
 from shared.bus.delivery import DONE, Delivery, Drop
+from shared.bus.place import Place
 from shared.bus.pull import REDELIVERY_S, StandingPull
 from shared.bus.streams import Consumer
 from shared.domain.problem import Problem
 
 Batch = list[Delivery[Any]]
+
+
+class _Come(NamedTuple):
+    pull: StandingPull
+    message: Msg
+    place: Place
 
 
 class _Entry(NamedTuple):
@@ -66,7 +73,9 @@ class BatchConsumer:
         """Pull from this consumer too; `body` is the type of its messages. Before `start`."""
         decoder = msgspec.json.Decoder(body)
         self._hold_s = max(self._hold_s, hold_s)
-        pull = StandingPull(self._bus, spec, lambda message: self._arrived(pull, message, decoder, held=hold_s > 0))
+        pull = StandingPull(
+            self._bus, spec, lambda message, place: self._arrived(_Come(pull, message, place), decoder, held=hold_s > 0)
+        )
         self._pulls.append(pull)
 
     async def start(self) -> None:
@@ -88,9 +97,10 @@ class BatchConsumer:
         for pull in self._pulls:
             await pull.hand_back()
 
-    def _arrived(self, pull: StandingPull, message: Msg, decoder: msgspec.json.Decoder[Any], *, held: bool) -> None:
+    def _arrived(self, come: _Come, decoder: msgspec.json.Decoder[Any], *, held: bool) -> None:
+        pull, message, place = come
         try:
-            delivery = read(message, decoder, release=partial(pull.release, message))
+            delivery = read(message, place, decoder, release=partial(pull.release, message))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             task = asyncio.create_task(pull.settle(message, Drop(f"undecodable: {error}")))
             self._buried.add(task)

@@ -42,17 +42,17 @@ class PullConsumer(Generic[Body]):
             task.cancel()
         await self._pull.hand_back()
 
-    def _arrived(self, message: Msg) -> None:
-        task = asyncio.create_task(self._take(message))
+    def _arrived(self, message: Msg, place: Place) -> None:
+        task = asyncio.create_task(self._take(message, place))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _take(self, message: Msg) -> None:
+    async def _take(self, message: Msg, place: Place) -> None:
         """Decode, handle, settle. A fault of ours is logged here and nowhere else, and the message handed back."""
         verdict: Verdict = Later(REDELIVERY_S)
         try:
             release = partial(self._pull.release, message)
-            verdict = await self._handle(read(message, self._decoder, release=release))
+            verdict = await self._handle(read(message, place, self._decoder, release=release))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             verdict = Drop(f"undecodable: {error}")
         except Problem as problem:
@@ -62,13 +62,8 @@ class PullConsumer(Generic[Body]):
         await self._pull.settle(message, verdict)
 
 
-def read(message: Msg, decoder: msgspec.json.Decoder[Body], *, release: Callable[[], None]) -> Delivery[Body]:
+def read(
+    message: Msg, place: Place, decoder: msgspec.json.Decoder[Body], *, release: Callable[[], None]
+) -> Delivery[Body]:
     """The typed message. Raises msgspec.DecodeError."""
-    place = Place.of(message)
-    return Delivery(
-        body=decoder.decode(message.data),
-        sequence=place.sequence,
-        count=place.delivery,
-        stored_at=place.stored_at,
-        release=release,
-    )
+    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, place.stored_at, release)

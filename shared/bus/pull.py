@@ -29,8 +29,10 @@ _SIGNAL_S = 5.0  # in-progress signals at least this often, or thrice a lease
 class StandingPull:
     """Calls `arrived` for each message; whoever takes it must `settle` it in the end."""
 
-    def __init__(self, bus: Bus, spec: Consumer, arrived: Callable[[Msg], None]) -> None:
+    def __init__(self, bus: Bus, spec: Consumer, arrived: Callable[[Msg, Place], None]) -> None:
         self.spec = spec
+        self._in_hand = spec.in_hand
+        self._least = spec.least
         self._bus = bus
         self._deliver = arrived
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{spec.stream}.{spec.name}"
@@ -95,10 +97,10 @@ class StandingPull:
             self._ask_soon()
 
     def _free(self) -> int:
-        return self.spec.in_hand - len(self._held) + len(self._released) - self._asked
+        return self._in_hand - len(self._held) + len(self._released) - self._asked
 
     def _ask_soon(self) -> None:
-        if self._free() >= self.spec.least:
+        if self._free() >= self._least:
             self._room.set()
 
     async def _ask_for_more(self) -> None:
@@ -107,7 +109,7 @@ class StandingPull:
             await self._room.wait()
             self._room.clear()
             room = self._free()
-            if self._stopped or room < self.spec.least:
+            if self._stopped or room < self._least:
                 continue
             self._asked += room
             self._heard_at = time.monotonic()
@@ -122,9 +124,10 @@ class StandingPull:
         if message.reply:
             self._asked = max(0, self._asked - 1)
             self._held[id(message)] = message
-            if Place.of(message).delivery > 1:
+            place = Place.of(message)
+            if place.delivery > 1:
                 self._bus.watch.redelivered(self.spec.stream)
-            self._deliver(message)
+            self._deliver(message, place)
         else:  # a status: the request has ended (404, 408, 409), with so many unserved
             unserved = int((message.headers or {}).get("Nats-Pending-Messages", self._asked))
             self._asked = max(0, self._asked - unserved)

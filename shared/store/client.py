@@ -119,16 +119,14 @@ class Store:
             )
         return int(counter["value"])
 
-    async def reached(self, name: str) -> int:
-        """How far a named sequence has come; 0 when it has not begun."""
+    async def highest(self, collection: str, field: str) -> int:
+        """The highest value of a number field over all tenants, by an index on tenant and field; 0 where none is."""
         async with _mapped():
-            counter = await self._database["counters"].find_one({"_id": name})
-        return int(counter["value"]) if counter else 0
-
-    async def reach(self, name: str, value: int) -> None:
-        """Let a named sequence have come at least this far."""
-        async with _mapped():
-            await self._database["counters"].update_one({"_id": name}, {"$max": {"value": value}}, upsert=True)
+            found = [
+                await self._database[collection].find_one({"tenant": tenant}, [field], sort=[(field, -1)])
+                for tenant in await self._database[collection].distinct("tenant")
+            ]
+        return max((int(document[field]) for document in found if document), default=0)
 
     async def global_one(self, collection: str, query: Document) -> Document | None:
         """A document of a collection that stands above the tenants, such as the tokens that say who a caller is."""

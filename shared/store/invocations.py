@@ -57,14 +57,9 @@ class Invocations:
         return await self._table.count(query)
 
 
-async def write(store: Store, writes: Sequence[Upsert], *, highest: int) -> list[int]:
-    """Write many records of any tenants at once; the positions whose record had been finished before.
-
-    `highest` is the highest invocation number among them: a command stream made anew goes on above it.
-    """
-    repeated = await store.write_many(COLLECTION, writes)
-    await store.reach(COLLECTION, highest)
-    return repeated
+async def write(store: Store, writes: Sequence[Upsert]) -> list[int]:
+    """Write many records of any tenants at once; the positions whose record had been finished before."""
+    return await store.write_many(COLLECTION, writes)
 
 
 def _read(document: Document | None) -> Invocation | None:

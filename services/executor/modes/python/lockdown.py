@@ -1,5 +1,6 @@
 """What a worker gives up before it sees a tenant's code."""
 
+import os
 import resource
 
 import msgspec
@@ -16,10 +17,12 @@ class ProcessLimits(msgspec.Struct, frozen=True):
     core_bytes: int = 0
     locked_bytes: int = 0
     queue_bytes: int = 0
+    niceness: int = 10
 
 
 def lock_down(limits: ProcessLimits) -> None:
     """Give up, for good, everything a function has no need of. Raises OSError where the kernel refuses."""
+    os.nice(limits.niceness)  # the executor itself must stay prompt while functions compute
     for kind, bound in (
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.file_bytes),
