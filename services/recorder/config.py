@@ -9,9 +9,11 @@ from msgspec import Meta
 class Recorder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A batch is written when it holds `batch` messages, or `linger_s` after its first one.
 
+    One replica records, the others stand by; one that is silent for `lease_s` has its place taken.
     A command waits up to `hold_s` for its end, to be written with it; then it is recorded as PENDING.
     """
 
     batch: Annotated[int, Meta(gt=0, le=2000)] = 500
+    lease_s: Annotated[float, Meta(ge=2)] = 5.0
     hold_s: Annotated[float, Meta(ge=0, le=5)] = 0.2
     linger_s: Annotated[float, Meta(ge=0, le=1)] = 0.02

@@ -1,5 +1,6 @@
 """What arrives at the recorder by bus: commands and events, many at a time."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,11 +9,14 @@ from services.recorder.project import project
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
-from shared.bus.batches import Batch, BatchConsumer
+from shared.bus.batches import Batch, BatchReader
 from shared.bus.messages import Event, Finished, Invoke, Recorded, Started
 from shared.domain.problem import Problem
-from shared.store import invocations
+from shared.store import checkpoints, invocations
+from shared.store.checkpoints import Mark
 
+READER = "recorder"
+_CHECK_S = 1.0
 _log = telemetry.logger("recorder")
 
 
@@ -23,7 +27,7 @@ class Handlers:
         self._service = service
 
     async def record(self, batch: Batch) -> dict[int, str]:
-        """Write one batch, then say so. Raises Problem(unavailable): then nothing is lost, it will come again."""
+        """Write one batch, then say so. Raises Problem(unavailable): it is tried again until it works."""
         refused: dict[int, str] = {}
         try:
             await self._write(batch)
@@ -56,20 +60,83 @@ class Handlers:
             await invocations.write(self._service.store, writes)
 
 
+class Shift:
+    """One replica's turn at recording: from taking the checkpoint to losing it, or to the service's end."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._settings: Recorder = service.settings
+        self._reader: BatchReader | None = None
+        self._created: dict[str, str] = {}
+
+    async def work(self) -> None:
+        """Wait for a turn, record until it is lost, and again. Replicas stand by meanwhile."""
+        while True:
+            try:
+                await self._turn()
+            except Problem as problem:
+                _log.warning("waiting", reason=problem.message)
+            except Exception:  # noqa: BLE001 - the loop that logs our own faults and goes on
+                _log.exception("recording failed")
+            await self.end(give_up=False)
+            await asyncio.sleep(_CHECK_S)
+
+    async def _turn(self) -> None:
+        lease_s, instance = self._settings.lease_s, self._service.instance
+        marks = await checkpoints.take(self._service.store, READER, holder=instance, lease_s=lease_s)
+        if marks is None:
+            return
+        await self._begin(marks)
+        while await self._keep(lease_s):  # noqa: ASYNC110 - a lease is kept by the clock
+            await asyncio.sleep(_CHECK_S)
+        _log.warning("another replica records now")
+
+    async def end(self, *, give_up: bool) -> None:
+        """Write what is here, and where we are; let another one begin at once."""
+        if self._reader is not None:
+            await self._reader.stop(grace_s=self._service.platform.drain_s - 1)
+            if give_up:
+                await self._keep(0.0)
+            self._reader = None
+
+    async def _begin(self, marks: dict[str, Mark]) -> None:
+        settings, bus = self._settings, self._service.bus
+        self._reader = BatchReader(
+            bus,
+            Handlers(self._service).record,
+            size=settings.batch,
+            linger_s=settings.linger_s,
+            key=lambda body: body.task_id,
+        )
+        self._reader.add(streams.INVOKE, body=Invoke, hold_s=settings.hold_s)
+        self._reader.add(streams.EVENTS, body=Event)
+        self._created = {name: await bus.created(name) for name in (streams.INVOKE, streams.EVENTS)}
+        # A stream that was made anew is read from its beginning.
+        after = {name: mark.sequence for name, mark in marks.items() if self._created.get(name) == mark.created}
+        await self._reader.start(after)
+        _log.info("recording", after=after)
+
+    async def _keep(self, lease_s: float) -> bool:
+        """Write down how far we are. A store that is away keeps everybody from recording, us too: nothing is lost."""
+        if self._reader is None:
+            return False
+        marks = {name: Mark(self._created[name], sequence) for name, sequence in self._reader.positions.items()}
+        try:
+            return await checkpoints.keep(
+                self._service.store, READER, marks, holder=self._service.instance, lease_s=lease_s
+            )
+        except Problem:
+            return True
+
+
 @asynccontextmanager
 async def serve(service: Service) -> AsyncIterator[None]:
-    """The recorder at work."""
-    settings: Recorder = service.settings
-    lease_s = service.platform.lease_s
-    consumer = BatchConsumer(
-        service.bus,
-        Handlers(service).record,
-        size=settings.batch,
-        linger_s=settings.linger_s,
-        key=lambda body: body.task_id,
-    )
-    consumer.add(streams.recorder_commands(lease_s=lease_s), body=Invoke, hold_s=settings.hold_s)
-    consumer.add(streams.recorder_events(lease_s=lease_s), body=Event)
-    await consumer.start()
-    yield
-    await consumer.stop(grace_s=service.platform.drain_s - 1)
+    """The recorder at work, or standing by."""
+    shift = Shift(service)
+    working = asyncio.create_task(shift.work())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.wait({working})
+        await shift.end(give_up=True)

@@ -1,4 +1,4 @@
-"""A consumer that handles many messages at once, from several streams, and acknowledges them together."""
+"""Reading several logs at once, and handling many messages in one go."""
 
 import asyncio
 import contextlib
@@ -12,36 +12,38 @@ from nats.aio.msg import Msg
 
 from shared.bus.broker import Bus
 from shared.bus.consumer import read
-from shared.bus.delivery import DONE, Delivery, Drop
+from shared.bus.delivery import Delivery
+from shared.bus.log import LogReader
 from shared.bus.place import Place
-from shared.bus.pull import REDELIVERY_S, StandingPull
-from shared.bus.streams import Consumer
+from shared.bus.pull import REDELIVERY_S, bury
 from shared.domain.problem import Problem
 
 Batch = list[Delivery[Any]]
 
+_CHECK_S = 5.0
+
 
 class _Come(NamedTuple):
-    pull: StandingPull
+    log: LogReader
     message: Msg
     place: Place
 
 
 class _Entry(NamedTuple):
-    pull: StandingPull
+    log: LogReader
     message: Msg
     delivery: Delivery[Any]
     at: float
 
 
-class BatchConsumer:
+class BatchReader:
     """Gives `handle` what has come together: `size` messages, or those that came within `linger_s` of the first.
 
-    Messages of a consumer added with `hold_s` wait that long for one of another consumer with the same `key`, and come
+    Messages of a log added with `hold_s` wait that long for one of another log with the same `key`, and come
     with it: what would be two writes is one.
 
     A batch that meets a Problem (the store is away) is tried again until it works; meanwhile nothing more is pulled
-    than the consumers' bounds allow, and the rest waits on the bus. `handle` returns the positions it cannot ever
+    than `in_hand` of each log, and the rest waits on the bus. `handle` returns the positions it cannot ever
     handle, with the reason; they are buried.
     """
 
@@ -53,14 +55,16 @@ class BatchConsumer:
         size: int,
         linger_s: float,
         key: Callable[[Any], Hashable],
+        in_hand: int = 2000,
     ) -> None:
         self._bus = bus
         self._handle = handle
         self._size = size
         self._linger_s = linger_s
         self._key = key
+        self._in_hand = in_hand
         self._hold_s = 0.0
-        self._pulls: list[StandingPull] = []
+        self._logs: list[LogReader] = []
         self._waiting: list[_Entry] = []
         self._held: dict[Hashable, _Entry] = {}  # in the order of their coming
         self._some = asyncio.Event()
@@ -69,44 +73,49 @@ class BatchConsumer:
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
 
-    def add(self, spec: Consumer, *, body: Any, hold_s: float = 0.0) -> None:
-        """Pull from this consumer too; `body` is the type of its messages. Before `start`."""
+    def add(self, stream: str, *, body: Any, hold_s: float = 0.0) -> None:
+        """Read this stream too; `body` is the type of its messages. Before `start`."""
         decoder = msgspec.json.Decoder(body)
         self._hold_s = max(self._hold_s, hold_s)
-        pull = StandingPull(
-            self._bus, spec, lambda message, place: self._arrived(_Come(pull, message, place), decoder, held=hold_s > 0)
-        )
-        self._pulls.append(pull)
 
-    async def start(self) -> None:
-        """Begin to pull."""
+        def arrived(message: Msg, place: Place) -> None:
+            self._arrived(_Come(log, message, place), decoder, held=hold_s > 0)
+
+        log = LogReader(self._bus, stream, arrived, in_hand=self._in_hand)
+        self._logs.append(log)
+
+    @property
+    def positions(self) -> dict[str, int]:
+        """For each stream, the sequence up to which everything is handled."""
+        return {log.stream: log.position for log in self._logs}
+
+    async def start(self, after: dict[str, int]) -> None:
+        """Begin to read, each stream behind its sequence in `after`, 0 where it is not named."""
         self._loop = asyncio.create_task(self._run())
-        for pull in self._pulls:
-            await pull.start()
+        for log in self._logs:
+            await log.start(after=after.get(log.stream, 0))
 
     async def stop(self, *, grace_s: float) -> None:
-        """Take no more, handle what is here for up to `grace_s`, and hand the rest back."""
-        for pull in self._pulls:
-            await pull.stop()
+        """Take no more, and handle what is here for up to `grace_s`; the rest will be read again."""
+        for log in self._logs:
+            await log.stop()
         self._stopping = True
         self._some.set()
         self._full.set()
         if self._loop is not None:
             await asyncio.wait({self._loop}, timeout=grace_s)
             self._loop.cancel()
-        for pull in self._pulls:
-            await pull.hand_back()
 
     def _arrived(self, come: _Come, decoder: msgspec.json.Decoder[Any], *, held: bool) -> None:
-        pull, message, place = come
+        log, message, place = come
         try:
-            delivery = read(message, place, decoder, release=partial(pull.release, message))
+            delivery = read(message, place, decoder, release=partial(log.done, place.sequence))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            task = asyncio.create_task(pull.settle(message, Drop(f"undecodable: {error}")))
+            task = asyncio.create_task(self._bury(log, message, f"undecodable: {error}"))
             self._buried.add(task)
             task.add_done_callback(self._buried.discard)
             return
-        entry = _Entry(pull, message, delivery, time.monotonic())
+        entry = _Entry(log, message, delivery, time.monotonic())
         key = self._key(delivery.body)
         if held and key not in self._held:
             self._held[key] = entry
@@ -130,9 +139,11 @@ class BatchConsumer:
         if not self._waiting and not self._stopping:
             self._some.clear()
             oldest = next(iter(self._held.values()), None)
-            left = None if oldest is None else max(0.0, oldest.at + self._hold_s - time.monotonic())
+            left = _CHECK_S if oldest is None else max(0.0, oldest.at + self._hold_s - time.monotonic())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._some.wait(), timeout=left)
+            for log in self._logs:
+                log.check()
         if self._waiting and len(self._waiting) < self._size and not self._stopping:
             self._full.clear()
             with contextlib.suppress(TimeoutError):
@@ -152,8 +163,19 @@ class BatchConsumer:
     async def _work(self, batch: list[_Entry]) -> None:
         refused = await self._handled([entry.delivery for entry in batch])
         for position, entry in enumerate(batch):
-            reason = refused.get(position)
-            await entry.pull.settle(entry.message, DONE if reason is None else Drop(reason))
+            if position in refused:
+                await self._bury(entry.log, entry.message, refused[position])
+            else:
+                entry.log.done(entry.delivery.sequence)
+
+    async def _bury(self, log: LogReader, message: Msg, reason: str) -> None:
+        """Into DEAD, however long that takes: until then the log's position stays before it."""
+        while True:
+            with contextlib.suppress(Problem):
+                await bury(self._bus, message, stream=log.stream, reason=reason)
+                log.done(Place.of(message).sequence)
+                return
+            await asyncio.sleep(REDELIVERY_S)
 
     async def _handled(self, batch: Batch) -> dict[int, str]:
         while True:

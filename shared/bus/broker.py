@@ -19,7 +19,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import APIError, NotFoundError
 
 from shared.bus.delivery import Stored
-from shared.bus.publisher import Publisher
+from shared.bus.publisher import AWAY, Publisher
 from shared.bus.streams import Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
 from shared.domain.problem import Problem
@@ -33,6 +33,10 @@ _ENCODER = msgspec.json.Encoder()
 def encode(body: msgspec.Struct) -> bytes:
     """A message's bytes."""
     return _ENCODER.encode(body)
+
+
+class _Made(msgspec.Struct, frozen=True):
+    created: str
 
 
 class Bus:
@@ -111,13 +115,18 @@ class Bus:
         """Have `call` run whenever the connection has come back: messages may have been missed."""
         self._returned.append(call)
 
+    def forget(self, call: Callable[[], None]) -> None:
+        """Do not run this one any more."""
+        if call in self._returned:
+            self._returned.remove(call)
+
     def lost(self) -> None:
         """The connection broke: whoever waits for an acknowledgement learns it now."""
         self._publisher.lost()
 
     def returned(self) -> None:
         """Run what `on_return` collected."""
-        for call in self._returned:
+        for call in list(self._returned):
             call()
 
     async def ensure_stream(self, stream: Stream) -> None:
@@ -148,6 +157,14 @@ class Bus:
         except NotFoundError:
             return False
         return True
+
+    async def created(self, name: str) -> str:
+        """When a stream was made, as the server says it: another text means another stream of that name."""
+        try:
+            info = await self.client.request(f"$JS.API.STREAM.INFO.{name}", timeout=self.timeout_s)
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise Problem("unavailable", AWAY) from error
+        return msgspec.json.decode(info.data, type=_Made).created
 
     async def ensure_consumer(self, consumer: Consumer) -> None:
         """Create the durable pull consumer, or bring its bounds up to date."""

@@ -4,21 +4,23 @@ from typing import NamedTuple
 
 from nats.aio.msg import Msg
 
-_SHORT = (
-    9  # $JS.ACK.stream.consumer.delivered.sequence.consumer_sequence.time.pending; the long form has domain and account
-)
+# $JS.ACK.stream.consumer.delivery.sequence.number.time.pending; the long form has domain and account before the stream.
+_SHORT = 9
 
 
 class Place(NamedTuple):
-    """`sequence` in the stream, `delivery` from 1, `stored_at` in Unix seconds."""
+    """`sequence` in the stream, `delivery` from 1, `number` as the consumer counts, `stored_at` in Unix seconds."""
 
-    sequence: int
+    consumer: str
     delivery: int
+    sequence: int
+    number: int
     stored_at: float
 
     @classmethod
     def of(cls, message: Msg) -> "Place":
         """nats-py's own `metadata` makes two dataclasses and a datetime of it, for six times the cost."""
         tokens = message.reply.split(".")
-        first = 4 if len(tokens) == _SHORT else 6
-        return cls(int(tokens[first + 1]), int(tokens[first]), int(tokens[first + 3]) / 1e9)
+        first = 3 if len(tokens) == _SHORT else 5
+        consumer, delivery, sequence, number, nanoseconds = tokens[first : first + 5]
+        return cls(consumer, int(delivery), int(sequence), int(number), int(nanoseconds) / 1e9)

@@ -111,13 +111,3 @@ def pool(name: str, *, lease_s: float, slots: int, ahead: int) -> Consumer:
         in_hand=slots + ahead,
         chunk=max(1, ahead // 2),
     )
-
-
-def recorder_commands(*, lease_s: float) -> Consumer:
-    """Every command, for the record."""
-    return Consumer(stream=INVOKE, name="recorder", subject="invoke.*.*", lease_s=lease_s, in_hand=2000)
-
-
-def recorder_events(*, lease_s: float) -> Consumer:
-    """Every event, for the record."""
-    return Consumer(stream=EVENTS, name="recorder", subject="events.*.*.*", lease_s=lease_s, in_hand=2000)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, ConnectionFailure, DuplicateKeyError, OperationFailure, PyMongoError
 
 from shared.domain.problem import Problem
 
@@ -20,6 +20,8 @@ Document = dict[str, Any]
 Order = Sequence[tuple[str, int]]
 
 _DUPLICATE_KEY = 11000
+# The server is on its way down, or another one is becoming primary; the driver has tried once more already.
+_PASSING = frozenset({6, 7, 64, 89, 91, 112, 134, 189, 9001, 10058, 10107, 11600, 11602, 13435, 13436})
 AWAY = "The database is not reachable; try again in a moment"
 
 
@@ -40,7 +42,11 @@ async def _mapped() -> AsyncIterator[None]:
         yield
     except DuplicateKeyError as error:
         raise Problem("conflict", "Such an entry exists already") from error
-    except PyMongoError as error:
+    except ConnectionFailure as error:
+        raise Problem("unavailable", AWAY) from error
+    except OperationFailure as error:
+        if error.code not in _PASSING and not error.timeout:
+            raise  # what we asked was wrong: a bug of ours
         raise Problem("unavailable", AWAY) from error
 
 
@@ -137,6 +143,18 @@ class Store:
         """Write a document of a collection that stands above the tenants."""
         async with _mapped():
             await self._database[collection].update_one(query, change, upsert=True)
+
+    async def global_claim(self, collection: str, query: Document, change: list[Document]) -> Document:
+        """Change the document that matches, or insert it; what it is then."""
+        async with _mapped():
+            return await self._database[collection].find_one_and_update(
+                query, change, upsert=True, return_document=ReturnDocument.AFTER
+            )
+
+    async def global_change(self, collection: str, query: Document, change: list[Document]) -> bool:
+        """Change the document that matches; False when there is none."""
+        async with _mapped():
+            return (await self._database[collection].update_one(query, change)).matched_count > 0
 
     async def write_many(self, collection: str, writes: Sequence[Upsert]) -> list[int]:
         """Many upserts in one go, in no order. The positions that met a taken key: theirs was written before."""

@@ -8,6 +8,9 @@ from shared.domain.function import Function
 from shared.store.client import Store
 from shared.store.functions import Functions
 
+_DELETED = 0  # the revision in the notice of a deletion
+_NOTICES = 1000  # the last ones, for the look-ups that are under way when they come
+
 
 class Directory:
     """Functions by tenant and slug, believed for `believed_s` or until they change."""
@@ -15,6 +18,7 @@ class Directory:
     def __init__(self, bus: Bus, store: Store, *, believed_s: float) -> None:
         self._bus = bus
         self._store = store
+        self._noticed: dict[tuple[str, str], int] = {}
         self._functions: Remembered[tuple[str, str], Function] = Remembered(self._ask, believed_s=believed_s)
 
     async def open(self) -> None:
@@ -35,10 +39,17 @@ class Directory:
         await self._bus.send(subjects.changed(function.tenant, function.slug), notice)
 
     async def _changed(self, notice: FunctionChanged) -> None:
-        known = self._functions.known((notice.tenant, notice.function))
-        if known is None or not known.revision >= notice.revision > 0:  # else the notice is older than what is known
-            self._functions.drop((notice.tenant, notice.function))
+        key = (notice.tenant, notice.function)
+        known = self._functions.known(key)
+        if notice.revision == _DELETED or (known is not None and known.revision < notice.revision):
+            self._functions.drop(key)
+        self._noticed[key] = notice.revision
+        if len(self._noticed) > _NOTICES:
+            del self._noticed[next(iter(self._noticed))]
 
     async def _ask(self, key: tuple[str, str]) -> Function | None:
         tenant, slug = key
-        return await Functions(self._store, tenant).by_slug(slug)
+        found = await Functions(self._store, tenant).by_slug(slug)
+        if found is not None and found.revision < self._noticed.get(key, 0):  # it changed while it was read
+            found = await Functions(self._store, tenant).by_slug(slug)
+        return found
