@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import prometheus_client
 import uvicorn
-from uvicorn.config import Config
+from uvicorn.config import Config, WSProtocolType
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -68,7 +68,7 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: Any, listener: socket.socket, **options: Any) -> AsyncIterator[Server]:
+async def serve(app: Any, listener: socket.socket, *, ws: WSProtocolType = "none") -> AsyncIterator[Server]:
     """Serve an ASGI application on a listening socket for as long as the block runs, then let requests finish."""
     listener.setblocking(False)
     settings = Config(
@@ -79,7 +79,7 @@ async def serve(app: Any, listener: socket.socket, **options: Any) -> AsyncItera
         http="httptools",
         loop="none",
         server_header=False,
-        **options,
+        ws=ws,
     )
     server = Server(settings)
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -104,7 +104,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     listener = _listener(settings)
     service.facts["waiting"] = lambda: len(waiting)
     service.facts["address"] = lambda: "%s:%d" % listener.getsockname()[:2]  # noqa: UP031 - a tuple
-    async with health.serve(Door(call, framework(core, auth, body_bytes=body_bytes)), listener, ws="none"):
+    async with health.serve(Door(call, framework(core, auth, body_bytes=body_bytes)), listener):
         yield
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
 
