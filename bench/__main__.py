@@ -44,6 +44,7 @@ async def run(options: Options) -> int:
                 if table is not None:
                     tables.append(table)
                     report.show(table, say)
+    report.verdict(tables, say)
     if options.write:
         report.write(machine.describe(load_before), options, tables, absent)
     return 1 if any(table.failed for table in tables) else 0

@@ -8,7 +8,10 @@ CONTENDERS = ("floor", "shoal", "celery")
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """Durations are seconds; `in_flight` is how many calls the busy measurement keeps open."""
+    """Durations are seconds; `in_flight` is how many calls the busy measurement keeps open.
+
+    `drain` invocations are queued for the drain; `functions` are deployed to see what they cost while idle.
+    """
 
     only: tuple[str, ...] = CONTENDERS
     seconds: float = 4.0
@@ -16,6 +19,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 3
     in_flight: int = 32
     drain: int = 10_000
+    functions: int = 1_000
     floor_http: str = "litestar"
     write: bool = True
     command: str = "python -m bench"
@@ -44,6 +48,7 @@ def parse(arguments: list[str]) -> Options:
         warm_s=0.5 if given.quick else 1.0,
         rounds=1 if given.quick else given.rounds,
         drain=min(given.drain, 1_000) if given.quick else given.drain,
+        functions=100 if given.quick else 1_000,
         floor_http=given.floor_http,
         write=not given.no_write,
         command=" ".join(["python -m bench", *arguments]),

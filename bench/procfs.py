@@ -40,6 +40,12 @@ def name(pid: int) -> str:
         return ""
 
 
+def parent(pid: int) -> int:
+    """The process that started it; 0 when it is gone."""
+    fields = _stat(pid)
+    return int(fields[1]) if fields else 0
+
+
 def descendants(pid: int) -> list[int]:
     """Every process below `pid`, nearest first."""
     below: dict[int, list[int]] = {}

@@ -25,6 +25,18 @@ def show(table: Table, console: Console) -> None:
         console.print(f"  {note}", highlight=False)
 
 
+def verdict(tables: list[Table], console: Console) -> None:
+    """Every target in the end on one line each, met or missed."""
+    console.print("Targets", style="bold")
+    for table in tables:
+        for row in table.rows:
+            for check in row.checks:
+                if check.target and check.met is not None:
+                    said, style = ("met   ", "green") if check.met else ("missed", "red")
+                    line = f"  {said}  {table.title}, {row.what}: {check.ratio}, {check.target}"
+                    console.print(line, style=style, markup=False, highlight=False)
+
+
 def write(machine: dict[str, str], options: Options, tables: list[Table], absent: dict[str, str]) -> None:
     """RESULTS.md anew."""
     measured = f"{options.rounds} rounds of {options.seconds:g} s, medians; floor with HTTP by {options.floor_http}"

@@ -1,4 +1,4 @@
-"""Environment to typed structs: the only reader of os.environ.
+"""Environment to typed structs: the only reader of settings from os.environ.
 
 A field `lease_s` of a section read with prefix `SHOAL_` is the variable `SHOAL_LEASE_S`; with prefix
 `SHOAL_EXECUTOR_`, `SHOAL_EXECUTOR_LEASE_S`. `NATS_URL` and `MONGODB_URL` go without a prefix, as everywhere else.
@@ -16,10 +16,11 @@ Section = TypeVar("Section", bound=msgspec.Struct)
 Positive = Annotated[float, Meta(gt=0)]
 
 SERVICES = ("api", "router", "executor", "recorder", "scheduler", "triggers")
-# Read by `shoal up` alone, and harmless to a service that inherits them.
-_UP_ONLY = frozenset(
-    {"SHOAL_HOST", "SHOAL_PORT", "SHOAL_DATA_DIR", "SHOAL_WORKERS", "SHOAL_ADMIN_TOKEN", "SHOAL_MONGOD"}
-)
+# What `shoal up` reads for itself and hands to no service, but for the token, which the api alone is given.
+OF_UP = frozenset({"SHOAL_HOST", "SHOAL_PORT", "SHOAL_DATA_DIR", "SHOAL_WORKERS", "SHOAL_ADMIN_TOKEN", "SHOAL_MONGOD"})
+MOST_CALLS = 1024
+"""The most calls that one executor may run side by side."""
+_ENVELOPE_BYTES = 64 << 10
 _BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL"}
 
 
@@ -32,6 +33,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `lease_s` is how long a message may go without a sign of life before it is handed to someone else.
     `cache_s` is how long a cached function is believed without asking again, should a change notice be lost.
+    `seat` names the place of work, which outlives the process; empty where every process is a new one.
+    `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
     nats_url: str
@@ -42,7 +45,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     health_fd: int = -1
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
-    drain_s: Annotated[float, Meta(ge=2)] = 7.0
+    seat: Annotated[str, Meta(max_length=100)] = ""
+    trusted_proxies: str = "127.0.0.1"
+    drain_s: Annotated[float, Meta(ge=2, le=600)] = 7.0
     lease_s: Annotated[float, Meta(ge=1)] = 30.0
     cache_s: Annotated[float, Meta(ge=0)] = 30.0
     params_bytes: Annotated[int, Meta(gt=0, le=4 << 20)] = 1 << 20
@@ -54,6 +59,11 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event_days: Positive = 7.0
     event_bytes: Annotated[int, Meta(ge=1 << 20)] = 8 << 30
     dedupe_s: Annotated[float, Meta(ge=1)] = 600.0
+
+    @property
+    def message_bytes(self) -> int:
+        """The largest message that the bus has to carry, but for what a service adds: payload, names and headers."""
+        return max(self.params_bytes, self.result_bytes) + _ENVELOPE_BYTES
 
 
 def variable(service: str, field: str) -> str:
@@ -84,7 +94,7 @@ def read(section: type[Section], *, prefix: str, environ: Mapping[str, str] = os
 
 def refuse_unknown(service: str, section: type[msgspec.Struct], environ: Mapping[str, str] = os.environ) -> None:
     """Stop at a SHOAL_ variable that nobody reads: it is a typing mistake. Other services' own are left to them."""
-    known = {variable("", name) for name in _field_names(Platform)} | _UP_ONLY
+    known = {variable("", name) for name in _field_names(Platform)} | OF_UP
     known |= {variable(service, name) for name in _field_names(section)}
     others = tuple(f"SHOAL_{name.upper()}_" for name in SERVICES if name != service)
     for name in sorted(environ):

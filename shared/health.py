@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,8 @@ import msgspec
 import prometheus_client
 import uvicorn
 from uvicorn.config import Config, WSProtocolType
+
+from shared.config import ConfigError
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -44,7 +47,8 @@ class Page:
             facts = {name: fact() for name, fact in self.facts.items()}
             return 200, b"application/json", msgspec.json.encode({"service": self.service, "status": "live", **facts})
         if path == "/readyz":
-            checks = {name: await _holds(check) for name, check in self.checks.items()}
+            held = await asyncio.gather(*(_holds(check) for check in self.checks.values()))
+            checks = dict(zip(self.checks, held, strict=True))
             ready = self.started and all(checks.values())
             body = {"service": self.service, "ready": ready, "started": self.started, **checks}
             return 200 if ready else 503, b"application/json", msgspec.json.encode(body)
@@ -54,8 +58,20 @@ class Page:
 async def _holds(check: Callable[[], Awaitable[bool]]) -> bool:
     try:
         return await asyncio.wait_for(check(), timeout=_CHECK_S)
-    except TimeoutError:
+    except Exception:  # noqa: BLE001 - whatever it is, it does not hold
         return False
+
+
+def listen(host: str, port: int, fd: int = -1, *, setting: str, backlog: int = 64) -> socket.socket:
+    """The inherited socket `fd`, or an own one. Raises ConfigError, which names the `setting` that the port is from."""
+    try:
+        if fd >= 0:
+            return socket.socket(fileno=fd)
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=backlog)
+    except OSError as error:
+        where = f"on the inherited socket {fd}" if fd >= 0 else f"on {host} port {port} ({setting})"
+        raise ConfigError(f"cannot listen {where}: {os.strerror(error.errno) if error.errno else error}") from None
 
 
 class Server(uvicorn.Server):
@@ -68,8 +84,13 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serve(app: Any, listener: socket.socket, *, ws: WSProtocolType = "none") -> AsyncIterator[Server]:
-    """Serve an ASGI application on a listening socket for as long as the block runs, then let requests finish."""
+async def serve(
+    app: Any, listener: socket.socket, *, ws: WSProtocolType = "none", trusted_proxies: str = "127.0.0.1"
+) -> AsyncIterator[Server]:
+    """Serve an ASGI application on a listening socket for as long as the block runs, then let requests finish.
+
+    `trusted_proxies`, by commas: whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    """
     listener.setblocking(False)
     settings = Config(
         app,
@@ -80,6 +101,7 @@ async def serve(app: Any, listener: socket.socket, *, ws: WSProtocolType = "none
         loop="none",
         server_header=False,
         ws=ws,
+        forwarded_allow_ips=trusted_proxies,
     )
     server = Server(settings)
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -15,12 +15,11 @@ from shared.domain.invocation import TriggerType
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A command is on disk. `id` is its number; `duplicate` says that this task id had been accepted before."""
+    """A command is on disk. `id` is its number."""
 
     task_id: str
     id: int
     accepted_at: float
-    duplicate: bool
 
 
 def new_task_id() -> str:
@@ -57,4 +56,4 @@ async def submit(
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     telemetry.ACCEPTED.labels(trigger_type).inc()
-    return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, duplicate=stored.duplicate)
+    return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at)

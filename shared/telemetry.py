@@ -25,7 +25,8 @@ BATCH = Histogram(
     "shoal_recorder_batch_size", "Messages in one write", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 )
 DEAD = Counter("shoal_dead_letters", "Messages that could not be handled", ["stream"])
-REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again after a lost lease", ["stream"])
+REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again", ["stream"])
+RAN_TWICE = Counter("shoal_ran_twice", "Ends reported for tasks whose end had been reported before", ["pool"])
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

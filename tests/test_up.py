@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pymongo
+import pymongo.errors
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -84,7 +86,7 @@ class Up:
         return errors.decode()
 
     def left(self) -> list[str]:
-        """Command lines of processes that are still there."""
+        """Command lines of processes that are still there: all but the functions', which inherit no environment."""
         return [line for pid in Path("/proc").iterdir() if pid.name.isdigit() and (line := self._marked(pid))]
 
     def _marked(self, process: Path) -> str:
@@ -101,13 +103,18 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]
         yield up
 
 
-async def get(url: str) -> tuple[int, bytes]:
-    """Plain sockets: nothing here may depend on what is tested."""
+async def get(url: str, body: dict[str, Any] | None = None, *, token: str = "") -> tuple[int, bytes]:
+    """Plain sockets: nothing here may depend on what is tested. With a body it is a POST."""
+    sent = json.dumps(body).encode() if body is not None else b""
     address, _, path = url.removeprefix("http://").partition("/")
     host, _, port = address.partition(":")
     async with asyncio.timeout(START_S):
         reader, writer = await asyncio.open_connection(host, int(port))
-        writer.write(f"GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+        head = (
+            f"{'GET' if body is None else 'POST'} /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n"
+            f"Authorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {len(sent)}\r\n\r\n"
+        )
+        writer.write(head.encode() + sent)
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()
@@ -123,12 +130,33 @@ async def test_ready_json_says_what_runs_and_where(running: Up):
     assert facts["token"].startswith("shoal_")
     assert (running.data_dir / "admin.token").stat().st_mode & 0o777 == 0o600
     assert (running.data_dir / "ready.json").stat().st_mode & 0o777 == 0o600
+    for secret in ("nats", "nats/nats.conf", "nats/password", "mongodb", "mongodb/key", "mongodb/password"):
+        assert (running.data_dir / secret).stat().st_mode & 0o077 == 0, secret
     for service in facts["services"].values():
         os.kill(service["pid"], 0)
         status, _ = await get(service["metrics"])
         assert status == 200
     status, _ = await get(facts["url"] + "/")
     assert status < 500
+
+
+async def test_who_has_no_password_gets_nothing_from_the_servers(running: Up):
+    """Any user of the machine can reach the ports."""
+    facts = running.ready()
+    bus, store = (address.partition("@")[2] for address in (facts["nats"], facts["mongodb"]))
+    host, _, port = bus.partition(":")
+    async with asyncio.timeout(START_S):
+        reader, writer = await asyncio.open_connection(host, int(port))
+        writer.write(b'CONNECT {"verbose":false}\r\nPUB x 0\r\n\r\nPING\r\n')
+        said = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+    assert said.rstrip().endswith(b"-ERR 'Authorization Violation'")
+    with pymongo.MongoClient(f"mongodb://{store.partition('/')[0]}/", directConnection=True) as client:
+        with pytest.raises(pymongo.errors.OperationFailure, match="requires authentication"):
+            client["shoal"]["tokens"].find_one()
+        with pytest.raises(pymongo.errors.OperationFailure, match="requires authentication"):
+            client["admin"].command("createUser", "guest", pwd="guest", roles=["root"])
 
 
 async def test_a_data_folder_has_one_user(running: Up):
@@ -223,6 +251,7 @@ async def test_a_port_in_use_is_said_at_once(tmp_path: Path):
         ("SHOAL_WORKERS", "many", "--workers (SHOAL_WORKERS) must be a whole number from 1 to 1024, got 'many'"),
         ("SHOAL_WORKRES", "4", "SHOAL_WORKRES is not a setting of Shoal"),
         ("SHOAL_LEASE_S", "long", "SHOAL_LEASE_S"),
+        ("SHOAL_DRAIN_S", "3600", "SHOAL_DRAIN_S"),
     ],
 )
 async def test_a_wrong_setting_is_one_line(tmp_path: Path, name: str, value: str, said: str):

@@ -18,7 +18,7 @@ from bench import tax
 from bench.contenders.contender import HttpTarget
 from bench.options import Options
 from bench.processes import NotRun, child, python, tail
-from bench.procfs import Processes, descendants, name
+from bench.procfs import Processes, descendants, name, parent, rss_bytes
 from bench.sample import Sample
 
 DATABASE = "shoal"
@@ -26,6 +26,7 @@ COLLECTION = "invocations"
 UP_S = 90.0
 SETTLE_S = 120.0
 CALL_S = 30.0
+REST_S = 2.0
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -50,10 +51,17 @@ class Shoal:
 
     name = "shoal"
 
-    def __init__(self, ready: Ready, up_pid: int) -> None:
+    def __init__(self, ready: Ready, up_pid: int, *, start_s: float) -> None:
         self.ready = ready
         self.up_pid = up_pid
+        self.start_s = start_s  # from the command to ready.json
+        self.resting_mb = 0.0  # before anything was asked of it
         self.target = HttpTarget(url=f"{ready.url.rstrip('/')}/api/functions/{tax.SLUG}/execute/", token=ready.token)
+
+    def resident_mb(self) -> float:
+        """All processes but mongod; shared pages count for each."""
+        ours = [pid for label, pids in self.processes().items() if label != "mongod" for pid in pids]
+        return sum(rss_bytes(pid) for pid in ours) / 2**20
 
     def processes(self) -> Processes:
         """Services by name, their children as `<service> children`, servers and the supervisor by program."""
@@ -64,6 +72,12 @@ class Shoal:
             label = services.get(pid) or (f"{below[pid]} children" if pid in below else name(pid))
             found.setdefault(label, []).append(pid)
         return found
+
+    def workers(self) -> list[int]:
+        """The processes that functions run in: what the executor's own children, the zygotes, have forked."""
+        executor = self.executor_pid()
+        zygotes = [pid for pid in descendants(executor) if parent(pid) == executor]
+        return [pid for zygote in zygotes for pid in descendants(zygote)]
 
     def executor_pid(self) -> int:
         """The process that takes work from the queue."""
@@ -93,8 +107,12 @@ async def running(_: Options, folder: Path) -> AsyncIterator[Shoal]:
     script = shutil.which("shoal", path=str(Path(sys.executable).parent))
     command = [*([script] if script else python("cli")), "up", "--port", "0", "--data-dir", str(folder / "data")]
     log = folder / "up.log"
+    started = time.monotonic()
     async with child("shoal up", command, log=log) as up:
-        shoal = Shoal(await _ready(folder / "data" / "ready.json", up.pid, log), up.pid)
+        ready = await _ready(folder / "data" / "ready.json", up.pid, log)
+        shoal = Shoal(ready, up.pid, start_s=time.monotonic() - started)
+        await asyncio.sleep(REST_S)
+        shoal.resting_mb = shoal.resident_mb()
         try:
             await asyncio.to_thread(_deploy, shoal.ready)
         except NotRun as why:
@@ -107,7 +125,7 @@ async def _ready(path: Path, pid: int, log: Path) -> Ready:
     while time.monotonic() < end and name(pid):  # without a name it has ended
         if text := _read(path):
             return msgspec.json.decode(text, type=Ready)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
     raise NotRun(f"shoal up did not become ready: {tail(log)}")
 
 
@@ -117,12 +135,23 @@ def _read(path: Path) -> bytes:
 
 def _deploy(ready: Ready) -> None:
     """The first seed's Quick Start: create, upload, execute once."""
-    settings = {"name": tax.NAME, "execution_mode": "app", "category": "data_processing", "environment": "python"}
-    _post(ready, "/api/apps/bench/functions/", {**settings, "is_active": True})
-    _post(ready, f"/api/functions/{tax.SLUG}/code/", {"version": "1.0.0", "code": tax.CODE, "is_active": True})
-    answer = _post(ready, f"/api/functions/{tax.SLUG}/execute/", {"params": tax.PARAMS})
+    call(ready, create(ready, tax.NAME))
+
+
+def call(ready: Ready, slug: str) -> None:
+    """Execute once. Raises NotRun when it does not succeed."""
+    answer = _post(ready, f"/api/functions/{slug}/execute/", {"params": tax.PARAMS})
     if answer.get("status") != "SUCCESS":
         raise NotRun(f"the first execution answered {answer}")
+
+
+def create(ready: Ready, title: str) -> str:
+    """A function with the tax function's code, ready to be called; its slug. Raises NotRun when it is not taken."""
+    settings = {"name": title, "execution_mode": "app", "category": "data_processing", "environment": "python"}
+    made = _post(ready, "/api/apps/bench/functions/", {**settings, "is_active": True})
+    code = {"version": "1.0.0", "code": tax.CODE, "is_active": True}
+    _post(ready, f"/api/functions/{made['slug']}/code/", code)
+    return str(made["slug"])
 
 
 def _post(ready: Ready, path: str, body: dict[str, Any]) -> dict[str, Any]:

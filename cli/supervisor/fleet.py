@@ -1,6 +1,7 @@
 """Everything `shoal up` runs: who is given what, and in which order it ends."""
 
 import asyncio
+import hashlib
 import socket
 import time
 from collections.abc import Callable
@@ -10,25 +11,32 @@ from cli.supervisor.keep import Child, Keeper
 from cli.supervisor.service import Service, kill
 from cli.supervisor.settings import Settings
 from shared import embedded
-
-SERVICES = ("api", "router", "executor", "recorder", "scheduler", "triggers")
+from shared.config import SERVICES
 
 StopOrder = tuple[tuple[tuple[str, ...], float], ...]
 
-# Who is ended when, and by when at the latest, in seconds after the signal. First the doors, so that nothing new comes
-# in; then those who pass on what came in, each after the ones it hears from; store and bus when nobody needs them.
-STOP_ORDER: StopOrder = (
-    (("api", "scheduler", "triggers"), 3.0),
-    (("router",), 4.0),
-    (("executor",), 7.0),
-    (("recorder",), 8.0),
-    (("mongod",), 8.7),
-    (("nats-server",), 9.0),
-)
+
+def stop_order(drain_s: float) -> StopOrder:
+    """Who is ended when, and by when at the latest, in seconds after the signal.
+
+    First the doors, so that nothing new comes in; then those who pass on what came in, each after the ones it hears
+    from; store and bus when nobody needs them. Callers wait in the api and calls run in the executor, for up to
+    `drain_s`; what the router and the recorder have in hand takes milliseconds, and what they drop is found again.
+    """
+    doors = drain_s + 0.5
+    executor = doors + 1.0 + drain_s + 0.5
+    return (
+        (("api", "scheduler", "triggers"), doors),
+        (("router",), doors + 1.0),
+        (("executor",), executor),
+        (("recorder",), executor + 1.0),
+        (("mongod",), executor + 1.7),
+        (("nats-server",), executor + 2.0),
+    )
+
+
 # Before all were ready there is no work to bring to an end in order.
 EARLY_STOP_ORDER: StopOrder = ((SERVICES, 4.0), (("mongod",), 8.0), (("nats-server",), 9.0))
-_DRAIN_S = "2.5"
-"""A service's own drain time, so that it ends by itself within its step above."""
 
 
 class Fleet:
@@ -47,13 +55,24 @@ class Fleet:
         self.killed = False
 
     def start(self, *, changed: Callable[[], None]) -> set[asyncio.Task[None]]:
-        """All side by side, for services wait for their servers. The tasks end only with what cannot be mended."""
-        for child in (*self._servers, *(self._service(name) for name in SERVICES)):
-            self._keepers[child.name] = Keeper(child, changed=changed)
+        """The servers, then the services, each side by side. The tasks end only with what cannot be mended.
+
+        A service that came before the store's user was made would be refused, and try again only seconds later.
+        """
+        for server in self._servers:
+            self._keepers[server.name] = Keeper(server, changed=changed)
+        for name in SERVICES:
+            self._keepers[name] = Keeper(self._service(name), changed=changed, after=self.served)
         return {keeper.task for keeper in self._keepers.values()}
 
-    async def stop(self, *, order: StopOrder = STOP_ORDER) -> None:
+    async def served(self) -> None:
+        """Return when our servers answer: after a crash they read their journals first, however long that takes."""
+        for server in self._servers:
+            await self._keepers[server.name].started.wait()
+
+    async def stop(self, *, early: bool = False) -> None:
         """In order, and within its bounds."""
+        order = EARLY_STOP_ORDER if early else stop_order(self._settings.drain_s)
         begun = time.monotonic()
         for names, by_s in order:
             left_s = max(0.1, begun + by_s - time.monotonic())
@@ -83,8 +102,8 @@ class Fleet:
     def _service(self, name: str) -> Service:
         settings, health = self._settings, self.health[name].fileno()
         environ = {
-            "SHOAL_DRAIN_S": _DRAIN_S,
             **settings.environ,
+            "SHOAL_SEAT": self._seat(name),
             "NATS_URL": self.nats_url,
             "MONGODB_URL": self.mongodb_url,
             "SHOAL_HEALTH_FD": str(health),
@@ -96,3 +115,8 @@ class Fleet:
         if name == "executor" and settings.workers:
             environ["SHOAL_EXECUTOR_SLOTS"] = str(settings.workers)
         return Service(name, environ=environ, descriptors=descriptors)
+
+    def _seat(self, name: str) -> str:
+        """The same for every process that has this service's place: one data folder has one supervisor at a time."""
+        place = f"{socket.gethostname()}:{self._settings.data_dir}"
+        return f"{name}-0-{hashlib.sha256(place.encode()).hexdigest()[:8]}"

@@ -2,9 +2,10 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from shared.embedded import EmbeddedError
@@ -13,6 +14,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 10.0
 SETTLED_S = 30.0
 """A child that lived this long is started again at once, as the first time."""
+SLOW_START_S = 15.0
 
 
 class Child(Protocol):
@@ -40,11 +42,18 @@ def say(line: str) -> None:
 
 
 class Keeper:
-    """`task` ends only with an error that starting again would not help; `changed` is called for every new process."""
+    """`task` ends only with an error that starting again would not help; `changed` is called for every new process.
 
-    def __init__(self, child: Child, *, changed: Callable[[], None]) -> None:
+    The first start waits for `after`.
+    """
+
+    def __init__(
+        self, child: Child, *, changed: Callable[[], None], after: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self.child = child
+        self.started = asyncio.Event()
         self._changed = changed
+        self._after = after
         self.task = asyncio.create_task(self._keep(), name=child.name)
 
     async def stop(self, *, within_s: float) -> None:
@@ -57,7 +66,10 @@ class Keeper:
         await asyncio.gather(self.task, return_exceptions=True)
 
     async def _keep(self) -> None:
-        await self.child.start()  # the first time, what goes wrong is for the user to hear
+        if self._after:
+            await self._after()
+        await self._start()  # the first time, what goes wrong is for the user to hear
+        self.started.set()
         pause_s = FIRST_PAUSE_S
         while True:
             since = time.monotonic()
@@ -75,11 +87,26 @@ class Keeper:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
             try:
-                await self.child.start()
+                await self._start()
             except EmbeddedError as error:
                 why = f"did not start ({error})"
             else:
                 return pause_s
+
+    async def _start(self) -> None:
+        """Raises EmbeddedError, also when the machine has no process, no memory or no disk left to give."""
+        notice = asyncio.create_task(self._say_that_it_takes_long())
+        try:
+            await self.child.start()
+        except (OSError, subprocess.SubprocessError) as error:
+            raise EmbeddedError(f"{self.child.name} cannot be started: {error}") from None
+        finally:
+            notice.cancel()
+
+    async def _say_that_it_takes_long(self) -> None:
+        while True:
+            await asyncio.sleep(SLOW_START_S)
+            say(f"{self.child.name} is still starting")
 
 
 def _ending(code: int) -> str:

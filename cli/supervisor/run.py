@@ -6,7 +6,7 @@ import signal
 from collections.abc import Awaitable, Callable
 
 from cli.supervisor import doors, readiness
-from cli.supervisor.fleet import EARLY_STOP_ORDER, STOP_ORDER, Fleet
+from cli.supervisor.fleet import Fleet
 from cli.supervisor.folder import Folder
 from cli.supervisor.keep import say
 from cli.supervisor.settings import Settings, UpError
@@ -36,7 +36,10 @@ async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announc
 
     def publish() -> None:
         if ready.is_set() and not stop.is_set():
-            folder.publish({**facts, **fleet.facts()})
+            try:
+                folder.publish({**facts, **fleet.facts()})
+            except OSError as error:  # a full disk is no reason to end what runs
+                say(f"ready.json cannot be written: {error}")
 
     say(f"starting on {facts['url']}, data in {folder.path}")
     running = fleet.start(changed=publish)
@@ -50,10 +53,11 @@ async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announc
         folder.withdraw()
         _on_signal(fleet.kill)
         say("stopping")
-        await fleet.stop(order=STOP_ORDER if ready.is_set() else EARLY_STOP_ORDER)
+        await fleet.stop(early=not ready.is_set())
 
 
 async def _ready(fleet: Fleet) -> None:
+    await fleet.served()
     if late := await readiness.until_ready(fleet.health, within_s=READY_S):
         raise UpError(f"not ready within {READY_S:.0f} s: {', '.join(late)}")
 

@@ -9,9 +9,9 @@ import msgspec
 from shared import config
 from shared.embedded import LOOPBACK
 
-_MOST_WORKERS = 1024
 _HIGHEST_PORT = 65535
-_OWN = ("SHOAL_HOST", "SHOAL_PORT", "SHOAL_DATA_DIR", "SHOAL_WORKERS", "SHOAL_MONGOD", "SHOAL_ADMIN_TOKEN")
+_DRAIN_S = "2.5"
+"""Shorter than a service's own default: here one waits at a terminal for the end."""
 
 
 class UpError(Exception):
@@ -19,7 +19,10 @@ class UpError(Exception):
 
 
 class Settings(NamedTuple):
-    """`environ` is what every service inherits; `mongod` is the server's binary where it is not to be searched for."""
+    """`environ` is what every service inherits; `mongod` is the server's binary where it is not to be searched for.
+
+    `drain_s` is how long a service may finish what runs, and the measure of the supervisor's own patience.
+    """
 
     host: str
     port: int
@@ -29,6 +32,7 @@ class Settings(NamedTuple):
     mongodb_url: str | None
     mongod: str | None
     token: str | None
+    drain_s: float
     environ: dict[str, str]
 
 
@@ -39,17 +43,19 @@ def read(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Setti
         return options.get(option) or environ.get(f"SHOAL_{option.upper()}") or None
 
     workers = given("workers")
-    inherited = {name: value for name, value in environ.items() if name not in _OWN}
-    _check_shared(inherited)
+    inherited = {name: value for name, value in environ.items() if name not in config.OF_UP}
+    inherited.setdefault("SHOAL_DRAIN_S", _DRAIN_S)
+    shared = _shared(inherited)
     return Settings(
         host=given("host") or LOOPBACK,
         port=_whole("port", given("port") or "8000", least=0, most=_HIGHEST_PORT),
         data_dir=Path(given("data_dir") or ".shoal").absolute(),
-        workers=_whole("workers", workers, least=1, most=_MOST_WORKERS) if workers else None,
+        workers=_whole("workers", workers, least=1, most=config.MOST_CALLS) if workers else None,
         nats_url=environ.get("NATS_URL") or None,
         mongodb_url=environ.get("MONGODB_URL") or None,
         mongod=given("mongod"),
         token=given("admin_token"),
+        drain_s=shared.drain_s,
         environ=inherited,
     )
 
@@ -58,12 +64,12 @@ class _NoneOfItsOwn(msgspec.Struct):
     pass
 
 
-def _check_shared(environ: Mapping[str, str]) -> None:
+def _shared(environ: Mapping[str, str]) -> config.Platform:
     """A variable that every service would refuse is refused here, once; what is one service's own is left to it."""
     addresses = {"NATS_URL": "", "MONGODB_URL": ""}
     try:
         config.refuse_unknown("up", _NoneOfItsOwn, environ)
-        config.read(config.Platform, prefix="SHOAL_", environ={**environ, **addresses})
+        return config.read(config.Platform, prefix="SHOAL_", environ={**environ, **addresses})
     except config.ConfigError as error:
         raise UpError(str(error)) from None
 

@@ -3,4 +3,5 @@
 from services.api import app, config
 from shared import boot
 
-boot.run("api", config.Api, app.serve)
+if __name__ == "__main__":
+    boot.run("api", config.Api, app.serve)

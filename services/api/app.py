@@ -2,16 +2,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from litestar import Litestar, delete, get, patch, post
 from litestar.connection import ASGIConnection
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
-from prometheus_client import Counter
 
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
@@ -22,7 +22,8 @@ from services.api.core.recent import Recent
 from services.api.core.versions import Versions
 from services.api.core.waiting import Waiting
 from services.api.dialects.rest import execute, problems, routes
-from shared import config, health, telemetry
+from services.api.door import Door
+from shared import config, health
 from shared.boot import Service
 from shared.domain.problem import Problem
 
@@ -30,7 +31,7 @@ _DAY_S = 86_400.0
 _BACKLOG = 2048
 # The part of the drain time after which waiting callers are told "accepted": the rest is for the telling.
 _DRAIN_SHARE = 0.75
-_METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "PUT"})
+_BESIDE = 500  # requests in progress beside those that wait for a result: each may hold a whole body
 
 _FUNCTIONS = ["/api/functions", "/api/apps/{app:str}/functions"]
 _FUNCTION = ["/api/functions/{slug:str}", "/api/apps/{app:str}/functions/{slug:str}"]
@@ -56,55 +57,26 @@ ROUTES = [
     get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(routes.show_invocation_by_task),
 ]
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-
-class Door:
-    """The outermost application: counts every answer, and takes the calls of functions past the framework."""
-
-    def __init__(self, execute: execute.Execute, framework: Any) -> None:
-        self._execute = execute
-        self._framework = framework
-        self._counters: dict[tuple[str, int], Counter] = {}
-
-    async def __call__(self, scope: execute.Scope, receive: execute.Receive, send: Send) -> None:
-        """Answer one request."""
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-
-        async def counted(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                self._count(method, message["status"])
-            await send(message)
-
-        called = execute.target(scope["path"])
-        if called is not None:
-            await self._execute(scope, receive, counted, called)
-        else:
-            await self._framework(scope, receive, counted)
-
-    def _count(self, method: str, status: int) -> None:
-        counter = self._counters.get((method, status))
-        if counter is None:  # looked up once: labels cost more than the count
-            counter = self._counters[method, status] = telemetry.REQUESTS.labels(method, status)
-        counter.inc()
-
 
 @asynccontextmanager
 async def serve(service: Service) -> AsyncIterator[None]:
     """Serve for as long as the block runs, then drain."""
     settings: Api = service.settings
     platform = service.platform
-    waiting = Waiting(service.bus, instance=service.instance, most=settings.max_waiting)
+    waiting = Waiting(service.bus, service.store, instance=service.instance, most=settings.max_waiting)
     auth = Auth(service.store, believed_s=settings.token_cache_s)
     core = await _core(service, waiting)
-    if admin := config.read(Admin, prefix="SHOAL_").admin_token:
-        await auth.keep_admin(admin)
-    body_bytes = body_cap(settings, platform)
-    call = execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=settings.body_wait_s)
+    await auth.keep_admin(config.read(Admin, prefix="SHOAL_").admin_token)
+    body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
+    door = Door(
+        execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
+        framework(core, auth, body_bytes=body_bytes, body_wait_s=body_wait_s),
+        most=settings.max_waiting + _BESIDE,
+    )
     listener = _listener(settings)
     service.facts["waiting"] = lambda: len(waiting)
     service.facts["address"] = lambda: "%s:%d" % listener.getsockname()[:2]  # noqa: UP031 - a tuple
-    async with health.serve(Door(call, framework(core, auth, body_bytes=body_bytes)), listener):
+    async with health.serve(door, listener, trusted_proxies=service.platform.trusted_proxies):
         yield
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
 
@@ -138,7 +110,7 @@ async def _core(service: Service, waiting: Waiting) -> routes.Core:
     return routes.Core(functions, versions, invocations)
 
 
-def framework(core: routes.Core, auth: Auth, *, body_bytes: int) -> Litestar:
+def framework(core: routes.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
     """The route table with its guard and its error handlers."""
 
     async def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
@@ -163,12 +135,11 @@ def framework(core: routes.Core, auth: Auth, *, body_bytes: int) -> Litestar:
         },
         request_class=routes.Asked,
         request_max_body_size=body_bytes,
+        state=State({"body_wait_s": body_wait_s}),
         openapi_config=None,
         logging_config=None,
     )
 
 
 def _listener(settings: Api) -> socket.socket:
-    if settings.fd >= 0:
-        return socket.socket(fileno=settings.fd)
-    return socket.create_server((settings.host, settings.port), backlog=_BACKLOG)
+    return health.listen(settings.host, settings.port, settings.fd, setting="SHOAL_API_PORT", backlog=_BACKLOG)

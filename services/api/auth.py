@@ -1,8 +1,8 @@
 """Who sends a request: `Authorization: Bearer <token>` or `Api-Key <token>`."""
 
-from services.api.core.remembered import Remembered
 from shared.domain.caller import Caller, User
 from shared.domain.problem import Problem
+from shared.remembered import Remembered
 from shared.store import tokens
 from shared.store.client import Store
 
@@ -28,8 +28,8 @@ class Auth:
         return caller
 
     async def keep_admin(self, token: str) -> None:
-        """Make sure that the operator's own token is known."""
-        await tokens.keep(self._store, token, _ADMIN)
+        """Make sure that the operator's own token is known, and none that it had before; "" for no token at all."""
+        await tokens.keep_operator(self._store, token, _ADMIN)
 
     async def _ask(self, token_hash: str) -> Caller | None:
         return await tokens.whose_hash(self._store, token_hash)

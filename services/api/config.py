@@ -29,7 +29,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     compile_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     body_bytes: Annotated[int, msgspec.Meta(gt=0)] = 4 << 20
     body_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
-    code_bytes: Annotated[int, msgspec.Meta(gt=0)] = 1 << 20
+    code_bytes: Annotated[int, msgspec.Meta(gt=0, le=4 << 20)] = 1 << 20
     token_cache_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0
 
 

@@ -6,8 +6,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from shared.config import MOST_CALLS, Platform
+
 Count = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
+
+_PROCESSES = 64
+_PROCESSES_PER_TENANT = 32
+_REPORT_BYTES = 64 << 10  # error and traceback of one call
+_ESCAPED = 6  # bytes of JSON that one byte of text may become
 
 
 class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -15,21 +22,43 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `slots` calls run side by side; `ahead` more (0: four times the slots) are held ready, so that a free slot never
     waits for the bus. One that got no slot within `slot_wait_s` is handed back, so that another executor may take it. A
-    call that runs for longer than `notice_s` is announced as STARTED. `workers` bounds the warm worker processes,
-    `workers_per_tenant` one tenant's share of them; a worker unused for `idle_s` is ended.
+    call that runs for longer than `notice_s` is announced as STARTED.
+
+    `processes` bounds the worker processes, warm ones and busy ones, `processes_per_tenant` one tenant's share of them
+    (0: 64 and 32, or as many as there are slots). A call waits for a process for up to `place_timeout_s`. A process is
+    ended when it was unused for `idle_s`, and after `recycle_calls` calls.
+    `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
     """
 
-    slots: Count = 2 * (os.cpu_count() or 1)
+    slots: Annotated[int, Meta(gt=0, le=MOST_CALLS)] = 2 * (os.cpu_count() or 1)
     ahead: Annotated[int, Meta(ge=0)] = 0
     slot_wait_s: Seconds = 2.0
     notice_s: Seconds = 0.1
     cache_bytes: Count = 64 << 20
-    output_bytes: Count = 64 << 10
-    workers: Count = 64
-    workers_per_tenant: Count = 32
+    output_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
+    processes: Annotated[int, Meta(ge=0, le=4096)] = 0
+    processes_per_tenant: Annotated[int, Meta(ge=0, le=4096)] = 0
     idle_s: Seconds = 120.0
+    recycle_calls: Annotated[int, Meta(gt=0, le=1_000_000)] = 1000
+    place_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
+    compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
 
     @property
     def held_ready(self) -> int:
         """Dispatches held beyond the slots."""
         return self.ahead or 4 * self.slots
+
+    @property
+    def most_processes(self) -> int:
+        """Worker processes, all together."""
+        return self.processes or max(_PROCESSES, self.slots)
+
+    @property
+    def most_processes_per_tenant(self) -> int:
+        """Worker processes of one tenant: unless it is told otherwise, one alone may use every slot."""
+        return self.processes_per_tenant or max(_PROCESSES_PER_TENANT, self.slots)
+
+    def message_bytes(self, platform: Platform) -> int:
+        """The largest message of an executor: a result with all the output and the error that it may have."""
+        return platform.message_bytes + _ESCAPED * (self.output_bytes + _REPORT_BYTES)

@@ -14,8 +14,9 @@ from shared.bus.delivery import DONE, Delivery, Later, Verdict
 from shared.bus.messages import Answer, Dispatch, Finished, Started
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
+from shared.domain.problem import Problem
 
-_UNAVAILABLE_S = 1.0  # before work is handed out again that could not even begin
+_UNAVAILABLE_S = 1.0  # before another try at what could not be done at all
 
 
 class Links(Protocol):
@@ -26,7 +27,7 @@ class Links(Protocol):
         ...
 
     async def finished(self, tenant: str, task_id: str) -> bool:
-        """Whether this task's end is on record."""
+        """Whether this task's end is on record. Raises Problem(unavailable)."""
         ...
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
@@ -37,8 +38,8 @@ class Links(Protocol):
         """Say that it runs."""
         ...
 
-    async def report(self, finished: Finished) -> bool:
-        """Say durably that it ended; True when an end had been reported before."""
+    async def report(self, finished: Finished) -> None:
+        """Say durably that it ended. Raises Problem(unavailable, too_large)."""
         ...
 
 
@@ -63,18 +64,19 @@ class Execution:
         self._notice_s = notice_s
         self._slot_wait_s = slot_wait_s
         self._slots = Slots(slots)
+        self._announcing: set[asyncio.Future[None]] = set()
         self._busy = telemetry.BUSY.labels(mode.name)
         telemetry.SLOTS.labels(mode.name).set(slots)
 
     async def handle(self, delivery: Delivery[Dispatch]) -> Verdict:
         """Run one dispatch to its end. Acknowledged only after its end is on disk."""
         dispatch, picked = delivery.body, time.time()
-        if delivery.count > 1 and await self._links.finished(dispatch.tenant, dispatch.task_id):
+        if (delivery.count > 1 or dispatch.repeated) and await self._ended(dispatch):
             return DONE
         loaded = await self._links.load(dispatch.tenant, dispatch.code_hash)
         if isinstance(loaded, Refusal):
             reasons = "; ".join(str(error) for error in loaded.errors)
-            timeline = _timeline(dispatch, picked=picked, started=picked, done=time.time())
+            timeline = _timeline(dispatch, picked=picked, done=time.time())
             await self._settle(delivery, failure("CodeRefused", reasons), timeline)
             return DONE
         if not await self._slots.take(within_s=self._slot_wait_s):
@@ -91,6 +93,18 @@ class Execution:
             delivery.release()
         await self._settle(delivery, outcome, _timeline(dispatch, picked=picked, started=started, done=time.time()))
         return DONE
+
+    async def give_up(self, delivery: Delivery[Dispatch], reason: str) -> None:
+        """End an invocation that cannot be handled by any means, so that nobody waits for it."""
+        now = time.time()
+        await self._settle(delivery, failure("Undeliverable", reason), _timeline(delivery.body, picked=now, done=now))
+
+    async def _ended(self, dispatch: Dispatch) -> bool:
+        """Whether it has been run before. With the store away it is run again, and the second end is dropped."""
+        try:
+            return await self._links.finished(dispatch.tenant, dispatch.task_id)
+        except Problem:
+            return False
 
     async def _run(self, dispatch: Dispatch, artefact: Artefact, *, picked: float, started: float) -> Outcome:
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, dispatch, picked, started)
@@ -126,33 +140,52 @@ class Execution:
             user=dispatch.user,
             timeline=_timeline(dispatch, picked=picked, started=started, done=0.0),
         )
-        self._announcing = asyncio.ensure_future(self._links.started(dispatch, event))
+        announcing = asyncio.ensure_future(self._links.started(dispatch, event))
+        self._announcing.add(announcing)
+        announcing.add_done_callback(self._announcing.discard)
 
     async def _settle(self, delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline) -> None:
-        """Answer the caller first, then put the end on disk."""
-        dispatch = delivery.body
-        if dispatch.reply_to:
-            await self._links.answer(dispatch.reply_to, Answer(task_id=dispatch.task_id, outcome=outcome))
-        await self._links.report(
-            Finished(
-                id=dispatch.id,
-                task_id=dispatch.task_id,
-                tenant=dispatch.tenant,
-                function=dispatch.function,
-                function_id=dispatch.function_id,
-                function_name=dispatch.function_name,
-                version=dispatch.version,
-                trigger_type=dispatch.trigger_type,
-                user=dispatch.user,
-                timeline=timeline,
-                delivery=delivery.count,
-                executor=self._executor,
-                outcome=outcome,
-            )
-        )
+        """Answer the caller first, then put the end on disk, however long the bus is away: the work is done."""
+        try:
+            await self._tell(delivery, outcome, timeline)
+        except Problem as problem:
+            if problem.code != "too_large":
+                raise
+            await self._tell(delivery, failure("ResultTooLarge", problem.message), timeline)
+
+    async def _tell(self, delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline) -> None:
+        finished = _finished(delivery, outcome, timeline, executor=self._executor)
+        while True:
+            if delivery.body.reply_to:  # again after an outage: the first may have been lost in it
+                await self._links.answer(delivery.body.reply_to, Answer(task_id=finished.task_id, outcome=outcome))
+            try:
+                return await self._links.report(finished)
+            except Problem as problem:
+                if problem.code != "unavailable":
+                    raise
+            await asyncio.sleep(_UNAVAILABLE_S)
 
 
-def _timeline(dispatch: Dispatch, *, picked: float, started: float, done: float) -> Timeline:
+def _finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline, *, executor: str) -> Finished:
+    dispatch = delivery.body
+    return Finished(
+        id=dispatch.id,
+        task_id=dispatch.task_id,
+        tenant=dispatch.tenant,
+        function=dispatch.function,
+        function_id=dispatch.function_id,
+        function_name=dispatch.function_name,
+        version=dispatch.version,
+        trigger_type=dispatch.trigger_type,
+        user=dispatch.user,
+        timeline=timeline,
+        delivery=delivery.count,
+        executor=executor,
+        outcome=outcome,
+    )
+
+
+def _timeline(dispatch: Dispatch, *, picked: float, done: float, started: float = 0.0) -> Timeline:
     before = dispatch.timeline
     return Timeline(accepted=before.accepted, routed=before.routed, picked=picked, started=started, done=done)
 

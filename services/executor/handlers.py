@@ -51,17 +51,21 @@ class BusLinks:
         """Into EVENTS; a lost notice does no harm, the end carries the time too."""
         await self._bus.send(subjects.event(dispatch.tenant, dispatch.function, "started"), event)
 
-    async def report(self, finished: Finished) -> bool:
+    async def report(self, finished: Finished) -> None:
         """Into EVENTS, under an id that makes the first end the only one."""
         subject = subjects.event(finished.tenant, finished.function, "finished")
         stored = await self._bus.store(subject, finished, id=f"{finished.task_id}.finished")
+        if stored.duplicate:
+            telemetry.RAN_TWICE.labels(self._pool).inc()
+            _log.warning("ran twice", task_id=finished.task_id, tenant=finished.tenant, delivery=finished.delivery)
+            return
+        self._observe(finished)
+
+    def _observe(self, finished: Finished) -> None:
         self._count(finished.outcome.status, finished.outcome.error_type)
         _QUEUED.observe(max(0.0, finished.timeline.started - finished.timeline.routed))
         _RUN.observe(finished.timeline.done - finished.timeline.started)
         _REPORTED.observe(max(0.0, time.time() - finished.timeline.done))
-        if stored.duplicate:
-            _log.warning("ran twice", task_id=finished.task_id, tenant=finished.tenant, delivery=finished.delivery)
-        return stored.duplicate
 
     def _count(self, status: str, error: str) -> None:
         counter = self._ends.get((status, error))
@@ -93,9 +97,10 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
         slot_wait_s=settings.slot_wait_s,
     )
     spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=settings.slots, ahead=settings.held_ready)
-    consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle)
+    consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle, given_up=execution.give_up)
     await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
     await consumer.start()
+    service.checks[pool] = consumer.pulling
     stack.push_async_callback(consumer.stop, grace_s=service.platform.drain_s - 1)
 
 

@@ -82,8 +82,8 @@ class Shift:
             await asyncio.sleep(_CHECK_S)
 
     async def _turn(self) -> None:
-        lease_s, instance = self._settings.lease_s, self._service.instance
-        marks = await checkpoints.take(self._service.store, READER, holder=instance, lease_s=lease_s)
+        lease_s, seat = self._settings.lease_s, self._service.seat
+        marks = await checkpoints.take(self._service.store, READER, holder=seat, lease_s=lease_s)
         if marks is None:
             return
         await self._begin(marks)
@@ -101,19 +101,24 @@ class Shift:
 
     async def _begin(self, marks: dict[str, Mark]) -> None:
         settings, bus = self._settings, self._service.bus
-        self._reader = BatchReader(
+        reader = BatchReader(
             bus,
             Handlers(self._service).record,
             size=settings.batch,
             linger_s=settings.linger_s,
             key=lambda body: body.task_id,
         )
-        self._reader.add(streams.INVOKE, body=Invoke, hold_s=settings.hold_s)
-        self._reader.add(streams.EVENTS, body=Event)
+        reader.add(streams.INVOKE, body=Invoke, hold_s=settings.hold_s)
+        reader.add(streams.EVENTS, body=Event)
         self._created = {name: await bus.created(name) for name in (streams.INVOKE, streams.EVENTS)}
         # A stream that was made anew is read from its beginning.
         after = {name: mark.sequence for name, mark in marks.items() if self._created.get(name) == mark.created}
-        await self._reader.start(after)
+        try:
+            await reader.start(after)
+        except BaseException:
+            await reader.stop(grace_s=0.0)
+            raise
+        self._reader = reader
         _log.info("recording", after=after)
 
     async def _keep(self, lease_s: float) -> bool:
@@ -123,7 +128,7 @@ class Shift:
         marks = {name: Mark(self._created[name], sequence) for name, sequence in self._reader.positions.items()}
         try:
             return await checkpoints.keep(
-                self._service.store, READER, marks, holder=self._service.instance, lease_s=lease_s
+                self._service.store, READER, marks, holder=self._service.seat, lease_s=lease_s
             )
         except Problem:
             return True
@@ -134,6 +139,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     """The recorder at work, or standing by."""
     shift = Shift(service)
     working = asyncio.create_task(shift.work())
+    service.watch(working)
     try:
         yield
     finally:

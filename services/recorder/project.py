@@ -8,7 +8,7 @@ import msgspec
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished, Invoke, Started
 from shared.domain.caller import User
-from shared.domain.invocation import FINAL
+from shared.domain.invocation import closed_to
 from shared.store.client import Document, Upsert
 
 # Outcome's fields that are empty as a rule, and not stored then.
@@ -56,7 +56,7 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
         "done_at": _when(timeline.done),
     }
     end |= {name: value for name in _RARE if (value := getattr(outcome, name))}
-    query: Document = {"_id": event.task_id, "status": {"$nin": sorted(FINAL)}}
+    query: Document = {"_id": event.task_id, "status": {"$nin": closed_to(outcome.status)}}
     if command is None:
         return Upsert(query, {"$set": end})
     end["params"] = _text(command.body.params)
@@ -66,7 +66,7 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
 def _started(event: Started) -> Upsert:
     """An end that is on record stays."""
     running = {**_described(event, event.id), "status": "STARTED", "started_at": _when(event.timeline.started)}
-    return Upsert({"_id": event.task_id, "status": {"$nin": sorted(FINAL)}}, {"$set": running})
+    return Upsert({"_id": event.task_id, "status": {"$nin": closed_to("STARTED")}}, {"$set": running})
 
 
 def _described(source: Invoke | Started | Finished, id: int) -> Document:

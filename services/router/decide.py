@@ -24,8 +24,10 @@ class Refuse(msgspec.Struct, frozen=True):
 Decision = Send | Refuse
 
 
-def decide(command: Invoke, *, id: int, function: Function | None, routed_at: float) -> Decision:
-    """What becomes of a command. `id` is its sequence in the command stream."""
+def decide(
+    command: Invoke, *, id: int, function: Function | None, routed_at: float, repeated: bool = False
+) -> Decision:
+    """What becomes of a command. `id` is its sequence in the command stream; `repeated`, that it came before."""
     if function is None or function.id != command.function_id or not function.is_active:
         reason = f"Function with slug '{command.function}' not found or not active"
         return Refuse(failure("FunctionNotFound", reason))
@@ -50,5 +52,6 @@ def decide(command: Invoke, *, id: int, function: Function | None, routed_at: fl
             user=command.user,
             timeline=Timeline(accepted=command.accepted_at, routed=routed_at),
             reply_to=command.reply_to,
+            repeated=repeated,
         ),
     )

@@ -1,10 +1,8 @@
 """What the router knows of functions: a cache that is never older than what a command has seen."""
 
-import time
-
 from shared.bus.messages import FunctionChanged
 from shared.domain.function import Function
-from shared.domain.problem import Problem
+from shared.remembered import Remembered
 from shared.store.client import Store
 from shared.store.functions import Functions
 
@@ -14,35 +12,33 @@ class Directory:
 
     def __init__(self, store: Store, *, cache_s: float) -> None:
         self._store = store
-        self._cache_s = cache_s
-        self._known: dict[tuple[str, str], tuple[Function, float]] = {}
+        self._functions: Remembered[tuple[str, str], Function] = Remembered(self._ask, believed_s=cache_s)
 
-    async def find(self, tenant: str, slug: str, *, revision: int) -> Function | None:
-        """The function at `revision` or newer, or None when there is none. Raises Problem(unavailable)."""
-        known, until = self._known.get((tenant, slug), (None, 0.0))
-        if known is not None and known.revision >= revision and time.monotonic() < until:
-            return known
-        try:
-            found = await Functions(self._store, tenant).by_slug(slug)
-        except Problem:
-            if known is not None and known.revision >= revision:
-                return known
-            raise
-        if found is None:
-            self._known.pop((tenant, slug), None)
-        else:
-            self._known[tenant, slug] = (found, time.monotonic() + self._cache_s)
-        return found
+    async def find(self, tenant: str, slug: str, *, revision: int, id: int = 0) -> Function | None:
+        """The function at `revision` or newer, or None when there is none. Raises Problem(unavailable).
+
+        `id` is the one that the command means: a function deleted and made anew has a higher one, and a lower revision.
+        """
+        key = (tenant, slug)
+        found = await self._functions.find(key)
+        if found is not None and _at(found, id, revision):
+            return found
+        if found is not None or id:  # a look-up that found nothing may have begun before it was made
+            return await self._functions.newer(key, lambda value: _at(value, id, revision))
+        return None
 
     async def changed(self, notice: FunctionChanged) -> None:
         """Ask again at the next command."""
-        self._expire((notice.tenant, notice.function))
+        self._functions.expire((notice.tenant, notice.function))
 
     def doubt(self) -> None:
         """Notices may have been missed: ask again for everything."""
-        for key in list(self._known):
-            self._expire(key)
+        self._functions.doubt()
 
-    def _expire(self, key: tuple[str, str]) -> None:
-        if key in self._known:
-            self._known[key] = (self._known[key][0], 0.0)
+    async def _ask(self, key: tuple[str, str]) -> Function | None:
+        tenant, slug = key
+        return await Functions(self._store, tenant).by_slug(slug)
+
+
+def _at(function: Function, id: int, revision: int) -> bool:
+    return function.id > id > 0 or (function.revision >= revision and id in (0, function.id))

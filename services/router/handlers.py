@@ -14,7 +14,7 @@ from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.messages import Answer, Finished, FunctionChanged, Invoke
 from shared.domain.invocation import Timeline
-from shared.domain.outcome import Outcome
+from shared.domain.outcome import Outcome, failure
 from shared.store.invocations import Invocations
 
 _SENT = telemetry.ROUTED.labels("sent")
@@ -36,8 +36,9 @@ class Handlers:
         await bus.listen(subjects.changed("*", "*"), self._directory.changed, body=FunctionChanged)
         bus.on_return(self._directory.doubt)
         spec = streams.router(lease_s=self._service.platform.lease_s, in_hand=settings.in_hand)
-        consumer = PullConsumer(bus, spec, body=Invoke, handle=self.route)
+        consumer = PullConsumer(bus, spec, body=Invoke, handle=self.route, given_up=self.give_up)
         await consumer.start()
+        self._service.checks["commands"] = consumer.pulling
         return consumer
 
     async def route(self, delivery: Delivery[Invoke]) -> Verdict:
@@ -45,9 +46,12 @@ class Handlers:
         command = delivery.body
         if delivery.count > 1 and await Invocations(self._service.store, command.tenant).finished(command.task_id):
             return DONE
-        function = await self._directory.find(command.tenant, command.function, revision=command.revision)
+        function = await self._directory.find(
+            command.tenant, command.function, revision=command.revision, id=command.function_id
+        )
         routed_at = time.time()
-        match decide(command, id=delivery.sequence, function=function, routed_at=routed_at):
+        repeated = delivery.count > 1
+        match decide(command, id=delivery.sequence, function=function, routed_at=routed_at, repeated=repeated):
             case Send(pool=pool, dispatch=dispatch):
                 await self._service.bus.store(subjects.work(pool, command.tenant), dispatch, id=command.task_id)
                 _SENT.inc()
@@ -56,6 +60,10 @@ class Handlers:
                 _REFUSED.inc()
         _ROUTED.observe(max(0.0, time.time() - command.accepted_at))
         return DONE
+
+    async def give_up(self, delivery: Delivery[Invoke], reason: str) -> None:
+        """End a command that cannot be routed by any means, so that nobody waits for it."""
+        await self._refuse(delivery, failure("Undeliverable", reason), time.time())
 
     async def _refuse(self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float) -> None:
         command, bus = delivery.body, self._service.bus

@@ -13,9 +13,10 @@ from nats.aio.msg import Msg
 from shared.bus.broker import Bus
 from shared.bus.consumer import read
 from shared.bus.delivery import Delivery
+from shared.bus.graveyard import bury
 from shared.bus.log import LogReader
 from shared.bus.place import Place
-from shared.bus.pull import REDELIVERY_S, bury
+from shared.bus.pull import REDELIVERY_S
 from shared.domain.problem import Problem
 
 Batch = list[Delivery[Any]]
@@ -69,7 +70,6 @@ class BatchReader:
         self._held: dict[Hashable, _Entry] = {}  # in the order of their coming
         self._some = asyncio.Event()
         self._full = asyncio.Event()
-        self._buried: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
         self._stopping = False
 
@@ -91,9 +91,9 @@ class BatchReader:
 
     async def start(self, after: dict[str, int]) -> None:
         """Begin to read, each stream behind its sequence in `after`, 0 where it is not named."""
-        self._loop = asyncio.create_task(self._run())
         for log in self._logs:
             await log.start(after=after.get(log.stream, 0))
+        self._loop = self._bus.mind(self._run())
 
     async def stop(self, *, grace_s: float) -> None:
         """Take no more, and handle what is here for up to `grace_s`; the rest will be read again."""
@@ -111,9 +111,7 @@ class BatchReader:
         try:
             delivery = read(message, place, decoder, release=partial(log.done, place.sequence))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            task = asyncio.create_task(self._bury(log, message, f"undecodable: {error}"))
-            self._buried.add(task)
-            task.add_done_callback(self._buried.discard)
+            self._bus.mind(self._bury(log, message, f"undecodable: {error}"))
             return
         entry = _Entry(log, message, delivery, time.monotonic())
         key = self._key(delivery.body)
@@ -171,11 +169,14 @@ class BatchReader:
     async def _bury(self, log: LogReader, message: Msg, reason: str) -> None:
         """Into DEAD, however long that takes: until then the log's position stays before it."""
         while True:
-            with contextlib.suppress(Problem):
+            try:
                 await bury(self._bus, message, stream=log.stream, reason=reason)
+            except Problem as problem:
+                self._bus.watch.trouble("cannot bury", stream=log.stream, problem=problem.message)
+                await asyncio.sleep(REDELIVERY_S)
+            else:
                 log.done(Place.of(message).sequence)
                 return
-            await asyncio.sleep(REDELIVERY_S)
 
     async def _handled(self, batch: Batch) -> dict[int, str]:
         while True:

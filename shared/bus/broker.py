@@ -4,9 +4,10 @@ Foreign exceptions become Problems here: a bus that is away is `unavailable`, a 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import nats.errors
@@ -27,6 +28,8 @@ from shared.domain.problem import Problem
 Answer = TypeVar("Answer")
 Body = TypeVar("Body")
 
+_NAME_IN_USE = 10058
+_SAY_AGAIN_S = 30.0
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -49,6 +52,8 @@ class Bus:
         self.timeout_s = timeout_s
         self.watch = watch
         self._publisher = Publisher(client, timeout_s=timeout_s)
+        self.on_fault: Callable[[], None] | None = None
+        self._minded: set[asyncio.Task[None]] = set()
         self._returned: list[Callable[[], None]] = []
 
     @property
@@ -111,6 +116,21 @@ class Bus:
         subscriber(received)
         await subscriber.start()
 
+    def mind(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Run work in the background. Should it end by a fault, the service must: nobody else would do its part."""
+        task = asyncio.create_task(work)
+        self._minded.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._minded.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self.watch.fault("background work ended", error)
+            if self.on_fault is not None:
+                self.on_fault()
+
     def on_return(self, call: Callable[[], None]) -> None:
         """Have `call` run whenever the connection has come back: messages may have been missed."""
         self._returned.append(call)
@@ -147,8 +167,11 @@ class Bus:
             await self.stream.stream_info(stream.name)
             await self.stream.update_stream(config)
         except NotFoundError:
-            with suppress(APIError):  # another service made it a moment ago
+            try:
                 await self.stream.add_stream(config.evolve(first_seq=stream.first_sequence))
+            except APIError as error:
+                if error.err_code != _NAME_IN_USE:  # else another service made it a moment ago
+                    raise
 
     async def has_stream(self, name: str) -> bool:
         """Whether the stream exists."""
@@ -198,8 +221,15 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
         for bus in opened:
             bus.lost()
 
+    last_said = ("", 0.0)
+
     async def said(error: Exception) -> None:
-        watch.trouble("bus connection", error=str(error) or type(error).__name__)
+        """nats-py says the same at each of its attempts, four times a second: we say it when it is news."""
+        nonlocal last_said
+        text, now = str(error) or type(error).__name__, time.monotonic()
+        if text != last_said[0] or now - last_said[1] > _SAY_AGAIN_S:
+            last_said = (text, now)
+            watch.trouble("bus connection", error=text)
 
     broker = NatsBroker(
         url,

@@ -17,17 +17,33 @@ from shared.domain.problem import Problem
 
 Body = TypeVar("Body")
 Handler = Callable[[Delivery[Body]], Awaitable[Verdict]]
+GivenUp = Callable[[Delivery[Body], str], Awaitable[None]]
+
+_MOST_FAULTS = 10  # a message whose handling has failed so often by a fault of ours is not tried again
 
 
 class PullConsumer(Generic[Body]):
-    """Decodes each message into `body` and gives it to `handle`."""
+    """Decodes each message into `body`, for `handle`. `given_up` ends what is dropped though it could be read."""
 
-    def __init__(self, bus: Bus, spec: Consumer, *, body: type[Body], handle: Handler[Body]) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        spec: Consumer,
+        *,
+        body: type[Body],
+        handle: Handler[Body],
+        given_up: GivenUp[Body] | None = None,
+    ) -> None:
         self._bus = bus
         self._decoder = msgspec.json.Decoder(body)
         self._handle = handle
+        self._given_up = given_up
         self._pull = StandingPull(bus, spec, self._arrived)
         self._running: set[asyncio.Task[None]] = set()
+
+    async def pulling(self) -> bool:
+        """Whether messages come when there are any: a check for readiness."""
+        return self._pull.pulling
 
     async def start(self) -> None:
         """Begin to pull."""
@@ -40,6 +56,8 @@ class PullConsumer(Generic[Body]):
             await asyncio.wait(list(self._running), timeout=grace_s)
         for task in list(self._running):
             task.cancel()
+        if self._running:
+            await asyncio.wait(list(self._running), timeout=1.0)
         await self._pull.hand_back()
 
     def _arrived(self, message: Msg, place: Place) -> None:
@@ -48,22 +66,39 @@ class PullConsumer(Generic[Body]):
         task.add_done_callback(self._running.discard)
 
     async def _take(self, message: Msg, place: Place) -> None:
-        """Decode, handle, settle. A fault of ours is logged here and nowhere else, and the message handed back."""
-        verdict: Verdict = Later(REDELIVERY_S)
         try:
-            release = partial(self._pull.release, message)
-            verdict = await self._handle(read(message, place, self._decoder, release=release))
+            delivery = read(message, place, self._decoder, release=partial(self._pull.release, place.sequence))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            verdict = Drop(f"undecodable: {error}")
+            await self._pull.settle(place.sequence, Drop(f"undecodable: {error}"))
+        else:
+            await self._pull.settle(place.sequence, await self._judged(delivery))
+
+    async def _judged(self, delivery: Delivery[Body]) -> Verdict:
+        """The handler's verdict. A fault of ours is logged here and nowhere else, and the message handed back."""
+        try:
+            return await self._handle(delivery)
         except Problem as problem:
             self._bus.watch.trouble("could not handle", stream=self._pull.spec.stream, problem=problem.message)
+            if problem.code != "unavailable" and delivery.count >= _MOST_FAULTS:
+                return await self._give_up(delivery, problem.message)
         except Exception as error:  # noqa: BLE001 - the loop that logs our own faults and goes on
-            self._bus.watch.fault("handler failed", error, stream=self._pull.spec.stream, subject=message.subject)
-        await self._pull.settle(message, verdict)
+            self._bus.watch.fault("handler failed", error, stream=self._pull.spec.stream, sequence=delivery.sequence)
+            if delivery.count >= _MOST_FAULTS:
+                return await self._give_up(delivery, f"failed {delivery.count} times: {error!r}")
+        return Later(REDELIVERY_S)
+
+    async def _give_up(self, delivery: Delivery[Body], reason: str) -> Verdict:
+        if self._given_up is not None:
+            try:
+                await self._given_up(delivery, reason)
+            except Exception as error:  # noqa: BLE001 - then it is tried again, later
+                self._bus.watch.fault("could not give up", error, stream=self._pull.spec.stream)
+                return Later(REDELIVERY_S)
+        return Drop(reason)
 
 
 def read(
     message: Msg, place: Place, decoder: msgspec.json.Decoder[Body], *, release: Callable[[], None]
 ) -> Delivery[Body]:
     """The typed message. Raises msgspec.DecodeError."""
-    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, place.stored_at, release)
+    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, release)

@@ -42,7 +42,6 @@ class Delivery(msgspec.Struct, Generic[Body], frozen=True):
     body: Body
     sequence: int
     count: int
-    stored_at: float
     release: Callable[[], None] = _nothing
 
 

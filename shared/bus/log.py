@@ -29,7 +29,7 @@ class LogReader:
         self._consumer = ""
         self._received = 0  # sequence of the last message that came
         self._next = 1  # the consumer's own count: a gap means that messages were lost on the way
-        self._open: dict[int, None] = {}  # came, but not done: ascending
+        self._open: dict[int, Msg] = {}  # came, but not done: ascending
 
     @property
     def position(self) -> int:
@@ -47,9 +47,9 @@ class LogReader:
 
     def done(self, sequence: int) -> None:
         """This message need not come again."""
-        if sequence in self._open:
-            del self._open[sequence]
-            self._requests.room_made()
+        message = self._open.pop(sequence, None)
+        if message is not None:
+            self._requests.room_made(message)
 
     def check(self) -> None:
         """Called now and then: notices a request that was lost."""
@@ -73,12 +73,14 @@ class LogReader:
     def _arrived(self, message: Msg) -> None:
         place = Place.of(message)
         if place.consumer != self._consumer:  # of a consumer that was given up
-            self._requests.room_made()
+            self._requests.room_made(message)
         elif place.number != self._next:
-            self._requests.room_made()
+            self._requests.room_made(message)
             self._requests.lose()
         else:
+            if self._received and place.sequence > self._received + 1:
+                self._bus.watch.trouble("log has a gap", stream=self.stream, after=self._received, at=place.sequence)
             self._next += 1
             self._received = place.sequence
-            self._open[place.sequence] = None
+            self._open[place.sequence] = message
             self._deliver(message, place)

@@ -1,13 +1,14 @@
 """Finding one command in the INVOKE stream, for the moments in which the record does not have it yet."""
 
+import asyncio
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 import nats.errors
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, RawStreamMsg
+from nats.js.errors import APIError, NotFoundError
 
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
@@ -16,34 +17,56 @@ from shared.bus.messages import Invoke
 from shared.bus.publisher import AWAY
 from shared.domain.problem import Problem
 
-# How far the clock of a sender may be from the server's, and how long a command may be under way.
-_BEFORE_S = 2.0
-_AFTER_S = 10.0
+# A command is stored when its id is made, but for the difference of two clocks. Seconds from the one to the other, the
+# likely ones first: the last window is for a sender whose clock runs far ahead.
+_WINDOWS_S = ((-0.25, 30.0), (-2.0, -0.25), (-30.0, -2.0))
 _BATCH = 500
-_WAIT_S = 2.0
+_WAIT_S = 2.0  # for all windows together
+_TIDY_S = 0.5
+_MESSAGE_ID = "Nats-Msg-Id"
+_FAULTS = (TimeoutError, nats.errors.Error, APIError, OSError)
 
 
 async def find_command(bus: Bus, *, tenant: str, task_id: str, around: float) -> Delivery[Invoke] | None:
     """The tenant's command with this task id, stored about `around` (Unix seconds), or None.
 
-    Reads headers only, and only the seconds round that moment. Raises Problem(unavailable).
+    Reads headers only, and only those round that moment. Raises Problem(unavailable), also when they are too many.
     """
+    until = time.monotonic() + _WAIT_S
     try:
-        sequence = await _scan(bus, tenant=tenant, task_id=task_id, around=around)
-        if sequence is None:
-            return None
-        stored = await bus.stream.get_msg(streams.INVOKE, sequence)
-    except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
+        for first, last in _WINDOWS_S:
+            window = (around + first, around + last)
+            sequence = await _scan(bus, tenant=tenant, task_id=task_id, window=window, until=until)
+            if sequence is not None:
+                return _delivery(await bus.stream.get_msg(streams.INVOKE, sequence), sequence)
+    except _FAULTS as error:
         raise Problem("unavailable", AWAY) from error
-    at = stored.time.timestamp() if stored.time else around
-    return Delivery(body=msgspec.json.decode(stored.data or b"", type=Invoke), sequence=sequence, count=1, stored_at=at)
+    return None
 
 
-async def _scan(bus: Bus, *, tenant: str, task_id: str, around: float) -> int | None:
+async def command_at(bus: Bus, *, tenant: str, sequence: int) -> Delivery[Invoke] | None:
+    """The tenant's command with this number, or None. Raises Problem(unavailable)."""
+    try:
+        stored = await bus.stream.get_msg(streams.INVOKE, sequence)
+    except NotFoundError:
+        return None
+    except _FAULTS as error:
+        raise Problem("unavailable", AWAY) from error
+    command = _delivery(stored, sequence)
+    return command if command.body.tenant == tenant else None
+
+
+def _delivery(stored: RawStreamMsg, sequence: int) -> Delivery[Invoke]:
+    return Delivery(body=msgspec.json.decode(stored.data or b"", type=Invoke), sequence=sequence, count=1)
+
+
+async def _scan(bus: Bus, *, tenant: str, task_id: str, window: tuple[float, float], until: float) -> int | None:
+    """The sequence, or None when all that was stored within the window has been seen."""
+    first, last = window
     config = ConsumerConfig(
         filter_subject=subjects.invoke(tenant, "*"),
         deliver_policy=DeliverPolicy.BY_START_TIME,
-        opt_start_time=datetime.fromtimestamp(around - _BEFORE_S, UTC).isoformat().replace("+00:00", "Z"),  # type: ignore[arg-type]  # nats-py passes it on as JSON
+        opt_start_time=datetime.fromtimestamp(first, UTC).isoformat().replace("+00:00", "Z"),  # type: ignore[arg-type]  # nats-py passes it on as JSON
         ack_policy=AckPolicy.NONE,
         headers_only=True,
         inactive_threshold=5,
@@ -53,18 +76,21 @@ async def _scan(bus: Bus, *, tenant: str, task_id: str, around: float) -> int | 
     info = await bus.stream.add_consumer(streams.INVOKE, config)
     pull = await bus.stream.pull_subscribe_bind(consumer=info.name, stream=streams.INVOKE)
     left = info.num_pending or 0
-    deadline = time.monotonic() + _WAIT_S
     try:
-        while left > 0 and time.monotonic() < deadline:
-            batch = await pull.fetch(min(left, _BATCH), timeout=_WAIT_S)
+        while left > 0:
+            if (wait_s := until - time.monotonic()) <= 0:
+                raise TimeoutError  # not seen is not the same as not there
+            batch = await pull.fetch(min(left, _BATCH), timeout=wait_s)
             for message in batch:
-                if message.metadata.timestamp.timestamp() > around + _AFTER_S:
+                if message.metadata.timestamp.timestamp() > last:
                     return None
-                if (message.headers or {}).get("Nats-Msg-Id") == task_id:
+                if (message.headers or {}).get(_MESSAGE_ID) == task_id:
                     return message.metadata.sequence.stream
             left -= len(batch)
     finally:
-        with suppress(nats.errors.Error, APIError):
-            await pull.unsubscribe()
-            await bus.stream.delete_consumer(streams.INVOKE, info.name)
+        # The server forgets the consumer by itself after a while: a fault here changes nothing of what was found.
+        with suppress(*_FAULTS):
+            async with asyncio.timeout(_TIDY_S):
+                await pull.unsubscribe()
+                await bus.stream.delete_consumer(streams.INVOKE, info.name)
     return None

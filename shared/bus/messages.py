@@ -29,7 +29,10 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
-    """An invocation that an executor pool is to run now. `id` is the command's sequence in INVOKE."""
+    """An invocation that an executor pool is to run now. `id` is the command's sequence in INVOKE.
+
+    `repeated` says that its command had been handed out before: there may be another dispatch of the same task.
+    """
 
     id: int
     task_id: str
@@ -47,6 +50,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     user: User | None
     timeline: Timeline
     reply_to: str = ""
+    repeated: bool = False
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):
@@ -64,7 +68,7 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
-    """An invocation ended. `delivery` counts how often its work was handed out: above 1, an earlier run was cut."""
+    """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut."""
 
     id: int
     task_id: str

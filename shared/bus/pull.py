@@ -5,17 +5,15 @@ messages are handed to someone else after the lease.
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import nats.errors
 from nats.aio.msg import Msg
 
-from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Done, Drop, Later, Verdict
-from shared.bus.messages import DeadLetter
+from shared.bus.graveyard import bury
 from shared.bus.place import Place
 from shared.bus.requests import Requests
 from shared.bus.streams import Consumer
@@ -26,7 +24,7 @@ _SIGNAL_S = 5.0  # in-progress signals at least this often, and thrice a lease
 
 
 class StandingPull:
-    """Calls `arrived` for each message; whoever takes it must `settle` it in the end."""
+    """Calls `arrived` for each message; whoever takes it must `settle` it in the end, by its sequence."""
 
     def __init__(self, bus: Bus, spec: Consumer, arrived: Callable[[Msg, Place], None]) -> None:
         self.spec = spec
@@ -35,14 +33,19 @@ class StandingPull:
         self._requests = Requests(
             bus, in_hand=spec.in_hand, least=spec.least, arrived=self._arrived, revive=self._revive
         )
-        self._held: dict[int, Msg] = {}  # not settled yet: kept alive
+        self._held: dict[int, Msg] = {}  # by sequence; not settled yet: kept alive
         self._released: set[int] = set()  # of these, the ones that take no room any more
         self._upkeep: asyncio.Task[None] | None = None
+
+    @property
+    def pulling(self) -> bool:
+        """Whether messages come when there are any."""
+        return self._requests.pulling
 
     async def start(self) -> None:
         """Create the consumer and begin to pull."""
         await self._requests.start()
-        self._upkeep = asyncio.create_task(self._keep_up())
+        self._upkeep = self._bus.mind(self._keep_up())
 
     async def stop(self) -> None:
         """Take no more. What is held stays alive until `hand_back`."""
@@ -52,11 +55,12 @@ class StandingPull:
         """Give what is still held to someone else, at once."""
         if self._upkeep is not None:
             self._upkeep.cancel()
-        for message in list(self._held.values()):
-            await self.settle(message, Later(0.0))
+        for sequence in list(self._held):
+            await self.settle(sequence, Later(0.0))
 
-    async def settle(self, message: Msg, verdict: Verdict) -> None:
+    async def settle(self, sequence: int, verdict: Verdict) -> None:
         """Acknowledge, hand back, or bury; then there is room for another. A bus that is away will deliver it again."""
+        message = self._held[sequence]
         try:
             match verdict:
                 case Done():
@@ -68,45 +72,40 @@ class StandingPull:
                     await message.term()
         except (nats.errors.Error, OSError, Problem):
             self._bus.watch.trouble("could not settle", stream=self.spec.stream)
-        self.release(message)
-        self._held.pop(id(message), None)
-        self._released.discard(id(message))
+        self.release(sequence)
+        self._held.pop(sequence, None)
+        self._released.discard(sequence)
 
-    def release(self, message: Msg) -> None:
+    def release(self, sequence: int) -> None:
         """This one takes no room any more, though it may not be settled yet."""
-        if id(message) in self._held and id(message) not in self._released:
-            self._released.add(id(message))
-            self._requests.room_made()
+        if sequence in self._held and sequence not in self._released:
+            self._released.add(sequence)
+            self._requests.room_made(self._held[sequence])
 
     async def _revive(self) -> str:
         await self._bus.ensure_consumer(self.spec)
+        await self._signal()  # after an outage: what is held is not to be handed to anyone else
         return f"{self.spec.stream}.{self.spec.name}"
 
     def _arrived(self, message: Msg) -> None:
-        self._held[id(message)] = message
         place = Place.of(message)
         if place.delivery > 1:
             self._bus.watch.redelivered(self.spec.stream)
+        if place.sequence in self._held:  # our lease ran out, but we are at it: this is what to acknowledge now
+            self._requests.room_made(message)
+            self._held[place.sequence] = message
+            return
+        self._held[place.sequence] = message
         self._deliver(message, place)
 
     async def _keep_up(self) -> None:
-        """Signal life for what is held."""
         while True:
             await asyncio.sleep(min(self.spec.lease_s / 3, _SIGNAL_S))
             self._requests.check()
-            for message in list(self._held.values()):
-                with suppress(nats.errors.Error, OSError):
-                    await message.in_progress()
+            await self._signal()
 
-
-async def bury(bus: Bus, message: Msg, *, stream: str, reason: str) -> None:
-    """Put a message that cannot be handled into DEAD, as it came. Raises Problem(unavailable)."""
-    sequence = Place.of(message).sequence
-    letter = DeadLetter(
-        stream=stream, sequence=sequence, subject=message.subject, reason=reason, at=time.time(), data=message.data
-    )
-    _, tenant, function, *_ = [*message.subject.split("."), "unknown", "unknown"]
-    if stream == "WORK":  # work.<pool>.<tenant>: the tenant stands last
-        tenant, function = function, "unknown"
-    await bus.store(subjects.dead(tenant, function), letter, id=f"{stream}.{sequence}")
-    bus.watch.buried(stream, sequence, reason)
+    async def _signal(self) -> None:
+        """Signal life for what is held."""
+        for message in list(self._held.values()):
+            with suppress(nats.errors.Error, OSError):
+                await message.in_progress()

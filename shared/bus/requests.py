@@ -1,11 +1,12 @@
 """Standing pull requests: messages come as they are stored, and never more than there is room for.
 
-A request stands for a while and brings many messages; it is renewed before it is used up. When the consumer behind it
-seems lost (the server restarted, the connection broke, the request fell silent), its owner makes it anew.
+A request stands for a while and brings many messages; the next one is sent before it is used up. When the consumer
+behind it seems lost (the server restarted, the connection broke, the request fell silent), its owner makes it anew.
 """
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -16,10 +17,12 @@ from nats.js.errors import APIError
 
 from shared.bus.broker import Bus
 
+IN_HAND_BYTES = 128 << 20  # of all messages that take room
+_REQUEST_BYTES = 32 << 20  # of one request; over any one message, so that each can come
 _STANDS_S = 20.0
 _SILENCE_S = _STANDS_S + 2  # the server says when a request has ended; without that, it was lost
 _REVIVE_S = 0.5
-_EXPIRED = "408"
+_PENDING = "Nats-Pending-Messages"  # of a request that ended before it was served
 
 
 class Requests:
@@ -48,9 +51,16 @@ class Requests:
         self._asking: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._used = 0  # messages that take room
-        self._asked = 0  # messages that standing requests may still bring
+        self._used_bytes = 0
+        self._standing: deque[int] = deque()  # what each standing request may still bring, the oldest first
+        self._asked = 0  # their sum
         self._heard_at = 0.0
         self._lost = True
+
+    @property
+    def pulling(self) -> bool:
+        """Whether the consumer is there, as far as is known."""
+        return not self._lost
 
     async def start(self) -> None:
         """Begin to pull; a bus that cannot make the consumer yet is asked until it can."""
@@ -58,7 +68,7 @@ class Requests:
             self._inbox, cb=self._arrived, pending_msgs_limit=-1, pending_bytes_limit=-1
         )
         self._bus.on_return(self.lose)
-        self._asking = asyncio.create_task(self._ask())
+        self._asking = self._bus.mind(self._ask())
         self._room.set()
 
     async def stop(self) -> None:
@@ -70,10 +80,11 @@ class Requests:
             with suppress(nats.errors.Error):
                 await self._subscription.unsubscribe()
 
-    def room_made(self, count: int = 1) -> None:
-        """So many messages take no room any more."""
-        self._used -= count
-        if self._in_hand - self._used - self._asked >= self._least:
+    def room_made(self, message: Msg) -> None:
+        """This message takes no room any more."""
+        self._used -= 1
+        self._used_bytes -= len(message.data)
+        if self._worth_asking():
             self._room.set()
 
     def lose(self) -> None:
@@ -86,10 +97,9 @@ class Requests:
         if self._asked and time.monotonic() - self._heard_at > _SILENCE_S:
             self.lose()
 
-    async def _revived(self) -> str:
-        name = await self._revive()
-        self._asked, self._lost, self._heard_at = 0, False, time.monotonic()
-        return f"$JS.API.CONSUMER.MSG.NEXT.{name}"
+    def _worth_asking(self) -> bool:
+        enough = self._in_hand - self._used - self._asked >= self._least
+        return enough and self._used_bytes + (len(self._standing) + 1) * _REQUEST_BYTES <= IN_HAND_BYTES
 
     async def _ask(self) -> None:
         """Ask whenever there is room for enough: what becomes free in one turn of the loop is one request."""
@@ -98,33 +108,50 @@ class Requests:
             self._room.clear()
             try:
                 if self._lost:
-                    self._subject = await self._revived()
-                await self._request()
+                    await self._begin()
+                if self._worth_asking():
+                    await self._request()
             except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
                 self._bus.watch.trouble("cannot pull", consumer=self._subject, error=str(error) or type(error).__name__)
                 self._lost = True
                 await asyncio.sleep(_REVIVE_S)
                 self._room.set()
 
+    async def _begin(self) -> None:
+        self._lost = False  # before the wait: what is lost meanwhile counts
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{await self._revive()}"
+        self._standing.clear()
+        self._asked = 0
+
     async def _request(self) -> None:
         room = self._in_hand - self._used - self._asked
-        if room < self._least:
-            return
-        request = b'{"batch":%d,"expires":%d}' % (room, int(_STANDS_S * 1e9))
-        await self._bus.client.publish(self._subject, request, reply=self._inbox)
+        request = b'{"batch":%d,"max_bytes":%d,"expires":%d}' % (room, _REQUEST_BYTES, int(_STANDS_S * 1e9))
+        self._standing.append(room)
         self._asked += room
         self._heard_at = time.monotonic()
+        await self._bus.client.publish(self._subject, request, reply=self._inbox)
 
     async def _arrived(self, message: Msg) -> None:
         self._heard_at = time.monotonic()
         if message.reply:
-            self._asked = max(0, self._asked - 1)
+            self._served(1)
             self._used += 1
+            self._used_bytes += len(message.data)
             self._deliver(message)
-        elif (headers := message.headers or {}).get("Status") == _EXPIRED:
-            self._asked = max(0, self._asked - int(headers.get("Nats-Pending-Messages", self._asked)))
-        else:  # 409: it was deleted, or moved; 503: nobody knows it
+        elif _PENDING in (headers := message.headers or {}):  # 408, 409: a request has ended, with so many unserved
+            self._served(int(headers[_PENDING]))
+        else:  # 409: the consumer was deleted; 503: nobody knows it
             await asyncio.sleep(_REVIVE_S)
             self._lost = True
-        if self._lost or self._in_hand - self._used - self._asked >= self._least:
+        if self._lost or self._worth_asking():
             self._room.set()
+
+    def _served(self, count: int) -> None:
+        """So many will not come any more, because they came or because their request has ended."""
+        while count and self._standing:
+            part = min(count, self._standing[0])
+            self._standing[0] -= part
+            self._asked -= part
+            count -= part
+            if not self._standing[0]:
+                self._standing.popleft()

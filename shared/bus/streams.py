@@ -13,7 +13,10 @@ DEAD = "DEAD"
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored stream. `max_age_s` and `max_bytes` bound a log; a work queue keeps what is not done, however old."""
+    """A stored stream. `max_age_s` and `max_bytes` bound a log, which lets go of its oldest.
+
+    A work queue keeps what is not done, however old and however much.
+    """
 
     name: str
     subjects: list[str]
@@ -72,6 +75,7 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             name=WORK,
             subjects=["work.>"],
             retention="workqueue",
+            # No bound in bytes: "discard new" does not go with schedules (10052), and "discard old" would lose work.
             replicas=bounds.replicas,
             dedupe_s=bounds.dedupe_s,
             schedules=True,
@@ -85,7 +89,12 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             dedupe_s=bounds.dedupe_s,
         ),
         Stream(
-            name=DEAD, subjects=["dead.*.*"], max_age_s=30 * DAY_S, replicas=bounds.replicas, dedupe_s=bounds.dedupe_s
+            name=DEAD,
+            subjects=["dead.*.*"],
+            max_age_s=30 * DAY_S,
+            max_bytes=bounds.event_bytes,
+            replicas=bounds.replicas,
+            dedupe_s=bounds.dedupe_s,
         ),
     ]
 

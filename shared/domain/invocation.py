@@ -19,9 +19,9 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 FINAL: frozenset[Status] = frozenset(status for status, later in TRANSITIONS.items() if not later)
 
 
-def may_become(now: Status, then: Status) -> bool:
-    """Whether the table allows the step."""
-    return then in TRANSITIONS[now]
+def closed_to(then: Status) -> list[Status]:
+    """The statuses that may not become `then`, sorted: what a change to `then` must not overwrite."""
+    return sorted(status for status, later in TRANSITIONS.items() if then not in later)
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
 
-    `params` and `result` are JSON text, kept as they came.
+    `params` and `result` are JSON text, kept as they came; `truncated` says that the output was cut.
     """
 
     id: int
@@ -54,6 +54,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     result: str = "null"
     stdout: str = ""
     stderr: str = ""
+    truncated: bool = False
     error_type: str = ""
     error: str = ""
     traceback: str = ""

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from shared.embedded import binaries
-from shared.embedded.server import LOOPBACK, Server
+from shared.embedded.secret import secret, write_private
+from shared.embedded.server import LOOPBACK, USER, Server
 
 MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
 
@@ -20,23 +21,27 @@ class Nats(Server):
         self, folder: Path, *, port: int = 0, sync_interval: str = "2m", binary: str | Path | None = None
     ) -> None:
         super().__init__(folder, port=port)
-        self.url = f"nats://{LOOPBACK}:{self.port}"
+        self._password = secret(self.folder / "password")
+        self.url = f"nats://{USER}:{self._password}@{LOOPBACK}:{self.port}"
         self._sync_interval = sync_interval
         self._binary = binaries.nats_server(binary)
 
     def _prepare(self) -> list[str | Path]:
         config = self.folder / "nats.conf"
-        config.write_text(
+        write_private(
+            config,
             f"server_name: shoal\n"
             f"listen: {LOOPBACK}:{self.port}\n"
             f"max_payload: {MAX_PAYLOAD_BYTES}\n"
+            # Quoted, for else a password of digits would be a number.
+            f'authorization {{ user: {USER}, password: "{self._password}" }}\n'
             f"log_file: {_quoted(self._log)}\n"
             f"logfile_size_limit: 8MB\n"
             f"logfile_max_num: 2\n"
             f"jetstream {{\n"
             f"  store_dir: {_quoted(self.folder / 'jetstream')}\n"
             f'  sync_interval: "{self._sync_interval}"\n'
-            f"}}\n"
+            f"}}\n",
         )
         return [binaries.runnable(self._binary, copy_to=self.folder), "-c", config]
 

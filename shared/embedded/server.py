@@ -10,7 +10,7 @@ from pathlib import Path
 from shared.embedded.process import EmbeddedError, end, held, hold, spawn
 
 LOOPBACK = "127.0.0.1"
-START_S = 30.0
+USER = "shoal"
 STOP_S = 5.0
 FORMER_S = 15.0
 """How long the children of a killed run may take to let go of the data folder."""
@@ -35,6 +35,7 @@ class Server:
         self.folder = folder.resolve()
         self.port = port or self._former_port() or free_port()
         self._process: asyncio.subprocess.Process | None = None
+        self._tending: asyncio.Task[None] | None = None
 
     @property
     def pid(self) -> int | None:
@@ -47,18 +48,22 @@ class Server:
         return self._process is not None and self._process.returncode is None
 
     async def start(self) -> None:
-        """Return when the server answers; EmbeddedError with the last line of its log when it does not."""
+        """Return when the server answers; EmbeddedError with the last line of its log when it ends instead.
+
+        There is no other bound: after a crash it reads its journals first, and that takes as long as there is to read.
+        """
         if self.running:
             return
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = await hold(self.folder / "lock", within_s=FORMER_S)
         try:
             (self.folder / "port").write_text(f"{self.port}\n")
-            self._log.write_bytes(b"")
+            self._put_log_aside()
             argv = self._prepare()
             self._process = await spawn(argv, env=self._environ(), pass_fds=[lock])
         finally:
             os.close(lock)
+        self._tending = asyncio.create_task(self._tend(self._process))
         try:
             await self._until_ready(self._process)
         except BaseException:
@@ -67,7 +72,10 @@ class Server:
 
     async def stop(self, *, within_s: float = STOP_S) -> int:
         """End it; the exit code. What it keeps stays."""
-        return await end(self._process, within_s=within_s) if self._process is not None else 0
+        code = await end(self._process, within_s=within_s) if self._process is not None else 0
+        if self._tending is not None:
+            await asyncio.wait({self._tending})
+        return code
 
     async def wait(self) -> int:
         """The exit code, when the server has ended."""
@@ -78,9 +86,9 @@ class Server:
     async def _until_ready(self, process: asyncio.subprocess.Process) -> None:
         ready, died = asyncio.ensure_future(self._answers()), asyncio.ensure_future(process.wait())
         try:
-            await asyncio.wait({ready, died}, timeout=START_S, return_when=asyncio.FIRST_COMPLETED)
-            if not ready.done():
-                why = f"ended with code {died.result()}" if died.done() else f"did not answer within {START_S:.0f} s"
+            await asyncio.wait({ready, died}, return_when=asyncio.FIRST_COMPLETED)
+            if died.done():
+                why = f"ended with code {died.result()}"
                 raise EmbeddedError(f"{self.name} on port {self.port} {why}: {self._last_words()}")
             ready.result()
         finally:
@@ -105,6 +113,14 @@ class Server:
     def _last_words(self) -> str:
         lines = self._log.read_text(errors="replace").splitlines()[-1:] if self._log.exists() else []
         return lines[0][:500] if lines else f"its log {self._log} is empty"
+
+    def _put_log_aside(self) -> None:
+        """The former log stays beside the new one, for its last words may be why there is a new one."""
+        if self._log.exists():
+            self._log.replace(self._log.with_suffix(".log.1"))
+
+    async def _tend(self, process: asyncio.subprocess.Process) -> None:
+        """What has to be done for the server while it runs."""
 
     @property
     def _log(self) -> Path:

@@ -3,12 +3,17 @@
 A `Table` is a collection seen by one tenant: the tenant is added to every query and document, so an unscoped query
 cannot be written. The driver's exceptions become Problems here: a store that is away is `unavailable`, a taken key a
 `conflict`.
+
+Every call has a deadline from the moment it is made. Motor runs the driver in a few threads; a call that was queued
+for one past its deadline gives up as soon as it gets it, so that a store that is away holds up nobody for longer.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import pymongo
 from bson.codec_options import CodecOptions
 from motor.motor_asyncio import AsyncIOMotorClient, AsyncIOMotorCollection, AsyncIOMotorDatabase
 from pymongo import IndexModel, InsertOne, ReturnDocument, UpdateOne
@@ -24,6 +29,9 @@ _DUPLICATE_KEY = 11000
 _PASSING = frozenset({6, 7, 64, 89, 91, 112, 134, 189, 9001, 10058, 10107, 11600, 11602, 13435, 13436})
 AWAY = "The database is not reachable; try again in a moment"
 
+_LONGER = 4  # times `timeout_s`, for a write of thousands of documents, and for an index
+_NET_S = 0.5  # past its deadline a call is given up even if the driver has not noticed
+
 
 class Upsert(NamedTuple):
     """One idempotent write: change the document that matches, or insert it.
@@ -37,73 +45,95 @@ class Upsert(NamedTuple):
 
 
 @asynccontextmanager
-async def _mapped() -> AsyncIterator[None]:
+async def _within(timeout_s: float) -> AsyncIterator[None]:
+    """One call on the server, with its deadline, and what it may raise mapped to Problems."""
     try:
-        yield
+        with pymongo.timeout(timeout_s):
+            async with asyncio.timeout(timeout_s + _NET_S):
+                yield
     except DuplicateKeyError as error:
         raise Problem("conflict", "Such an entry exists already") from error
-    except ConnectionFailure as error:
+    except (TimeoutError, ConnectionFailure) as error:
         raise Problem("unavailable", AWAY) from error
     except OperationFailure as error:
         if error.code not in _PASSING and not error.timeout:
             raise  # what we asked was wrong: a bug of ours
+        raise Problem("unavailable", AWAY) from error
+    except PyMongoError as error:
+        if not error.timeout:
+            raise
         raise Problem("unavailable", AWAY) from error
 
 
 class Table:
     """One collection, seen by one tenant. Documents go in and come out without the `tenant` being asked for."""
 
-    def __init__(self, collection: AsyncIOMotorCollection[Document], tenant: str) -> None:
+    def __init__(self, collection: AsyncIOMotorCollection[Document], tenant: str, *, timeout_s: float) -> None:
         self._collection = collection
         self._tenant = {"tenant": tenant}
+        self._timeout_s = timeout_s
 
     async def one(self, query: Document, *, fields: Sequence[str] = ()) -> Document | None:
         """The document that matches, or None."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return await self._collection.find_one({**query, **self._tenant}, list(fields) or None)
 
     async def many(
-        self, query: Document, *, order: Order, limit: int, skip: int = 0, fields: Sequence[str] = ()
+        self, query: Document, *, order: Order = (), limit: int, skip: int = 0, fields: Sequence[str] = ()
     ) -> list[Document]:
-        """At most `limit` matching documents in the given order."""
-        async with _mapped():
-            cursor = self._collection.find({**query, **self._tenant}, list(fields) or None)
-            return await cursor.sort(list(order)).skip(skip).limit(limit).to_list(length=limit)
+        """At most `limit` matching documents in the given order, or as they come."""
+        async with _within(self._timeout_s):
+            cursor = self._collection.find({**query, **self._tenant}, list(fields) or None, skip=skip, limit=limit)
+            return await (cursor.sort(list(order)) if order else cursor).to_list(length=limit)
 
     async def count(self, query: Document) -> int:
         """How many documents match."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return await self._collection.count_documents({**query, **self._tenant})
 
     async def insert(self, document: Document) -> None:
         """Add a document. Raises Problem(conflict) when a unique key is taken."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             await self._collection.insert_one({**document, **self._tenant})
 
-    async def update(self, query: Document, change: Document, *, upsert: bool = False) -> Document | None:
+    async def update(
+        self, query: Document, change: Document | list[Document], *, upsert: bool = False
+    ) -> Document | None:
         """Change the one document that matches; what it is afterwards, or None when there is none."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return await self._collection.find_one_and_update(
                 {**query, **self._tenant}, change, upsert=upsert, return_document=ReturnDocument.AFTER
             )
 
+    async def take(self, query: Document) -> Document | None:
+        """Remove the one document that matches; what it was, or None when there is none."""
+        async with _within(self._timeout_s):
+            return await self._collection.find_one_and_delete({**query, **self._tenant})
+
+    async def delete_some(self, query: Document, *, most: int) -> int:
+        """Remove at most so many that match: many millions are removed by repeating it. How many they were."""
+        found = await self.many(query, limit=most, fields=["_id"])
+        return await self.delete({"_id": {"$in": [document["_id"] for document in found]}}) if found else 0
+
     async def delete(self, query: Document) -> int:
         """Remove all that match; how many they were."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return (await self._collection.delete_many({**query, **self._tenant})).deleted_count
 
 
 class Store:
-    """An open connection to the database. Every wait on the server is bounded by `timeout_s`."""
+    """An open connection to the database. Every call is bounded by `timeout_s`, a write of many by four times that."""
 
     def __init__(self, url: str, *, database: str, timeout_s: float = 5.0) -> None:
         timeout_ms = int(timeout_s * 1000)
+        self._timeout_s = timeout_s
         self._client: AsyncIOMotorClient[Document] = AsyncIOMotorClient(
             url,
             tz_aware=True,
             serverSelectionTimeoutMS=timeout_ms,
             connectTimeoutMS=timeout_ms,
-            socketTimeoutMS=timeout_ms * 4,
+            socketTimeoutMS=timeout_ms * _LONGER,
+            waitQueueTimeoutMS=timeout_ms,
             maxPoolSize=32,
             w="majority",
             journal=True,
@@ -115,11 +145,11 @@ class Store:
 
     def table(self, collection: str, tenant: str) -> Table:
         """The collection as this tenant sees it."""
-        return Table(self._database[collection], tenant)
+        return Table(self._database[collection], tenant, timeout_s=self._timeout_s)
 
     async def next_id(self, name: str) -> int:
         """The next whole number of a named sequence, from 1, never given twice."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             counter = await self._database["counters"].find_one_and_update(
                 {"_id": name}, {"$inc": {"value": 1}}, upsert=True, return_document=ReturnDocument.AFTER
             )
@@ -127,7 +157,7 @@ class Store:
 
     async def highest(self, collection: str, field: str) -> int:
         """The highest value of a number field over all tenants, by an index on tenant and field; 0 where none is."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             found = [
                 await self._database[collection].find_one({"tenant": tenant}, [field], sort=[(field, -1)])
                 for tenant in await self._database[collection].distinct("tenant")
@@ -136,24 +166,29 @@ class Store:
 
     async def global_one(self, collection: str, query: Document) -> Document | None:
         """A document of a collection that stands above the tenants, such as the tokens that say who a caller is."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return await self._database[collection].find_one(query)
 
     async def global_upsert(self, collection: str, query: Document, change: Document) -> None:
         """Write a document of a collection that stands above the tenants."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             await self._database[collection].update_one(query, change, upsert=True)
+
+    async def global_delete(self, collection: str, query: Document) -> int:
+        """Remove all that match from a collection that stands above the tenants; how many they were."""
+        async with _within(self._timeout_s):
+            return (await self._database[collection].delete_many(query)).deleted_count
 
     async def global_claim(self, collection: str, query: Document, change: list[Document]) -> Document:
         """Change the document that matches, or insert it; what it is then."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return await self._database[collection].find_one_and_update(
                 query, change, upsert=True, return_document=ReturnDocument.AFTER
             )
 
     async def global_change(self, collection: str, query: Document, change: list[Document]) -> bool:
         """Change the document that matches; False when there is none."""
-        async with _mapped():
+        async with _within(self._timeout_s):
             return (await self._database[collection].update_one(query, change)).matched_count > 0
 
     async def write_many(self, collection: str, writes: Sequence[Upsert]) -> list[int]:
@@ -170,27 +205,35 @@ class Store:
         return [position for position in taken if position in repeated or not writes[position].document]
 
     async def _bulk(self, collection: str, operations: Sequence[UpdateOne | InsertOne[Document]]) -> list[int]:
-        """The positions whose key was taken."""
-        async with _mapped():
+        """The positions whose key was taken. Raises what the driver does for a document that can never be written."""
+        async with _within(self._timeout_s * _LONGER):
             try:
                 await self._database[collection].bulk_write(operations, ordered=False)
             except BulkWriteError as error:
                 faults = error.details["writeErrors"]
-                if error.details.get("writeConcernErrors") or any(fault["code"] != _DUPLICATE_KEY for fault in faults):
+                if error.details.get("writeConcernErrors") or any(fault["code"] in _PASSING for fault in faults):
+                    # Written perhaps, but not safe yet: nothing is wrong with the documents.
+                    raise Problem("unavailable", AWAY) from error
+                if any(fault["code"] != _DUPLICATE_KEY for fault in faults):
                     raise
                 return [fault["index"] for fault in faults]
         return []
 
     async def ensure_index(self, collection: str, keys: Order, *, unique: bool = False, name: str) -> None:
-        """Create an index unless it is there."""
-        async with _mapped():
-            await self._database[collection].create_indexes([IndexModel(list(keys), unique=unique, name=name)])
+        """Create an index unless it is there.
+
+        The server is told no deadline, or it would throw away what it has built by then: so it goes on building.
+        """
+        async with _within(self._timeout_s * (_LONGER + 1)):
+            with pymongo.timeout(None):
+                await self._database[collection].create_indexes([IndexModel(list(keys), unique=unique, name=name)])
 
     async def ping(self) -> bool:
         """Whether the database answers now."""
         try:
-            await self._client.admin.command("ping")
-        except PyMongoError:
+            async with _within(self._timeout_s):
+                await self._client.admin.command("ping")
+        except (Problem, PyMongoError):
             return False
         return True
 

@@ -101,10 +101,8 @@ class Functions:
         return _read(await self._table.update(query, {"$set": values, "$inc": {"revision": 1}}))
 
     async def delete(self, function: Function) -> None:
-        """Remove a function with its versions and its invocations."""
+        """Remove a function. What belongs to it is to be removed before."""
         await self._table.delete({"id": function.id})
-        await self._store.table("versions", self._tenant).delete({"function_id": function.id})
-        await self._store.table("invocations", self._tenant).delete({"function_id": function.id})
 
     async def app(self, slug: str, *, name: str) -> App:
         """The app with this slug, made with this name where there is none."""

@@ -10,6 +10,8 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("functions", [("tenant", 1), ("app_slug", 1), ("id", 1)], False, "app"),
     ("versions", [("tenant", 1), ("id", 1)], True, "id"),
     ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),
+    ("versions", [("tenant", 1), ("code_hash", 1)], False, "code"),
+    ("versions", [("tenant", 1), ("former", 1)], False, "former"),
     ("sources", [("tenant", 1), ("code_hash", 1)], True, "hash"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
     ("invocations", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),

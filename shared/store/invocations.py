@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.domain.invocation import FINAL, Invocation, TriggerType
+from shared.domain.outcome import Outcome
 from shared.store.client import Document, Store, Table, Upsert
 
 COLLECTION = "invocations"
 _ROW = ("id", "tenant", "function_id", "function_name", "function_slug", "trigger_type", "user_id", "user_username")
+_AT_ONCE = 2000  # records removed by one call on the server: well within its deadline
 _ROW_FIELDS = ("_id", *_ROW, "status", "version", "created_at", "done_at")
 
 
@@ -43,6 +45,28 @@ class Invocations:
         """Whether the task's end is on record."""
         return await self._table.one({"_id": task_id, "status": {"$in": sorted(FINAL)}}, fields=["_id"]) is not None
 
+    async def ended(self, task_ids: Sequence[str]) -> list[str]:
+        """Which of these tasks have their end on record."""
+        query = {"_id": {"$in": list(task_ids)}, "status": {"$in": sorted(FINAL)}}
+        found = await self._table.many(query, limit=max(len(task_ids), 1), fields=["_id"])
+        return [document["_id"] for document in found]
+
+    async def outcome(self, task_id: str) -> Outcome | None:
+        """How the task ended, or None while its end is not on record."""
+        found = await self.by_task(task_id)
+        if found is None or found.status not in FINAL:
+            return None
+        return Outcome(
+            status="SUCCESS" if found.status == "SUCCESS" else "FAILURE",
+            result=msgspec.Raw(found.result.encode()),
+            stdout=found.stdout,
+            stderr=found.stderr,
+            truncated=found.truncated,
+            error_type=found.error_type,
+            error=found.error,
+            traceback=found.traceback,
+        )
+
     async def known(self, task_id: str) -> bool:
         """Whether the task is on record, ended or not."""
         return await self._table.one({"_id": task_id}, fields=["_id"]) is not None
@@ -55,6 +79,11 @@ class Invocations:
     async def count(self, query: Document) -> int:
         """How many records match."""
         return await self._table.count(query)
+
+    async def delete_of(self, function_id: int) -> None:
+        """Remove a function's records, however many."""
+        while await self._table.delete_some({"function_id": function_id}, most=_AT_ONCE):
+            pass
 
 
 async def write(store: Store, writes: Sequence[Upsert]) -> list[int]:

@@ -1,5 +1,6 @@
 """Code versions, and the sources and artefacts they name by hash."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -8,6 +9,8 @@ from shared.domain.version import CodeVersion
 from shared.store.client import Document, Store, Table
 
 _BSON = (datetime, bytes)  # what the driver takes as it is
+_FORMER = 20  # codes of a version, before its present one, that are kept for what is still under way
+_AT_ONCE = 100
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -49,8 +52,21 @@ class Versions:
         await self._table.insert(msgspec.to_builtins(version, builtin_types=_BSON))
 
     async def replace_code(self, id: int, code_hash: str) -> None:
-        """Let a version name other code."""
-        await self._table.update({"id": id}, {"$set": {"code_hash": code_hash}})
+        """Let a version name other code; what it named before is kept for a while, for what was dispatched with it."""
+        former = {"$concatArrays": [{"$ifNull": ["$former", []]}, ["$code_hash"]]}
+        changed = await self._table.update({"id": id}, [{"$set": {"former": former, "code_hash": code_hash}}])
+        if changed is not None and (gone := changed["former"][:-_FORMER]):
+            await self._table.update({"id": id}, {"$pull": {"former": {"$in": gone}}})
+            await self.drop_sources(gone)
+
+    async def delete_of(self, function_id: int) -> None:
+        """Remove a function's versions, with the sources that no other version names."""
+        while found := await self._table.many({"function_id": function_id}, limit=_AT_ONCE):
+            ids = [document["id"] for document in found]
+            hashes = {digest for document in found for digest in (document["code_hash"], *document.get("former", ()))}
+            # The versions last: should we be cut short, the next try finds the names of the sources here.
+            await self.drop_sources(hashes, but_for=ids)
+            await self._table.delete({"id": {"$in": ids}})
 
     async def keep_source(self, code_hash: str, source: str) -> None:
         """Store a source under its hash; nothing happens when it is there."""
@@ -59,6 +75,20 @@ class Versions:
     async def keep_artefact(self, code_hash: str, *, compiler: str, artefact: bytes) -> None:
         """Store what a compiler made of a source."""
         await self._sources.update({"code_hash": code_hash}, {"$set": {"compiler": compiler, "artefact": artefact}})
+
+    async def drop_sources(self, hashes: Iterable[str], *, but_for: Sequence[int] = ()) -> None:
+        """Remove those of the sources that no version names, not counting the versions with the ids `but_for`.
+
+        A version may be added while we look: so we look again after it is gone, and whoever adds one stores the source
+        once more afterwards. One of the two comes last.
+        """
+        for digest in hashes:
+            named = {"$or": [{"code_hash": digest}, {"former": digest}], "id": {"$nin": list(but_for)}}
+            if await self._table.count(named):
+                continue
+            source = await self._sources.take({"code_hash": digest})
+            if source is not None and await self._table.count(named):
+                await self.keep_source(digest, source["source"])
 
     async def source(self, code_hash: str) -> Source | None:
         """The stored source, with its artefact."""

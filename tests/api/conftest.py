@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from shared.bus import broker
+from shared.bus.broker import Bus
 from shared.domain.caller import Caller, User
 from shared.store import tokens
 from shared.store.client import Store
@@ -39,3 +41,18 @@ async def stranger(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": "Bearer stranger-token"}
     async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+async def bus(platform: Platform) -> AsyncIterator[Bus]:
+    """The platform's bus, for what is looked at from inside."""
+    async with broker.connect(platform.ready["nats"], name="test", timeout_s=5) as bus:
+        yield bus
+
+
+@pytest.fixture(scope="session")
+async def store(platform: Platform) -> AsyncIterator[Store]:
+    """The platform's store, likewise."""
+    store = Store(platform.ready["mongodb"], database="shoal")
+    yield store
+    store.close()

@@ -245,3 +245,17 @@ async def test_many_callers_at_once_get_their_own_answers(client: httpx.AsyncCli
         )
     assert [answer.json()["data"]["got"] for answer in answers] == [{"n": n} for n in range(150)]
     assert len({answer.json()["task_id"] for answer in answers}) == 150
+
+
+async def test_output_that_was_cut_says_so(client: httpx.AsyncClient, deploy: Deploy):
+    slug = await deploy("def main(params, user_data):\n    print('x' * params.get('length', 1))")
+    short, long = [
+        (await client.post(f"/api/functions/{slug}/execute/", json={"params": {"length": length}})).json()
+        for length in (1, 5_000_000)
+    ]
+    assert "truncated" not in short["result"]
+    assert long["result"]["truncated"] is True
+    kept = (await client.get(f"/api/functions/result/{long['task_id']}/")).json()
+    assert kept["result"] == long["result"]
+    bare = (await client.get(f"/api/functions/invocations/{long['invocation']['id']}/result/")).json()
+    assert bare["task_result"]["truncated"] is True

@@ -178,7 +178,7 @@ async def test_a_slug_of_one_s_own(client: httpx.AsyncClient):
 
 async def test_wrong_app(client: httpx.AsyncClient):
     answer = await client.post("/api/apps/No_App/functions/", json={"name": "A"})
-    assert sentence(answer, 400) == "app must be 1 to 100 characters of a-z, 0-9 and -"
+    assert sentence(answer, 400) == "app must be 1 to 100 characters: words of a-z and 0-9, joined by -"
 
 
 async def test_change(client: httpx.AsyncClient):

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import sentence
+from tests.api.test_errors import raw
 from tests.platform import Platform, running
 
 WAIT_S, DRAIN_S = 3.0, 2.0
@@ -26,6 +27,7 @@ async def small(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platf
         "SHOAL_DRAIN_S": str(DRAIN_S),
         "SHOAL_API_CODE_BYTES": "200",
         "SHOAL_PARAMS_BYTES": "100",
+        "SHOAL_API_BODY_WAIT_S": "1",
     }
     async with running(folder, **settings) as platform:
         yield platform
@@ -97,6 +99,12 @@ async def test_limits_are_settings(http: httpx.AsyncClient):
     assert sentence(await http.post("/api/functions/endless/code/", json=body), 413) == (
         "code is 300 bytes; the limit is 200 bytes"
     )
+
+
+@pytest.mark.parametrize("path", ["/api/apps/a/functions/", "/api/functions/endless/execute/"])
+async def test_a_body_that_does_not_come_is_not_waited_for_long(small: Platform, path: str):
+    status, body = await raw(small, path, b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+    assert (status, body["error"]) == (400, "The body did not arrive within 1 s")
 
 
 async def test_a_stop_lets_requests_finish_and_answers_the_rest(small: Platform, http: httpx.AsyncClient):

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from shared import embedded
-from shared.bus import broker
+from shared.bus import broker, consumer
 from shared.bus.batches import Batch, BatchReader
 from shared.bus.broker import Bus
 from shared.bus.consumer import PullConsumer
@@ -123,25 +123,25 @@ async def test_a_handler_that_raises_gets_the_message_again(bus: Bus) -> None:
 
 async def test_a_long_handler_keeps_its_lease_and_a_dead_one_loses_it(bus: Bus, nats: str) -> None:
     """Two connections share a consumer with a lease of 1 s; the first one vanishes while it holds a message."""
-    taken, finish = asyncio.Event(), asyncio.Event()
+    taken, again, finish = asyncio.Event(), asyncio.Event(), asyncio.Event()
     seen: list[int] = []
 
     async def hold(delivery: Delivery[Invoke]) -> Verdict:
         seen.append(delivery.count)
         taken.set()
+        if delivery.count > 1:
+            again.set()
         await finish.wait()
         return DONE
 
     lease = spec("lease", lease_s=1.0)
-    lost = asyncio.Event()
 
     async def vanish() -> None:
         async with broker.connect(nats, name="other", timeout_s=5) as other:
             await PullConsumer(other, lease, body=Invoke, handle=hold).start()
             await asyncio.wait_for(taken.wait(), timeout=5)
-            await asyncio.sleep(2.5)  # two and a half leases: kept alive by its signals
-            assert seen == [1]
-            lost.set()
+            with pytest.raises(TimeoutError):  # two and a half leases without a second delivery
+                await asyncio.wait_for(again.wait(), timeout=2.5)
 
     await bus.store("invoke.acme.f", command("lease"), id="lease")
     await vanish()
@@ -152,6 +152,62 @@ async def test_a_long_handler_keeps_its_lease_and_a_dead_one_loses_it(bus: Bus, 
     await asyncio.wait_for(taken.wait(), timeout=10)
     await survivor.stop(grace_s=1)
     assert seen == [1, 2]
+
+
+async def test_what_comes_again_while_it_is_handled_is_not_handled_twice(bus: Bus) -> None:
+    """Its lease ran out because no signal got through; the message is acknowledged all the same."""
+    seen: list[int] = []
+    taken, finish = asyncio.Event(), asyncio.Event()
+
+    async def hold(delivery: Delivery[Invoke]) -> Verdict:
+        seen.append(delivery.count)
+        taken.set()
+        await finish.wait()
+        return DONE
+
+    consumer = PullConsumer(bus, spec("mute", lease_s=1.0), body=Invoke, handle=hold)
+    await consumer.start()
+    upkeep = consumer._pull._upkeep
+    assert upkeep is not None
+    upkeep.cancel()
+    await bus.store("invoke.acme.f", command("mute"), id="mute")
+    await asyncio.wait_for(taken.wait(), timeout=5)
+    async with asyncio.timeout(10):
+        while not (await bus.stream.consumer_info("INVOKE", "mute")).num_redelivered:
+            await asyncio.sleep(0.05)
+    finish.set()
+    async with asyncio.timeout(10):
+        while (await bus.stream.consumer_info("INVOKE", "mute")).num_ack_pending:
+            await asyncio.sleep(0.05)
+    await consumer.stop(grace_s=1)
+    assert seen == [1]
+
+
+async def test_a_message_that_fails_by_our_fault_is_given_up_in_the_end(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumer, "_MOST_FAULTS", 3)
+    monkeypatch.setattr(consumer, "REDELIVERY_S", 0.02)
+    counts: list[int] = []
+    told: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+    async def fail(delivery: Delivery[Invoke]) -> Verdict:
+        counts.append(delivery.count)
+        message = "a bug of ours"
+        raise RuntimeError(message)
+
+    async def given_up(delivery: Delivery[Invoke], reason: str) -> None:
+        told.set_result(reason)
+
+    failing = PullConsumer(bus, spec("hopeless"), body=Invoke, handle=fail, given_up=given_up)
+    await failing.start()
+    dead = await bus.stream.pull_subscribe("dead.acme.f", stream="DEAD")
+    await bus.store("invoke.acme.f", command("hopeless"), id="hopeless")
+    assert "a bug of ours" in await asyncio.wait_for(told, timeout=10)
+    (letter,) = await dead.fetch(1, timeout=5)
+    await failing.stop(grace_s=1)
+    assert counts == [1, 2, 3]
+    assert "failed 3 times" in msgspec.json.decode(letter.data)["reason"]
 
 
 async def test_stopping_hands_back_at_once_what_does_not_finish_in_time(bus: Bus) -> None:

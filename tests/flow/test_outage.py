@@ -1,6 +1,9 @@
 """A bus or a database that is down: a plain 503 at once, and it recovers by itself."""
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from shared import embedded
 from tests.conftest import TAX
 from tests.platform import Platform, running
 
+TIMEOUT_S = 1.5
 EXECUTE = {"params": {"amount": 1000, "rate": 0.15}}
 
 
@@ -25,7 +29,7 @@ async def platform(tmp_path_factory: pytest.TempPathFactory, servers: embedded.S
     """Shoal on servers that the test can take down."""
     folder: Path = tmp_path_factory.mktemp("outage") / "data"
     urls = {"NATS_URL": servers.nats_url, "MONGODB_URL": servers.mongodb_url}
-    async with running(folder, SHOAL_BUS_TIMEOUT_S="1.5", **urls) as platform:
+    async with running(folder, SHOAL_BUS_TIMEOUT_S=str(TIMEOUT_S), **urls) as platform:
         yield platform
 
 
@@ -57,6 +61,41 @@ async def test_the_database_is_away(client: httpx.AsyncClient, servers: embedded
     async with asyncio.timeout(30):
         while record["task_result"]["status"] != "SUCCESS":
             record = await _until_ok(client, f"/api/functions/invocations/by-task-id/{ran.json()['task_id']}/")
+
+
+@pytest.mark.parametrize("how", ["refuses", "is silent"])
+async def test_many_who_need_the_database_are_told_in_time(
+    platform: Platform, client: httpx.AsyncClient, servers: embedded.Servers, how: str
+) -> None:
+    """A call is held up for one timeout, however many there are; known functions run meanwhile."""
+    pid = servers.mongo.pid
+    assert pid is not None
+    await _until_ok(client, "/api/apps/outage/functions/")
+    if how == "refuses":
+        await servers.mongo.stop()
+    else:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        async with platform.client(limits=httpx.Limits(max_connections=100)) as many:
+            refused = [_timed(many, "GET", "/api/apps/outage/functions/") for _ in range(50)]
+            ran = [_timed(many, "POST", "/api/functions/outage-tax/execute/") for _ in range(20)]
+            answers = await asyncio.gather(*refused, *ran)
+    finally:
+        if how == "refuses":
+            await servers.mongo.start()
+        else:
+            os.kill(pid, signal.SIGCONT)
+    assert {status for status, _ in answers[:50]} == {503}
+    assert max(took_s for _, took_s in answers[:50]) < TIMEOUT_S + 1
+    assert {status for status, _ in answers[50:]} == {200}
+    assert max(took_s for _, took_s in answers[50:]) < TIMEOUT_S + 1
+    await _until_ok(client, "/api/apps/outage/functions/")
+
+
+async def _timed(client: httpx.AsyncClient, method: str, path: str) -> tuple[int, float]:
+    began = time.monotonic()
+    answer = await client.request(method, path, json=EXECUTE if method == "POST" else None)
+    return answer.status_code, time.monotonic() - began
 
 
 async def test_the_bus_is_away(client: httpx.AsyncClient, servers: embedded.Servers) -> None:

@@ -69,9 +69,9 @@ async def test_all_reasons_at_once_in_the_order_of_lines(mode: PythonMode) -> No
 
 
 async def test_source_over_the_limit(mode: PythonMode) -> None:
-    refused = await mode.prepare("#" + "x" * (1 << 20))
+    refused = await mode.prepare("#" + "x" * (4 << 20))
     assert isinstance(refused, Refusal)
-    assert "1048576 bytes" in refused.errors[0].message
+    assert "4194304 bytes" in refused.errors[0].message
 
 
 async def test_refusals_do_not_run_the_source_nor_leave_workers(mode: PythonMode) -> None:

@@ -1,10 +1,10 @@
 """The functions that callers ask for, at hand without a look into the store."""
 
-from services.api.core.remembered import Remembered
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import FunctionChanged
 from shared.domain.function import Function
+from shared.remembered import Remembered
 from shared.store.client import Store
 from shared.store.functions import Functions
 

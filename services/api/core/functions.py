@@ -1,12 +1,12 @@
 """Functions as their owners see them: made, listed, shown, changed, deleted."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from services.api.core.directory import Directory
+from services.api.core.rights import must_develop
 from shared.domain.caller import Caller
 from shared.domain.function import (
     RESERVED_SLUGS,
@@ -19,19 +19,18 @@ from shared.domain.function import (
 )
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion
+from shared.store import functions as stored
 from shared.store.client import Store
-from shared.store.functions import Filter
-from shared.store.functions import Functions as Stored
+from shared.store.invocations import Invocations
 from shared.store.versions import Versions
 
-Wanted = Filter
-"""Which functions a list is to show."""
+Wanted = stored.Filter
+"""Which functions a list is to show; named here for the dialects, which may not speak to the store."""
 
 ENVIRONMENTS = ("python",)
 MAX_ID = 2**63 - 1  # the store keeps no larger number
 MAX_VERSIONS_SHOWN = 100
 _SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
-_APP_SLUG = re.compile(r"[a-z0-9-]{1,100}")
 _FREEFORM = ("auth_config", "headers", "config", "schedule_params")
 _ORDERABLE = frozenset(("id", "name", "slug", "category", "execution_mode", "is_active", "created_at", "updated_at"))
 
@@ -63,16 +62,17 @@ class Functions:
 
     async def create(self, caller: Caller, draft: Draft) -> Function:
         """Add a function; its app is made with it where there is none. Raises Problem(invalid)."""
-        if _APP_SLUG.fullmatch(draft.app) is None:
-            raise _wrong("app", "app must be 1 to 100 characters of a-z, 0-9 and -")
+        must_develop(caller)
+        if not is_slug(draft.app):
+            raise _wrong("app", "app must be 1 to 100 characters: words of a-z and 0-9, joined by -")
         _check_settings(draft.settings)
         slug = _wanted_slug(draft)
-        stored = Stored(self._store, caller.tenant)
-        app = await stored.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
+        functions = self._of(caller)
+        app = await functions.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
         now = datetime.now(UTC)
         values: dict[str, Any] = {"execution_mode": "app", **draft.settings}
         function = Function(
-            id=await stored.next_id(),
+            id=await functions.next_id(),
             tenant=caller.tenant,
             app=app.id,
             app_slug=app.slug,
@@ -83,7 +83,7 @@ class Functions:
             updated_at=now,
             **values,
         )
-        created = await _insert(stored, function, fixed=bool(draft.slug))
+        created = await _insert(functions, function, fixed=bool(draft.slug))
         await self._directory.announce(created)
         return created
 
@@ -91,13 +91,12 @@ class Functions:
         self, caller: Caller, wanted: Wanted, *, ordering: str, limit: int, skip: int
     ) -> tuple[int, list[Function]]:
         """How many match, and a part of them. `ordering` is field names by commas, `-` before one for descending."""
-        stored = Stored(self._store, caller.tenant)
-        query = wanted.query()
-        return await stored.count(query), await stored.listed(query, order=_order(ordering), limit=limit, skip=skip)
+        functions, query, order = self._of(caller), wanted.query(), _order(ordering)
+        return await functions.count(query), await functions.listed(query, order=order, limit=limit, skip=skip)
 
     async def named(self, caller: Caller, slug: str, *, app: str | None = None) -> Function:
         """The function as it is stored now, active or not. Raises Problem(not_found)."""
-        function = await Stored(self._store, caller.tenant).by_slug(slug)
+        function = await self._of(caller).by_slug(slug)
         if function is None or app not in (None, function.app_slug):
             raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
         return function
@@ -108,22 +107,35 @@ class Functions:
 
     async def change(self, caller: Caller, slug: str, settings: dict[str, Any], *, app: str | None = None) -> Detail:
         """Set these settings and leave the others. Raises Problem(not_found, invalid)."""
+        must_develop(caller)
         function = await self.named(caller, slug, app=app)
         if settings.get("slug", slug) != slug:
             raise _wrong("slug", "slug cannot be changed")
         values = {field: value for field, value in settings.items() if field != "slug"}
         _check_settings({"webhook_url": function.webhook_url, **values})
         if values:
-            stored = Stored(self._store, caller.tenant)
-            function = await stored.change(slug, {**values, "updated_at": datetime.now(UTC)})
+            function = await self._of(caller).change(slug, {**values, "updated_at": datetime.now(UTC)})
             await self._directory.announce(function)
         return await self._detail(function)
 
     async def delete(self, caller: Caller, slug: str, *, app: str | None = None) -> None:
-        """Remove a function and all that belongs to it. Raises Problem(not_found)."""
+        """Remove a function and all that belongs to it. Raises Problem(not_found).
+
+        The function goes last: a deletion that is cut short can be asked for again, and goes on where it was.
+        """
+        must_develop(caller)
         function = await self.named(caller, slug, app=app)
-        await Stored(self._store, caller.tenant).delete(function)
+        retired = await self._of(caller).change(slug, {"is_active": False, "active": None})
+        await self._directory.announce(retired)  # from here on nobody runs it
+        await Invocations(self._store, caller.tenant).delete_of(function.id)
+        versions = Versions(self._store, caller.tenant)
+        await versions.delete_of(function.id)
+        await self._of(caller).delete(function)
         await self._directory.announce(function, deleted=True)
+        await versions.delete_of(function.id)  # what was uploaded meanwhile
+
+    def _of(self, caller: Caller) -> stored.Functions:
+        return stored.Functions(self._store, caller.tenant)
 
     async def _detail(self, function: Function) -> Detail:
         versions = Versions(self._store, function.tenant)
@@ -134,14 +146,14 @@ class Functions:
         return Detail(function, newest, await versions.by_id(function.active.id), source.source if source else "")
 
 
-async def _insert(stored: Stored, function: Function, *, fixed: bool) -> Function:
+async def _insert(functions: stored.Functions, function: Function, *, fixed: bool) -> Function:
     """Store it; a slug that is taken is suffixed, or with `fixed` refused. The unique index decides every race."""
     wanted = function.slug
     for _ in range(_SLUG_TRIES):
-        slug = wanted if fixed else free_slug(wanted, await stored.slugs_like(wanted))
+        slug = wanted if fixed else free_slug(wanted, await functions.slugs_like(wanted))
         function = msgspec.structs.replace(function, slug=slug)
         try:
-            await stored.insert(function)
+            await functions.insert(function)
         except Problem as problem:
             if problem.code != "conflict":
                 raise

@@ -1,5 +1,6 @@
 """Invocations: asked for, waited for, looked up."""
 
+import asyncio
 import time
 import uuid
 from datetime import UTC, datetime
@@ -12,21 +13,23 @@ from services.api.core.recent import Recent
 from services.api.core.waiting import Wait, Waiting
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
-from shared.bus.lookup import find_command
+from shared.bus.lookup import command_at, find_command
 from shared.bus.messages import Invoke
 from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.invocation import FINAL, Invocation
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.store import invocations as stored
 from shared.store.client import Store
-from shared.store.invocations import Filter
-from shared.store.invocations import Invocations as Stored
 from shared.submit import Accepted, new_task_id, submit
 
-Wanted = Filter
-"""Which invocations a list is to show."""
+Wanted = stored.Filter
+"""Which invocations a list is to show; named here for the dialects, which may not speak to the store."""
 
+_YOUNG_S = 2.0  # after this the record is taken to be complete
+_NEWS_S = 0.3  # the longest a look is held up by a record that may be late: it may be that nothing is to come
+_LOOKS = 3
 _CLOCK_S = 60.0  # how far ahead of ours the clock of another process may be
 
 
@@ -70,7 +73,7 @@ class Invocations:
             raise Problem("too_large", message, {"params": message})
         task_id = new_task_id()
         # The wait is open before the command is sent: an answer cannot come too early.
-        wait = self._waiting.enter(task_id, within_s=self._wait_s) if waits else None
+        wait = self._waiting.enter(task_id, tenant=caller.tenant, within_s=self._wait_s) if waits else None
         try:
             accepted = await submit(
                 self._bus,
@@ -99,19 +102,23 @@ class Invocations:
     async def by_task(self, caller: Caller, task_id: str) -> Invocation:
         """The invocation with this task id, from the moment it was accepted. Raises Problem(not_found)."""
         await self._recent.settle_task(task_id)
-        found = await Stored(self._store, caller.tenant).by_task(task_id)
-        if found is None:
-            found = await self._accepted(caller.tenant, task_id)
+        made_at = _made_at(task_id)
+        found = await self._latest(caller, task_id, made_at=made_at)
+        if found is None and made_at is not None and -self._kept_s < made_at - time.time() < _CLOCK_S:
+            command = await find_command(self._bus, tenant=caller.tenant, task_id=task_id, around=made_at)
+            found = await self._accepted(command)
         if found is None:
             raise Problem("not_found", f"Task '{task_id}' not found")
         return found
 
     async def by_id(self, caller: Caller, id: int) -> Invocation:
-        """The invocation with this number. Raises Problem(not_found)."""
-        stored = Stored(self._store, caller.tenant)
-        found = await stored.by_id(id) if 0 < id <= MAX_ID else None
-        if (found is None or found.status not in FINAL) and await self._recent.settle(caller.tenant):
-            found = await stored.by_id(id) if 0 < id <= MAX_ID else None
+        """The invocation with this number, from the moment it was accepted. Raises Problem(not_found)."""
+        found = await self._of(caller).by_id(id) if 0 < id <= MAX_ID else None
+        if found is None and 0 < id <= MAX_ID:
+            found = await self._accepted(await command_at(self._bus, tenant=caller.tenant, sequence=id))
+        if found is not None and found.status not in FINAL:
+            await self._recent.settle_task(found.task_id)
+            found = await self._latest(caller, found.task_id, made_at=_made_at(found.task_id)) or found
         if found is None:
             raise Problem("not_found", f"Invocation with id {id} not found")
         return found
@@ -119,9 +126,25 @@ class Invocations:
     async def listed(self, caller: Caller, wanted: Wanted, *, limit: int, skip: int) -> tuple[int, list[Invocation]]:
         """How many match, and a part of them, the newest first."""
         await self._recent.settle(caller.tenant)
-        stored = Stored(self._store, caller.tenant)
-        query = wanted.query()
-        return await stored.count(query), await stored.listed(query, limit=limit, skip=skip)
+        record, query = self._of(caller), wanted.query()
+        return await record.count(query), await record.listed(query, limit=limit, skip=skip)
+
+    def _of(self, caller: Caller) -> stored.Invocations:
+        return stored.Invocations(self._store, caller.tenant)
+
+    async def _latest(self, caller: Caller, task_id: str, *, made_at: float | None) -> Invocation | None:
+        """What is on record; of a task made a moment ago, by whomever, what the recorder is about to write."""
+        until = time.time() + _NEWS_S
+        for _ in range(_LOOKS):
+            news = self._recent.news()
+            found = await self._of(caller).by_task(task_id)
+            young = made_at is not None and abs(time.time() - made_at) < _YOUNG_S
+            if not young or (found is not None and found.status in FINAL):
+                break
+            await asyncio.wait({news}, timeout=max(0.0, until - time.time()))
+            if not news.done():
+                break
+        return found
 
     async def _callable(self, tenant: str, slug: str, app: str | None) -> Function:
         function = await self._directory.find(tenant, slug)
@@ -131,13 +154,12 @@ class Invocations:
             raise Problem("invalid", f"Function '{slug}' has no active code version; upload code first")
         return function
 
-    async def _accepted(self, tenant: str, task_id: str) -> Invocation | None:
-        """A command that is on the bus, but not on record yet."""
-        at = _made_at(task_id)
-        if at is None or not -self._kept_s < at - time.time() < _CLOCK_S:
+    async def _accepted(self, command: Delivery[Invoke] | None) -> Invocation | None:
+        """A command that is on the bus, but not on record: not yet, or not any more, with its function deleted."""
+        if command is None:
             return None
-        command = await find_command(self._bus, tenant=tenant, task_id=task_id, around=at)
-        return None if command is None else _pending(command)
+        function = await self._directory.find(command.body.tenant, command.body.function)
+        return _pending(command) if function is not None and function.id == command.body.function_id else None
 
 
 def _made_at(task_id: str) -> float | None:

@@ -56,15 +56,19 @@ class Recent:
         note = self._young.get(task_id) or self._old.get(task_id)
         return await self._settle(note) if note is not None and note.answered else False
 
+    def news(self) -> "asyncio.Future[None]":
+        """Ends when the recorder has written next. To be taken before a look that may be too early."""
+        if self._notice is None:
+            self._notice = asyncio.get_running_loop().create_future()
+        return self._notice
+
     async def _settle(self, note: Note | None) -> bool:
         loop = asyncio.get_running_loop()
         if note is None or loop.time() - note.at > _RECENT_S:
             return False
         until = loop.time() + _PATIENCE_S
         while True:
-            if self._notice is None:
-                self._notice = loop.create_future()
-            notice = self._notice  # taken before the look, so that no notice falls between the two
+            notice = self.news()  # taken before the look, so that no notice falls between the two
             if await self._on_record(note) or (left := until - loop.time()) <= 0:
                 return True
             await asyncio.wait({notice}, timeout=left)

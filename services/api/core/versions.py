@@ -1,5 +1,7 @@
 """Code versions: uploaded, edited, listed, activated. Which one is active is said by the function alone."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -7,6 +9,7 @@ import msgspec
 
 from services.api.core.directory import Directory
 from services.api.core.functions import MAX_ID, Functions
+from services.api.core.rights import must_develop
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import Compile, Compiled
@@ -14,9 +17,8 @@ from shared.domain.caller import Caller
 from shared.domain.function import ActiveVersion, Function
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion, code_hash
+from shared.store import functions, versions
 from shared.store.client import Store
-from shared.store.functions import Functions as StoredFunctions
-from shared.store.versions import Versions as Stored
 
 _TRIES = 20  # each is lost only to another change of the same function in the same moment
 
@@ -59,19 +61,21 @@ class Versions:
 
     async def upload(self, caller: Caller, slug: str, upload: Upload, *, app: str | None = None) -> Shown:
         """Check, compile and add a version. Raises Problem(not_found, invalid, too_large)."""
+        must_develop(caller)
         function = await self._functions.named(caller, slug, app=app)
-        stored = Stored(self._store, caller.tenant)
-        version = CodeVersion(
-            id=await stored.next_id(),
-            tenant=caller.tenant,
-            function_id=function.id,
-            version=upload.version,
-            code_hash=await self._compiled(function, upload.code),
-            created_at=datetime.now(UTC),
-            created_by=caller.user.id,
-            created_by_username=caller.user.username,
-        )
-        await _insert(stored, version)
+        stored = self._of(caller)
+        async with self._source(function, upload.code) as digest:
+            version = CodeVersion(
+                id=await stored.next_id(),
+                tenant=caller.tenant,
+                function_id=function.id,
+                version=upload.version,
+                code_hash=digest,
+                created_at=datetime.now(UTC),
+                created_by=caller.user.id,
+                created_by_username=caller.user.username,
+            )
+            await _insert(stored, version)
         is_active = function.active is None if upload.is_active is None else upload.is_active
         if is_active:
             await self._activate(function, version)
@@ -79,13 +83,14 @@ class Versions:
 
     async def edit(self, caller: Caller, slug: str, code: str, *, app: str | None = None) -> Shown:
         """Let the active version have other code. Raises Problem(not_found, invalid, too_large)."""
+        must_develop(caller)
         function = await self._functions.named(caller, slug, app=app)
         if function.active is None:
             message = f"Function '{slug}' has no active code version to update; upload one with POST"
             raise Problem("invalid", message, {"code": message})
-        stored = Stored(self._store, caller.tenant)
-        digest = await self._compiled(function, code)
-        await stored.replace_code(function.active.id, digest)
+        stored = self._of(caller)
+        async with self._source(function, code) as digest:
+            await stored.replace_code(function.active.id, digest)
         version = await stored.by_id(function.active.id)
         if version is None:
             raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
@@ -94,50 +99,69 @@ class Versions:
 
     async def listed(self, caller: Caller, slug: str | None, *, limit: int, skip: int) -> tuple[int, list[Shown]]:
         """How many versions the function has (None: all functions together), and a part of them, the newest first."""
-        functions = StoredFunctions(self._store, caller.tenant)
-        function = await functions.by_slug(slug) if slug is not None else None
+        owned = functions.Functions(self._store, caller.tenant)
+        function = await owned.by_slug(slug) if slug is not None else None
         if slug is not None and function is None:
             return 0, []
-        stored = Stored(self._store, caller.tenant)
+        stored = self._of(caller)
         of = None if function is None else function.id
-        versions = await stored.of(of, limit=limit, skip=skip)
-        owners = await functions.by_ids(version.function_id for version in versions)
+        found = await stored.of(of, limit=limit, skip=skip)
+        owners = await owned.by_ids(version.function_id for version in found)
         active = {owner.active.id for owner in owners if owner.active is not None}
-        return await stored.count(of), [Shown(version, version.id in active) for version in versions]
+        return await stored.count(of), [Shown(version, version.id in active) for version in found]
 
     async def activate(self, caller: Caller, id: int) -> Shown:
         """Let this version be the one that runs. Raises Problem(not_found)."""
-        stored = Stored(self._store, caller.tenant)
+        must_develop(caller)
+        stored = self._of(caller)
         version = await stored.by_id(id) if 0 < id <= MAX_ID else None
-        owners = await StoredFunctions(self._store, caller.tenant).by_ids([version.function_id] if version else [])
-        if version is None or not owners:
+        owned = functions.Functions(self._store, caller.tenant)
+        owner = await owned.by_id(version.function_id) if version is not None else None
+        if version is None or owner is None:
             raise Problem("not_found", f"Code version with id {id} not found")
-        await self._activate(owners[0], version)
+        await self._activate(owner, version)
         source = await stored.source(version.code_hash)
         return Shown(version, True, source.source if source else "")
 
-    async def _compiled(self, function: Function, code: str) -> str:
-        """Store the source and have an executor compile it; its hash."""
+    def _of(self, caller: Caller) -> versions.Versions:
+        return versions.Versions(self._store, caller.tenant)
+
+    @asynccontextmanager
+    async def _source(self, function: Function, code: str) -> AsyncIterator[str]:
+        """The hash of a source, stored and compiled, for a block that lets a version name it; else it is not kept."""
         size = len(code.encode())
         if size > self._code_bytes:
             message = f"code is {size} bytes; the limit is {self._code_bytes} bytes"
             raise Problem("too_large", message, {"code": message})
-        digest = code_hash(code)
-        await Stored(self._store, function.tenant).keep_source(digest, code)
+        digest, stored = code_hash(code), versions.Versions(self._store, function.tenant)
+        await stored.keep_source(digest, code)
+        try:
+            await self._compile(function, digest)
+            yield digest
+            await stored.keep_source(digest, code)  # a deletion beside us may have taken it for nobody's
+        except BaseException:
+            with suppress(Problem):  # what went wrong first is what the caller is told
+                await stored.drop_sources([digest])
+            raise
+
+    async def _compile(self, function: Function, digest: str) -> None:
+        """Have an executor compile a stored source. Raises Problem(invalid, unavailable)."""
         compiled = await self._bus.ask(
             subjects.compile_code(function.pool),
             Compile(tenant=function.tenant, code_hash=digest),
             answer=Compiled,
             timeout_s=self._compile_wait_s,
         )
+        if compiled.unavailable:
+            raise Problem("unavailable", f"The code could not be checked: {compiled.unavailable}")
         if compiled.errors:
             faults = [str(error) for error in compiled.errors]
             raise Problem("invalid", f"Code was refused: {'; '.join(faults)}", {"code": "\n".join(faults)})
-        return digest
 
     async def _activate(self, function: Function, version: CodeVersion, *, only_if_active: bool = False) -> None:
         """One write to the function. Lost to another change, it begins anew from what that change has left."""
-        functions, stored = StoredFunctions(self._store, function.tenant), Stored(self._store, function.tenant)
+        owned = functions.Functions(self._store, function.tenant)
+        stored = versions.Versions(self._store, function.tenant)
         latest: Function | None = function
         for _ in range(_TRIES):
             now = await stored.by_id(version.id)
@@ -147,15 +171,15 @@ class Versions:
                 return  # another version was activated meanwhile: it stays
             active = ActiveVersion(id=now.id, version=now.version, code_hash=now.code_hash)
             values = {"active": msgspec.to_builtins(active), "updated_at": datetime.now(UTC)}
-            changed = await functions.change_at(latest, values)
+            changed = await owned.change_at(latest, values)
             if changed is not None:
                 await self._directory.announce(changed)
                 return
-            latest = await functions.by_id(function.id)
+            latest = await owned.by_id(function.id)
         raise Problem("conflict", "The function is being changed by others; try again in a moment")
 
 
-async def _insert(stored: Stored, version: CodeVersion) -> None:
+async def _insert(stored: versions.Versions, version: CodeVersion) -> None:
     try:
         await stored.insert(version)
     except Problem as problem:

@@ -1,6 +1,13 @@
-"""Callers who wait for an outcome: one subscription for all of them, one future for each."""
+"""Callers who wait for an outcome: one subscription for all of them, one future for each.
+
+An answer is not stored on its way: it is lost when the connection breaks in that moment. So the record is asked, too,
+now and then and after every return of the bus.
+"""
 
 import asyncio
+import heapq
+from collections import defaultdict
+from collections.abc import Iterable
 
 import msgspec
 
@@ -9,24 +16,30 @@ from shared.bus.broker import Bus
 from shared.bus.messages import Answer
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.store.client import Store
+from shared.store.invocations import Invocations
 
+_LOOK_S = 1.0  # how often the record is asked, and how old a wait is to be worth it
+_LOOKED_FOR = 200  # of so many waits at a time, those first whose last look was longest ago
 _decode = msgspec.json.Decoder(Answer).decode
 
 
 class Wait:
     """One caller's wait: it ends with the answer, when its time is up, or when it is given up."""
 
-    def __init__(self, waits: "dict[str, Wait]", task_id: str, *, within_s: float) -> None:
+    def __init__(self, waits: "dict[str, Wait]", task_id: str, *, tenant: str, within_s: float) -> None:
         loop = asyncio.get_running_loop()
+        self.task_id = task_id
+        self.tenant = tenant
+        self.looked_at = loop.time()
         self._waits = waits
-        self._task_id = task_id
-        self._answer: asyncio.Future[bytes | None] = loop.create_future()
+        self._answer: asyncio.Future[bytes | Outcome | None] = loop.create_future()
         self._timer = loop.call_later(within_s, self.give_up)
         waits[task_id] = self
 
-    def answered(self, data: bytes) -> None:
-        """End it with an answer."""
-        self._end(data)
+    def answered(self, answer: bytes | Outcome) -> None:
+        """End it with an answer as it came, or with an outcome from the record."""
+        self._end(answer)
 
     def give_up(self) -> None:
         """End it without an answer. Harmless when it has ended."""
@@ -35,26 +48,29 @@ class Wait:
     async def outcome(self) -> Outcome | None:
         """How the invocation ended; None when the wait ended first."""
         try:
-            data = await self._answer
+            answer = await self._answer
         finally:
             self.give_up()
-        return None if data is None else _decode(data).outcome
+        return _decode(answer).outcome if isinstance(answer, bytes) else answer
 
-    def _end(self, data: bytes | None) -> None:
+    def _end(self, answer: bytes | Outcome | None) -> None:
         self._timer.cancel()
-        self._waits.pop(self._task_id, None)
+        self._waits.pop(self.task_id, None)
         if not self._answer.done():
-            self._answer.set_result(data)
+            self._answer.set_result(answer)
 
 
 class Waiting:
     """All waits of this process."""
 
-    def __init__(self, bus: Bus, *, instance: str, most: int) -> None:
+    def __init__(self, bus: Bus, store: Store, *, instance: str, most: int) -> None:
         self._bus = bus
+        self._store = store
         self._instance = instance
         self._most = most
         self._waits: dict[str, Wait] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._looking: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._waits)
@@ -62,16 +78,19 @@ class Waiting:
     async def open(self) -> None:
         """Listen for answers."""
         await self._bus.hear(self.subject("*"), self._heard)
+        self._bus.on_return(self._returned)
 
     def subject(self, task_id: str) -> str:
         """Where the answer to this task is to be sent."""
         return subjects.reply(self._instance, task_id)
 
-    def enter(self, task_id: str, *, within_s: float) -> Wait:
+    def enter(self, task_id: str, *, tenant: str, within_s: float) -> Wait:
         """Begin to wait, before the command is sent. Raises Problem(unavailable) when too many wait already."""
         if len(self._waits) >= self._most:
             raise Problem("unavailable", f"{self._most} callers wait for results already; try again in a moment")
-        return Wait(self._waits, task_id, within_s=within_s)
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
+        return Wait(self._waits, task_id, tenant=tenant, within_s=within_s)
 
     def give_up(self) -> None:
         """End every wait."""
@@ -82,3 +101,34 @@ class Waiting:
         wait = self._waits.get(subject.rpartition(".")[2])
         if wait is not None:
             wait.answered(data)
+
+    def _returned(self) -> None:
+        """Answers may have been lost: the next look is for all who wait, however briefly."""
+        for wait in self._waits.values():
+            wait.looked_at = 0.0
+
+    def _look(self) -> None:
+        """Begin a look for those who have waited for long enough; the next one comes when it is over."""
+        long_ago = asyncio.get_running_loop().time() - _LOOK_S
+        old = (wait for wait in self._waits.values() if wait.looked_at <= long_ago)
+        self._looking = asyncio.create_task(self._ask(heapq.nsmallest(_LOOKED_FOR, old, key=lambda w: w.looked_at)))
+
+    async def _ask(self, waits: Iterable[Wait]) -> None:
+        loop = asyncio.get_running_loop()
+        tasks: defaultdict[str, list[str]] = defaultdict(list)
+        for wait in waits:
+            wait.looked_at = loop.time()
+            tasks[wait.tenant].append(wait.task_id)
+        try:
+            for tenant, task_ids in tasks.items():
+                await self._end_those_on_record(Invocations(self._store, tenant), task_ids)
+        except Problem:
+            pass  # the store is away: the next look may find it
+        finally:
+            self._timer = loop.call_later(_LOOK_S, self._look) if self._waits else None
+
+    async def _end_those_on_record(self, record: Invocations, task_ids: list[str]) -> None:
+        for task_id in await record.ended(task_ids):
+            outcome, wait = await record.outcome(task_id), self._waits.get(task_id)
+            if outcome is not None and wait is not None:
+                wait.answered(outcome)

@@ -67,10 +67,7 @@ class Execute:
             status, headers, body = problems.rendered(problem)
         except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
             status, headers, body = problems.crashed(error, path=scope["path"])
-        lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-        lines += [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": lines})
-        await send({"type": "http.response.body", "body": body})
+        await answer(send, status, headers, body)
 
     async def _answer(self, scope: Scope, receive: Receive, called: Target) -> Rendered:
         if scope["method"] != "POST":
@@ -97,10 +94,18 @@ class Execute:
                     part, more = await _part(receive)
                     body += part
         except TimeoutError:
-            raise Problem("invalid", f"The body did not arrive within {self._body_wait_s:g} s") from None
+            raise decode.late(self._body_wait_s) from None
         if len(body) > self._body_bytes:
             raise Problem("too_large", f"The body is longer than {self._body_bytes} bytes")
         return body
+
+
+async def answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+    """Send a whole answer."""
+    lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    lines += [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": lines})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _part(receive: Receive) -> tuple[bytes, bool]:

@@ -1,10 +1,12 @@
 """The handlers of this dialect: a request's words to the core, and the core's answer back. `app.py` has their paths."""
 
+import asyncio
 from typing import Annotated, Any, NamedTuple
 
 from litestar import Request
 from litestar.datastructures import State
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import Parameter, SkipValidation
 
 from services.api.core import functions, invocations
 from services.api.core.versions import Versions
@@ -29,7 +31,16 @@ class Core(NamedTuple):
 
 
 class Asked(Request[Caller, Any, State]):
-    """A request whose body is decoded by the same rules as everywhere in this dialect."""
+    """A request whose body is read and decoded by the same rules as everywhere in this dialect."""
+
+    async def body(self) -> bytes:
+        """The body as it came. Raises Problem(invalid) when it takes too long."""
+        within_s: float = self.app.state.body_wait_s
+        try:
+            async with asyncio.timeout(within_s):
+                return await super().body()
+        except TimeoutError:
+            raise decode.late(within_s) from None
 
     async def json(self) -> Any:
         """The body as plain data. Raises Problem(invalid)."""
@@ -60,10 +71,10 @@ Size = Annotated[int | None, Parameter(ge=1, le=_MAX_SKIP)]
 Whole = Annotated[int | None, Parameter(ge=0, le=_MAX_SKIP)]
 Id = Annotated[int | None, Parameter(ge=0, le=2**63 - 1)]
 Word = Annotated[str | None, Parameter(max_length=100, pattern=r"^[^\x00]*$")]
-Within = Annotated[Part, Dependency(skip_validation=True)]
-Filtered = Annotated[functions.Wanted, Dependency(skip_validation=True)]
-By = Annotated[Caller, Dependency(skip_validation=True)]
-To = Annotated[Core, Dependency(skip_validation=True)]
+Within = NamedDependency[SkipValidation[Part]]
+Filtered = NamedDependency[SkipValidation[functions.Wanted]]
+By = NamedDependency[SkipValidation[Caller]]
+To = NamedDependency[SkipValidation[Core]]
 
 
 async def caller(request: Asked) -> Caller:

@@ -133,7 +133,7 @@ def executed(ticket: Ticket, outcome: Outcome | None) -> tuple[int, msgspec.Stru
     if outcome is None:
         return 202, wire.Pending(task_id=task_id, invocation=invocation)
     if outcome.status == "SUCCESS":
-        output = wire.Output(result=outcome.result, stdout=outcome.stdout, stderr=outcome.stderr)
+        output = _output(outcome, outcome.result)
         return 200, wire.Executed(task_id=task_id, result=output, data=outcome.result, invocation=invocation)
     sentence = f"Function execution failed: {outcome.message}"
     return 500, wire.Failed(
@@ -164,8 +164,7 @@ def task_result(invocation: Invocation) -> wire.TaskResult:
     """The result of a task, wrapped as the answer to its call was."""
     result: wire.Output | str | None = None
     if invocation.status == "SUCCESS":
-        raw = msgspec.Raw(invocation.result.encode())
-        result = wire.Output(result=raw, stdout=invocation.stdout, stderr=invocation.stderr)
+        result = _output(invocation, msgspec.Raw(invocation.result.encode()))
     elif invocation.status == "FAILURE":
         result = _message(invocation)
     return wire.TaskResult(
@@ -253,9 +252,16 @@ def _bare_result(invocation: Invocation) -> wire.BareResult:
         result=msgspec.Raw(result if invocation.status in FINAL else b"null"),
         stdout=invocation.stdout,
         stderr=invocation.stderr,
+        truncated=invocation.truncated or msgspec.UNSET,
         success=invocation.status == "SUCCESS",
         traceback=invocation.traceback or None,
         date_done=_done_at(invocation),
+    )
+
+
+def _output(source: Outcome | Invocation, result: msgspec.Raw) -> wire.Output:
+    return wire.Output(
+        result=result, stdout=source.stdout, stderr=source.stderr, truncated=source.truncated or msgspec.UNSET
     )
 
 

@@ -215,6 +215,7 @@ class Output(msgspec.Struct, frozen=True, kw_only=True):
     result: msgspec.Raw
     stdout: str
     stderr: str
+    truncated: bool | UnsetType = UNSET
     success: bool = True
 
 
@@ -269,6 +270,7 @@ class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     result: msgspec.Raw
     stdout: str
     stderr: str
+    truncated: bool | UnsetType = UNSET
     success: bool
     traceback: str | None
     date_done: str | None

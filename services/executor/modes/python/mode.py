@@ -149,7 +149,13 @@ async def open_for(executor: Executor) -> PythonMode:
     """Start the mode with an executor's settings."""
     return await open_mode(
         PythonSettings(
-            max_workers=executor.workers, max_workers_per_tenant=executor.workers_per_tenant, idle_s=executor.idle_s
+            max_workers=executor.most_processes,
+            max_workers_per_tenant=executor.most_processes_per_tenant,
+            idle_s=executor.idle_s,
+            recycle_calls=executor.recycle_calls,
+            place_timeout_s=executor.place_timeout_s,
+            compile_timeout_s=executor.compile_timeout_s,
+            compile_memory_mb=executor.compile_memory_mb,
         )
     )
 

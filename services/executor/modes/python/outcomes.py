@@ -12,12 +12,15 @@ from shared.domain.outcome import Outcome, Usage
 
 _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
 
+_MAX_TOLD = 64 << 10  # characters of an error and its traceback; an honest worker keeps far below
+
 _any_json = msgspec.json.Decoder(msgspec.Raw)
 
 
 def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
     """The outcome a reply stands for. Raises FrameError when the reply cannot be an honest one."""
-    if len(reply.stdout.encode()) > limits.output_bytes or len(reply.result) > limits.result_bytes:
+    told = len(reply.error) + len(reply.traceback)
+    if len(reply.stdout.encode()) > limits.output_bytes or len(reply.result) > limits.result_bytes or told > _MAX_TOLD:
         raise FrameError("a reply over the limits")
     if reply.status == "ok":
         return Outcome(

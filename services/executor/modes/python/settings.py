@@ -26,4 +26,5 @@ class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
     compile_timeout_s: float = 10.0
     compile_memory_mb: int = 256
     compile_slots: int = 2
-    max_source_bytes: int = 1 << 20
+    # A net behind the API's own bound, SHOAL_API_CODE_BYTES.
+    max_source_bytes: int = 4 << 20

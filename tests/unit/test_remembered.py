@@ -1,11 +1,11 @@
-"""The API's caches: believed for a while, dropped on a change, used on when the store is away."""
+"""Caches: believed for a while, dropped on a change, used on when the store is away."""
 
 import asyncio
 
 import pytest
 
-from services.api.core.remembered import Remembered
 from shared.domain.problem import Problem
+from shared.remembered import Remembered
 
 
 class Source:

@@ -10,7 +10,7 @@ from shared.domain.problem import Problem
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
-_PATIENCE_S = 1.0  # how long the holder of an older answer waits for a newer one
+_PATIENCE_S = 0.5  # how long the holder of an older answer waits for a newer one
 
 
 class _Entry(NamedTuple, Generic[Value]):
@@ -48,6 +48,18 @@ class Remembered(Generic[Key, Value]):
         self._away = True
         return entry.value
 
+    async def newer(self, key: Key, enough: Callable[[Value], bool]) -> Value | None:
+        """The value, for one who knows that what is remembered is outdated. Raises Problem(unavailable).
+
+        A look-up that is under way may have begun too early: it will do if it is new `enough`, else one more follows.
+        """
+        early = self._loads.get(key)
+        if early is not None:
+            await asyncio.wait({early})
+            if early.exception() is None and (value := early.result()) is not None and enough(value):
+                return value
+        return await asyncio.shield(self._load(key))
+
     def known(self, key: Key) -> Value | None:
         """What is remembered now, without asking."""
         entry = self._entries.get(key)
@@ -58,6 +70,14 @@ class Remembered(Generic[Key, Value]):
         self._drops += 1
         self._entries.pop(key, None)
         self._loads.pop(key, None)
+
+    def expire(self, key: Key) -> None:
+        """Ask anew at its next use: it has changed, but the old answer is better than none."""
+        self._drops += 1
+        self._loads.pop(key, None)
+        entry = self._entries.get(key)
+        if entry is not None:
+            self._entries[key] = _Entry(entry.value, 0.0)
 
     def doubt(self) -> None:
         """Ask anew for everything at its next use: news may have been missed."""

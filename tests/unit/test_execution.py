@@ -1,0 +1,209 @@
+"""An executor's part in an invocation, with its ports played by the test."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+
+from services.executor import execution
+from services.executor.execution import Execution
+from services.executor.mode import Artefact, Call, Limits, Refusal, Unavailable
+from shared.bus.delivery import DONE, Delivery, Later
+from shared.bus.messages import Answer, Dispatch, Finished, Started
+from shared.domain.invocation import Timeline
+from shared.domain.outcome import Outcome
+from shared.domain.problem import Problem
+from shared.domain.version import CompileError
+
+DISPATCH = Dispatch(
+    id=7,
+    task_id="t-1",
+    tenant="acme",
+    function="f",
+    function_id=3,
+    function_name="F",
+    category="",
+    version="1.0.0",
+    code_hash="abc",
+    timeout_s=5.0,
+    memory_mb=64,
+    params=msgspec.Raw(b'{"a":1}'),
+    trigger_type="api",
+    user=None,
+    timeline=Timeline(accepted=1.0, routed=2.0),
+    reply_to="reply.x.t-1",
+)
+SUCCESS = Outcome(status="SUCCESS", result=msgspec.Raw(b"42"))
+
+
+class Links:
+    """Remembers what it was told; each `troubles` entry is raised by one report."""
+
+    def __init__(self) -> None:
+        self.loaded: Artefact | Refusal = Artefact("c", b"code")
+        self.ended = False
+        self.answers: list[Outcome] = []
+        self.ends: list[Finished] = []
+        self.starts: list[Started] = []
+        self.troubles: list[Problem] = []
+        self.announced = asyncio.Event()
+
+    async def load(self, tenant: str, code_hash: str) -> Artefact | Refusal:
+        assert (tenant, code_hash) == ("acme", "abc")
+        return self.loaded
+
+    async def finished(self, tenant: str, task_id: str) -> bool:
+        return self.ended
+
+    async def answer(self, reply_to: str, answer: Answer) -> None:
+        self.answers.append(answer.outcome)
+
+    async def started(self, dispatch: Dispatch, event: Started) -> None:
+        self.starts.append(event)
+        self.announced.set()
+
+    async def report(self, finished: Finished) -> None:
+        if self.troubles:
+            raise self.troubles.pop(0)
+        self.ends.append(finished)
+
+
+class Mode:
+    """Runs what the test says."""
+
+    name = "test"
+    compiler = "c"
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.result: Outcome | Exception = SUCCESS
+        self.hold: asyncio.Event | None = None
+        self.begun = asyncio.Event()
+
+    async def prepare(self, source: str) -> Artefact | Refusal:
+        raise NotImplementedError
+
+    async def run(self, call: Call) -> Outcome:
+        self.calls.append(call)
+        self.begun.set()
+        if self.hold is not None:
+            await self.hold.wait()
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+    def facts(self) -> dict[str, Any]:
+        return {}
+
+    async def close(self) -> None:
+        return
+
+
+def made(links: Links, mode: Mode, **options: float) -> Execution:
+    limits = Limits(timeout_s=0, memory_mb=0, output_bytes=10, result_bytes=20)
+    chosen: dict[str, Any] = {"slots": 1, "notice_s": 10.0, "slot_wait_s": 0.05, **options}
+    return Execution(links, mode, executor="e-1", limits=limits, **chosen)
+
+
+def delivery(count: int = 1, **changes: Any) -> Delivery[Dispatch]:
+    return Delivery(msgspec.structs.replace(DISPATCH, **changes), 1, count)
+
+
+async def test_the_caller_is_answered_and_the_end_reported() -> None:
+    links, mode = Links(), Mode()
+    assert await made(links, mode).handle(delivery()) == DONE
+    (end,) = links.ends
+    assert links.answers == [SUCCESS]
+    assert (end.outcome, end.id, end.delivery, end.executor, end.version) == (SUCCESS, 7, 1, "e-1", "1.0.0")
+    assert end.timeline.routed == 2.0 < end.timeline.picked <= end.timeline.started <= end.timeline.done
+    (call,) = mode.calls
+    assert (call.params, call.limits.timeout_s, call.limits.result_bytes) == (b'{"a":1}', 5.0, 20)
+
+
+@pytest.mark.parametrize("again", [{"count": 2}, {"repeated": True}])
+async def test_what_has_ended_is_not_run_again(again: dict[str, Any]) -> None:
+    links, mode = Links(), Mode()
+    links.ended = True
+    assert await made(links, mode).handle(delivery(**again)) == DONE
+    assert (mode.calls, links.ends) == ([], [])
+
+
+async def test_a_first_delivery_does_not_ask_the_store() -> None:
+    links, mode = Links(), Mode()
+    links.ended = True
+    await made(links, mode).handle(delivery())
+    assert len(mode.calls) == 1
+
+
+async def test_refused_code_ends_with_its_reasons() -> None:
+    links, mode = Links(), Mode()
+    links.loaded = Refusal([CompileError(3, "no"), CompileError(0, "never")])
+    assert await made(links, mode).handle(delivery()) == DONE
+    assert links.ends[0].outcome.message == "CodeRefused: line 3: no; never"
+    assert mode.calls == []
+
+
+async def test_a_mode_that_is_away_hands_the_work_back() -> None:
+    links, mode = Links(), Mode()
+    mode.result = Unavailable("no worker")
+    verdict = await made(links, mode).handle(delivery())
+    assert isinstance(verdict, Later)
+    assert links.ends == []
+
+
+async def test_who_finds_no_slot_in_time_is_handed_back() -> None:
+    links, mode = Links(), Mode()
+    mode.hold = asyncio.Event()
+    execution = made(links, mode)
+    first = asyncio.create_task(execution.handle(delivery()))
+    await mode.begun.wait()
+    second = await execution.handle(delivery(task_id="t-2"))
+    assert second == Later(0.0)
+    mode.hold.set()
+    assert await first == DONE
+    assert await execution.handle(delivery(task_id="t-3")) == DONE
+    assert [end.task_id for end in links.ends] == ["t-1", "t-3"]
+
+
+async def test_room_is_made_when_the_run_ends_not_when_it_is_settled() -> None:
+    links, mode = Links(), Mode()
+    released: list[int] = []
+    body = Delivery(DISPATCH, 1, 1, lambda: released.append(len(links.ends)))
+    await made(links, mode).handle(body)
+    assert released == [0]
+
+
+async def test_work_that_is_done_waits_for_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "_UNAVAILABLE_S", 0.01)
+    links, mode = Links(), Mode()
+    links.troubles = [Problem("unavailable", "away"), Problem("unavailable", "away")]
+    assert await made(links, mode).handle(delivery()) == DONE
+    assert len(mode.calls) == 1
+    assert [end.outcome for end in links.ends] == [SUCCESS]
+
+
+async def test_a_result_that_the_bus_cannot_carry_is_a_failure_of_the_function() -> None:
+    links, mode = Links(), Mode()
+    links.troubles = [Problem("too_large", "over the limit of 8 bytes")]
+    assert await made(links, mode).handle(delivery()) == DONE
+    assert links.ends[0].outcome.message == "ResultTooLarge: over the limit of 8 bytes"
+    assert links.answers[-1] == links.ends[0].outcome
+
+
+async def test_a_call_that_lasts_is_announced() -> None:
+    links, mode = Links(), Mode()
+    mode.hold = asyncio.Event()
+    running = asyncio.create_task(made(links, mode, notice_s=0.01).handle(delivery()))
+    await asyncio.wait_for(links.announced.wait(), timeout=5)
+    mode.hold.set()
+    await running
+    assert links.starts[0].task_id == "t-1"
+    assert links.starts[0].timeline.done == 0.0
+
+
+async def test_what_cannot_be_handled_by_any_means_is_ended() -> None:
+    links, mode = Links(), Mode()
+    await made(links, mode).give_up(delivery(count=10), "failed 10 times")
+    assert links.ends[0].outcome.message == "Undeliverable: failed 10 times"
+    assert links.answers == [links.ends[0].outcome]

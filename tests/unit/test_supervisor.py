@@ -1,0 +1,77 @@
+"""The supervisor's decisions that no whole platform is needed for."""
+
+import asyncio
+import errno
+import os
+
+import pytest
+
+from cli.supervisor import keep
+from cli.supervisor.fleet import stop_order
+from cli.supervisor.settings import UpError, read
+from shared.embedded import EmbeddedError
+
+
+class Child:
+    """Ends as soon as it is started, and each start goes as it is told to."""
+
+    name = "child"
+    pid = 1
+
+    def __init__(self, *starts: Exception | None) -> None:
+        self._starts = list(starts)
+        self.settled = asyncio.Event()
+
+    async def start(self) -> None:
+        trouble = self._starts.pop(0)
+        if trouble is not None:
+            raise trouble
+        if not self._starts:
+            self.settled.set()
+
+    async def wait(self) -> int:
+        if self.settled.is_set():
+            await asyncio.Event().wait()
+        return 1
+
+    async def stop(self, *, within_s: float) -> int:
+        return 0
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep, "FIRST_PAUSE_S", 0.001)
+
+
+async def test_a_machine_without_room_for_a_process_is_tried_again(capsys: pytest.CaptureFixture[str]):
+    child = Child(None, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), EmbeddedError("no port"), None)
+    keeper = keep.Keeper(child, changed=lambda: None)
+    async with asyncio.timeout(5):
+        await child.settled.wait()
+    await keeper.stop(within_s=1)
+    said = capsys.readouterr().err
+    assert "child cannot be started: [Errno 12] Cannot allocate memory); starting it again in 0.002 s" in said
+    assert "did not start (no port); starting it again in 0.004 s" in said
+
+
+async def test_what_goes_wrong_the_first_time_is_for_the_user():
+    keeper = keep.Keeper(Child(PermissionError(errno.EACCES, "Permission denied")), changed=lambda: None)
+    with pytest.raises(EmbeddedError, match=r"child cannot be started: .*Permission denied"):
+        await keeper.task
+
+
+@pytest.mark.parametrize("drain_s", [2.0, 2.5, 30.0])
+def test_nobody_is_cut_who_keeps_to_the_drain_time(drain_s: float):
+    order = stop_order(drain_s)
+    by = {name: at for names, at in order for name in names}
+    assert by["api"] > drain_s
+    assert by["executor"] - by["router"] > drain_s
+    assert [at for _, at in order] == sorted(by.values())[2:]
+
+
+def test_the_drain_time_is_shorter_at_a_terminal_and_can_be_chosen():
+    assert read({}, {}).drain_s == 2.5
+    assert read({}, {}).environ["SHOAL_DRAIN_S"] == "2.5"
+    assert read({}, {"SHOAL_DRAIN_S": "20"}).drain_s == 20
+    with pytest.raises(UpError, match="SHOAL_DRAIN_S"):
+        read({}, {"SHOAL_DRAIN_S": "soon"})
