@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.config import Config, WSProtocolType
 
 from shared.config import ConfigError
+from shared.http_head import BoundedHttp
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -97,7 +98,7 @@ async def serve(
         log_config=None,
         access_log=False,
         lifespan="off",
-        http="httptools",
+        http=BoundedHttp,
         loop="none",
         server_header=False,
         ws=ws,

@@ -114,7 +114,10 @@ def framework(core: routes.Core, auth: Auth, *, body_bytes: int, body_wait_s: fl
     """The route table with its guard and its error handlers."""
 
     async def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
-        connection.scope["user"] = await auth.caller(connection.headers.get("authorization"))
+        sent = connection.headers.getall("authorization", [])
+        if len(sent) > 1:
+            raise Problem("unauthenticated", "More than one Authorization header was sent.")
+        connection.scope["user"] = await auth.caller(sent[0] if sent else None)
 
     async def spoken_to() -> routes.Core:
         return core

@@ -1,6 +1,7 @@
 """A consumer that runs one handler a message, side by side, as many as its bound allows."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
@@ -40,6 +41,7 @@ class PullConsumer(Generic[Body]):
         self._given_up = given_up
         self._pull = StandingPull(bus, spec, self._arrived)
         self._running: set[asyncio.Task[None]] = set()
+        self._faults: Counter[int] = Counter()  # by sequence; deliveries also count what was handed back untried
 
     async def pulling(self) -> bool:
         """Whether messages come when there are any: a check for readiness."""
@@ -76,16 +78,24 @@ class PullConsumer(Generic[Body]):
     async def _judged(self, delivery: Delivery[Body]) -> Verdict:
         """The handler's verdict. A fault of ours is logged here and nowhere else, and the message handed back."""
         try:
-            return await self._handle(delivery)
+            verdict = await self._handle(delivery)
         except Problem as problem:
             self._bus.watch.trouble("could not handle", stream=self._pull.spec.stream, problem=problem.message)
-            if problem.code != "unavailable" and delivery.count >= _MOST_FAULTS:
-                return await self._give_up(delivery, problem.message)
+            return Later(REDELIVERY_S) if problem.code == "unavailable" else await self._failed(delivery, problem)
         except Exception as error:  # noqa: BLE001 - the loop that logs our own faults and goes on
             self._bus.watch.fault("handler failed", error, stream=self._pull.spec.stream, sequence=delivery.sequence)
-            if delivery.count >= _MOST_FAULTS:
-                return await self._give_up(delivery, f"failed {delivery.count} times: {error!r}")
-        return Later(REDELIVERY_S)
+            return await self._failed(delivery, error)
+        self._faults.pop(delivery.sequence, None)
+        return verdict
+
+    async def _failed(self, delivery: Delivery[Body], error: Exception) -> Verdict:
+        self._faults[delivery.sequence] += 1
+        if self._faults[delivery.sequence] < _MOST_FAULTS:
+            return Later(REDELIVERY_S)
+        verdict = await self._give_up(delivery, f"failed {_MOST_FAULTS} times: {error!r}")
+        if isinstance(verdict, Drop):
+            del self._faults[delivery.sequence]
+        return verdict
 
     async def _give_up(self, delivery: Delivery[Body], reason: str) -> Verdict:
         if self._given_up is not None:

@@ -1,5 +1,6 @@
 """Time, memory, output and result: every one is bounded, and the next call finds a healthy worker."""
 
+import asyncio
 import time
 
 import pytest
@@ -126,3 +127,14 @@ async def test_compilation_is_bounded_in_time() -> None:
         await hasty.close()
     assert isinstance(refused, Refusal)
     assert refused.errors[0].message == "The code took longer than 0.01 s to compile."
+
+
+async def test_a_reply_that_came_in_time_counts_though_the_executor_was_late(mode: PythonMode) -> None:
+    """The executor stood still (stopped, suspended, starved) while the worker kept its limit."""
+    call = await call_of(mode, "def main():\n    return 'done'", timeout_s=0.5)
+    assert value_of(await mode.run(call)) == "done"
+    running = asyncio.create_task(mode.run(call))
+    for _ in range(3):
+        await asyncio.sleep(0)  # until the request is sent
+    time.sleep(1.0)  # noqa: ASYNC251 - the loop is to stand still
+    assert value_of(await running) == "done"

@@ -1,5 +1,6 @@
 """Functions as their owners see them: made, listed, shown, changed, deleted."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,6 +32,8 @@ ENVIRONMENTS = ("python",)
 MAX_ID = 2**63 - 1  # the store keeps no larger number
 MAX_VERSIONS_SHOWN = 100
 _SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
 _FREEFORM = ("auth_config", "headers", "config", "schedule_params")
 _ORDERABLE = frozenset(("id", "name", "slug", "category", "execution_mode", "is_active", "created_at", "updated_at"))
 
@@ -194,9 +197,19 @@ def _check_settings(settings: dict[str, Any]) -> None:
         raise _wrong("auth_config", "auth_config belongs to PROXY mode, which is not available in this version yet")
     if settings.get("schedule_enabled"):
         raise _wrong("schedule_enabled", "Scheduled execution is not available in this version yet")
+    _check_request(settings)
     for field in _FREEFORM:
         check_freeform(field, settings.get(field, {}))
     check_config(settings.get("config", {}))
+
+
+def _check_request(settings: dict[str, Any]) -> None:
+    """Refuse what could not be sent as it stands. Raises Problem(invalid)."""
+    if (url := settings.get("webhook_url")) and not url.startswith(("http://", "https://")):
+        raise _wrong("webhook_url", "webhook_url must begin with http:// or https://")
+    for name, value in settings.get("headers", {}).items():
+        if not _HEADER_NAME.fullmatch(name) or not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+            raise _wrong("headers", f"headers: {name!r} is not a header, or its value is not one line of text")
 
 
 def _order(ordering: str) -> list[tuple[str, int]]:

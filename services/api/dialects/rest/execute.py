@@ -72,7 +72,7 @@ class Execute:
     async def _answer(self, scope: Scope, receive: Receive, called: Target) -> Rendered:
         if scope["method"] != "POST":
             return 405, {"allow": "POST"}, _encode(problems.body("Method not allowed"))
-        asked = _asked(scope)
+        asked = _asked(scope, most_bytes=self._body_bytes)
         caller = await self._auth.caller(asked.authorization)
         call = decode.execute(await self._read(receive))
         waits = not (call.respond_async or asked.respond_async)
@@ -115,11 +115,15 @@ async def _part(receive: Receive) -> tuple[bytes, bool]:
     return event["body"], event["more_body"]
 
 
-def _asked(scope: Scope) -> Asked:
+def _asked(scope: Scope, *, most_bytes: int) -> Asked:
     authorization, respond_async = None, False
     for name, value in scope["headers"]:
         if name == b"authorization":
+            if authorization is not None:
+                raise Problem("unauthenticated", "More than one Authorization header was sent.")
             authorization = value.decode("latin-1")
+        elif name == b"content-length" and value.isdigit() and int(value) > most_bytes:
+            raise Problem("too_large", f"The body is longer than {most_bytes} bytes")
         elif name == b"prefer":
             respond_async = respond_async or b"respond-async" in value.lower()
     if query := scope["query_string"]:

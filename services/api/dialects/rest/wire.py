@@ -10,7 +10,7 @@ from shared.domain.invocation import Status, TriggerType
 
 Row = TypeVar("Row")
 
-Name = Annotated[str, Meta(min_length=1, max_length=100)]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 Category = Annotated[str, Meta(max_length=100)]
 Description = Annotated[str, Meta(max_length=10_000)]
 Url = Annotated[str, Meta(max_length=2000)]

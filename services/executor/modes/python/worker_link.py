@@ -82,7 +82,7 @@ class WorkerLink:
         waiter = self._waiter = self._loop.create_future()
         self._assembly = Assembly(limit_bytes)
         self._cpu_before_s = self._cpu_s()
-        deadline = self._loop.call_later(timeout_s, self.end, "deadline")
+        deadline = self._loop.call_later(timeout_s, self._overdue, waiter)
         try:
             if self._reason is not None:
                 raise WorkerEndedError(self._reason, started=False)
@@ -125,6 +125,13 @@ class WorkerLink:
     def grown_bytes(self) -> int:
         """Memory the worker had after its last request, over what it was born with."""
         return self._own_bytes - self._start_bytes
+
+    def _overdue(self, waiter: asyncio.Future[bytes]) -> None:
+        """The time is up: unless the reply is here already, and only we were late (stopped, suspended, starved)."""
+        if not waiter.done() and self._reason is None:
+            self._readable()
+        if not waiter.done() and self._reason is None:
+            self.end("deadline")
 
     def _readable(self) -> None:
         try:
