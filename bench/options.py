@@ -30,7 +30,7 @@ def parse(arguments: list[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", default=",".join(CONTENDERS), help="comma list of floor, shoal, celery")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds, the contenders taking turns in each")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds, the contenders taking turns in each")
     parser.add_argument("--drain", type=int, default=10_000, help="invocations queued for the drain")
     parser.add_argument("--floor-http", choices=("litestar", "asgi"), default="litestar")
     parser.add_argument("--quick", action="store_true", help="one short round: does it work at all")
