@@ -1,7 +1,7 @@
 """The executor's settings."""
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -28,6 +28,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     (0: 64 and 32, or as many as there are slots). A call waits for a process for up to `place_timeout_s`. A process is
     ended when it was unused for `idle_s`, and after `recycle_calls` calls.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
+
+    `sandbox` set to `weak` serves even where the kernel does not contain hostile code; `namespaces` off leaves out the
+    one layer that some hosts permit and dislike.
     """
 
     slots: Annotated[int, Meta(gt=0, le=MOST_CALLS)] = 2 * (os.cpu_count() or 1)
@@ -43,6 +46,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     place_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
     compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
+    sandbox: Literal["auto", "weak"] = "auto"
+    namespaces: bool = True
 
     @property
     def held_ready(self) -> int:

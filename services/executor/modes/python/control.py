@@ -7,9 +7,10 @@ MAX_MESSAGE_BYTES = 4096
 
 
 class Ready(msgspec.Struct, frozen=True, array_like=True, tag="ready"):
-    """The zygote can fork."""
+    """The zygote can fork. `report` says which layers of the sandbox have been seen to hold."""
 
     mapped_bytes: int
+    report: dict[str, str]
 
 
 class Spawned(msgspec.Struct, frozen=True, array_like=True, tag="spawned"):

@@ -1,9 +1,15 @@
-"""What a worker gives up before it sees a tenant's code."""
+"""What a worker gives up before it sees a tenant's code.
+
+All of it is prepared in the zygote. A layer that is prepared must hold: where the kernel refuses it, the worker ends.
+"""
 
 import os
 import resource
 
 import msgspec
+
+from services.executor.modes.python import kernel, landlock
+from services.executor.modes.python.seccomp import Filter
 
 MEGABYTE = 1 << 20
 
@@ -20,9 +26,32 @@ class ProcessLimits(msgspec.Struct, frozen=True):
     niceness: int = 10
 
 
-def lock_down(limits: ProcessLimits) -> None:
-    """Give up, for good, everything a function has no need of. Raises OSError where the kernel refuses."""
-    os.nice(limits.niceness)  # the executor itself must stay prompt while functions compute
+class Layers(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker puts on. None: this machine does not have it, or it was left out."""
+
+    limits: ProcessLimits | None = ProcessLimits()
+    ruleset_fd: int | None = None
+    filter: Filter | None = None
+
+
+def lock_down(layers: Layers, *, first_fd: int) -> None:
+    """Give up, for good, everything a function has no need of, and every descriptor from `first_fd` on."""
+    os.nice(layers.limits.niceness if layers.limits else 0)  # the executor must stay prompt while functions compute
+    os.setpgid(0, 0)
+    kernel.drop_capabilities()
+    kernel.gain_nothing()
+    kernel.hide_memory()
+    if layers.ruleset_fd is not None:
+        landlock.put_on(layers.ruleset_fd)
+    kernel.close_from(first_fd)
+    if layers.limits is not None:
+        limit(layers.limits)
+    if layers.filter is not None:  # last: it forbids most of the above
+        layers.filter.put_on()
+
+
+def limit(limits: ProcessLimits) -> None:
+    """Put on the kernel's limits."""
     for kind, bound in (
         (resource.RLIMIT_NPROC, limits.processes),
         (resource.RLIMIT_FSIZE, limits.file_bytes),

@@ -14,11 +14,14 @@ from services.executor.modes.python.pool import Key, Pool
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from services.executor.modes.python.zygote_link import Zygotes
+from shared import telemetry
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
 
 # A warm worker may die between two calls; a call that it cannot have seen is made again, this often.
 _ATTEMPTS = 3
+
+_log = telemetry.logger("python")
 
 
 class PythonMode:
@@ -76,6 +79,7 @@ class PythonMode:
             "idle": self._pool.idle,
             "zygote_pid": zygote.pid if zygote is not None and zygote.alive else None,
             "zygote_starts": self._zygotes.starts,
+            "sandbox": zygote.report if zygote is not None else {},
             "counts": dict(self._pool.counts),
         }
 
@@ -139,9 +143,16 @@ class PythonMode:
 
 
 async def open_mode(settings: PythonSettings) -> PythonMode:
-    """Start the mode. Raises Unavailable when workers cannot be made on this machine."""
-    zygotes = Zygotes(settings.spawn_timeout_s)
-    await zygotes.running()
+    """Start the mode. Raises Unavailable when workers cannot be made or not be contained on this machine."""
+    zygotes = Zygotes(settings.spawn_timeout_s, settings.without)
+    report = (await zygotes.running()).report
+    if report["level"] == "weak":
+        _log.warning("sandbox", **report)
+        if settings.sandbox != "weak":
+            await zygotes.close()
+            raise Unavailable(_weakness(report))
+    else:
+        _log.info("sandbox", **report)
     return PythonMode(settings, zygotes)
 
 
@@ -156,8 +167,15 @@ async def open_for(executor: Executor) -> PythonMode:
             place_timeout_s=executor.place_timeout_s,
             compile_timeout_s=executor.compile_timeout_s,
             compile_memory_mb=executor.compile_memory_mb,
+            sandbox=executor.sandbox,
+            without=() if executor.namespaces else ("namespaces",),
         )
     )
+
+
+def _weakness(report: dict[str, str]) -> str:
+    missing = ", ".join(f"{layer} {report[layer]}" for layer in ("seccomp", "rlimits") if report[layer] != "on")
+    return f"this machine does not contain hostile code ({missing}); SHOAL_EXECUTOR_SANDBOX=weak serves all the same"
 
 
 def _refusal(message: str) -> Refusal:

@@ -2,6 +2,7 @@
 
 import sys
 from importlib.metadata import version
+from typing import Literal
 
 import msgspec
 
@@ -28,3 +29,7 @@ class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
     compile_slots: int = 2
     # A net behind the API's own bound, SHOAL_API_CODE_BYTES.
     max_source_bytes: int = 4 << 20
+    # `weak` serves even where untrusted code could leave its process; `auto` refuses to.
+    sandbox: Literal["auto", "weak"] = "auto"
+    # Layers not to use: namespaces, chroot, uid, landlock, rlimits, seccomp.
+    without: tuple[str, ...] = ()

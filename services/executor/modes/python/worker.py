@@ -6,27 +6,36 @@ import socket
 from types import CodeType
 from typing import NoReturn
 
+import msgspec
+
 from services.executor.modes.python import frames, kernel, lockdown
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
 from services.executor.modes.python.frames import CallFrame, CompiledFrame, CompileFrame, InitFrame
 from services.executor.modes.python.handler import run_call
+from services.executor.modes.python.lockdown import Layers
 
 DATA_FD = 3
 
 
-def start(data_fd: int, *, zygote_pid: int, mapped_bytes: int) -> NoReturn:
+class Start(msgspec.Struct, frozen=True):
+    """What the zygote gives to every worker: its own pid, its size in bytes when it was ready, the layers to put on."""
+
+    zygote_pid: int
+    mapped_bytes: int
+    layers: Layers
+
+
+def start(data_fd: int, given: Start) -> NoReturn:
     """Become a worker. Called in the freshly forked child; never returns into the zygote's code."""
     status = BROKEN_EXIT
     try:
-        kernel.die_with_parent(zygote_pid)
+        kernel.die_with_parent(given.zygote_pid)
         os.dup2(data_fd, DATA_FD)
-        kernel.close_from(DATA_FD + 1)
-        os.setpgid(0, 0)
-        lockdown.lock_down(lockdown.ProcessLimits())
         # Held here, so that it closes with the process: closed before, it would have us killed and our status lost.
         data = socket.socket(fileno=DATA_FD)
-        _serve(data, mapped_bytes)
+        lockdown.lock_down(given.layers, first_fd=DATA_FD + 1)
+        _serve(data, given.mapped_bytes)
         status = 0
     except MemoryError:
         status = MEMORY_EXIT

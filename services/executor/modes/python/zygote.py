@@ -6,22 +6,23 @@ One byte on its control socket asks for a worker; it answers with the worker's s
 import gc
 import os
 import select
-import signal
 import socket
 import sys
 import time
 import traceback
 import warnings
 
-from services.executor.modes.python import control, kernel, warmup, worker
+from services.executor.modes.python import control, kernel, layers, warmup, worker
+from services.executor.modes.python.lockdown import Layers
 
 
 class Zygote:
     """The fork server."""
 
-    def __init__(self, executor: socket.socket, mapped_bytes: int) -> None:
+    def __init__(self, executor: socket.socket, mapped_bytes: int, worn: Layers) -> None:
         self._executor = executor
         self._mapped_bytes = mapped_bytes
+        self._layers = worn
         self._pid = os.getpid()
         self._poll = select.epoll()
         self._workers: dict[int, int] = {}  # pidfd -> pid
@@ -44,7 +45,8 @@ class Zygote:
             with ours, theirs:
                 pid = os.fork()
                 if pid == 0:
-                    worker.start(theirs.detach(), zygote_pid=self._pid, mapped_bytes=self._mapped_bytes)
+                    start = worker.Start(zygote_pid=self._pid, mapped_bytes=self._mapped_bytes, layers=self._layers)
+                    worker.start(theirs.detach(), start)
                 pidfd = os.pidfd_open(pid)
                 self._workers[pidfd] = pid
                 self._poll.register(pidfd, select.EPOLLIN)
@@ -64,10 +66,8 @@ class Zygote:
         self._executor.send(control.pack(message))
 
 
-def main(control_fd: int, executor_pid: int) -> None:
-    """Start, warm up, and serve. What goes wrong before it is ready is on its standard error."""
-    kernel.die_with_parent(executor_pid)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def main(control_fd: int, namespaces: str, without: frozenset[str]) -> None:
+    """Warm up, isolate, probe and serve. What goes wrong before it is ready is on its standard error."""
     executor = socket.socket(fileno=control_fd)
     # Functions see one clock everywhere; and with TZ unset the C library would look at a file at every call.
     os.environ["TZ"] = "UTC"
@@ -75,6 +75,12 @@ def main(control_fd: int, executor_pid: int) -> None:
     warnings.simplefilter("ignore")
     try:
         warmup.warm_up()
+        mapped_bytes = kernel.address_space_bytes()  # while /proc is in sight
+        chroot, uid = layers.isolate(without)
+        kernel.drop_capabilities()
+        kernel.gain_nothing()
+        kernel.hide_memory()
+        worn, report = layers.prepare(namespaces, chroot=chroot, uid=uid, without=without)
     except Exception:  # noqa: BLE001 - told to the executor, which raises it
         traceback.print_exc()
         sys.exit(1)
@@ -83,6 +89,5 @@ def main(control_fd: int, executor_pid: int) -> None:
     gc.collect()
     # Frozen objects are not visited by collections in the workers, so their pages stay shared.
     gc.freeze()
-    mapped_bytes = kernel.address_space_bytes()
-    executor.send(control.pack(control.Ready(mapped_bytes)))
-    Zygote(executor, mapped_bytes).serve()
+    executor.send(control.pack(control.Ready(mapped_bytes, report)))
+    Zygote(executor, mapped_bytes, worn).serve()

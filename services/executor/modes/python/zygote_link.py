@@ -22,13 +22,13 @@ _ROOT = Path(__file__).resolve().parents[4]
 # neither their memory nor their code is in a worker.
 _BOOT = """
 import sys, types
-root, control_fd, executor_pid = sys.argv[1:]
+root, control_fd, executor_pid, *without = sys.argv[1:]
 sys.path.insert(0, root)
 modes = types.ModuleType("services.executor.modes")
 modes.__path__ = [root + "/services/executor/modes"]
 sys.modules[modes.__name__] = modes
-from services.executor.modes.python import zygote
-zygote.main(int(control_fd), int(executor_pid))
+from services.executor.modes.python import boot
+boot.main(int(control_fd), int(executor_pid), frozenset(without))
 """
 
 _FDS_PER_WORKER = 2
@@ -36,9 +36,11 @@ _MAX_TROUBLE_BYTES = 4000
 
 
 class ZygoteLink:
-    """One running zygote."""
+    """One running zygote. `report` is its word on the sandbox; it has seen no tenant's code when it gives it."""
 
-    def __init__(self) -> None:
+    def __init__(self, without: tuple[str, ...] = ()) -> None:
+        self._without = without
+        self.report: dict[str, str] = {}
         self._loop = asyncio.get_running_loop()
         self._trouble_fd = os.memfd_create("zygote-stderr")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -96,7 +98,7 @@ class ZygoteLink:
     def _launch(self, control_end: socket.socket) -> subprocess.Popen[bytes]:
         fd = control_end.fileno()
         return subprocess.Popen(
-            [sys.executable, "-I", "-c", _BOOT, str(_ROOT), str(fd), str(os.getpid())],
+            [sys.executable, "-I", "-c", _BOOT, str(_ROOT), str(fd), str(os.getpid()), *self._without],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._trouble_fd,
@@ -122,7 +124,8 @@ class ZygoteLink:
 
     def _hear(self, message: control.Message, fds: list[int]) -> None:
         match message:
-            case control.Ready():
+            case control.Ready(_, report):
+                self.report = report
                 self._ready.set_result(None)
             case control.Spawned(pid):
                 self._introduce(pid, fds)
@@ -173,8 +176,9 @@ class ZygoteLink:
 class Zygotes:
     """Keeps one zygote running: the next spawn after its death starts another."""
 
-    def __init__(self, spawn_timeout_s: float) -> None:
+    def __init__(self, spawn_timeout_s: float, without: tuple[str, ...] = ()) -> None:
         self._timeout_s = spawn_timeout_s
+        self._without = without
         self._starting = asyncio.Lock()
         self._closed = False
         self.current: ZygoteLink | None = None
@@ -193,7 +197,7 @@ class Zygotes:
             if self._closed:
                 raise Unavailable("the mode is closed")
             if self.current is None or not self.current.alive:
-                self.current = ZygoteLink()
+                self.current = ZygoteLink(self._without)
                 self.starts += 1
                 await self.current.ready(self._timeout_s)
             return self.current

@@ -1,0 +1,17 @@
+"""The first steps of the zygote: out of the executor's namespaces while there is little to copy, then the rest."""
+
+import signal
+
+from services.executor.modes.python import isolation, kernel
+
+
+def main(control_fd: int, executor_pid: int, without: frozenset[str]) -> None:
+    """Become the zygote. `without` names the layers that a setting leaves out."""
+    kernel.die_with_parent(executor_pid)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    namespaces = isolation.LEFT_OUT if "namespaces" in without else isolation.enter_namespaces()
+    isolation.offer_to_the_oom_killer()
+    # Only now: the process that stays behind has no use for all this.
+    from services.executor.modes.python import zygote
+
+    zygote.main(control_fd, namespaces, without)
