@@ -2,24 +2,27 @@
 
 import asyncio
 import os
+from collections import Counter
 from typing import Any
 
 from services.executor.config import Executor
 from services.executor.mode import Artefact, Call, Refusal, Unavailable
 from services.executor.modes.python import frames
-from services.executor.modes.python.exits import MEMORY_EXIT
+from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.pool import Key, Pool
 from services.executor.modes.python.settings import COMPILER, PythonSettings
+from services.executor.modes.python.spares import Spares
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
-from services.executor.modes.python.zygote_link import Zygotes
+from services.executor.modes.python.zygotes import Zygotes
 from shared import telemetry
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
 
 # A warm worker may die between two calls; a call that it cannot have seen is made again, this often.
 _ATTEMPTS = 3
+_MAX_ACCUSED = 1000  # tenants counted by name
 
 _log = telemetry.logger("python")
 
@@ -33,7 +36,12 @@ class PythonMode:
     def __init__(self, settings: PythonSettings, zygotes: Zygotes) -> None:
         self._settings = settings
         self._zygotes = zygotes
-        self._pool = Pool(zygotes, settings)
+        self._spares = Spares(zygotes, least=settings.least_spares, most=settings.most_spares)
+        self._pool = Pool(self._spares, settings)
+        # By tenant: whose code has made a system call that only an attack makes.
+        self._violations: Counter[str] = Counter()
+        zygotes.on_renewal = self._renewed
+        self._spares.refill()
         self._compile_slots = asyncio.Semaphore(settings.compile_slots)
 
     async def prepare(self, source: str) -> Artefact | Refusal:
@@ -45,7 +53,7 @@ class PythonMode:
         if len(encoded) > self._settings.max_source_bytes:
             return _refusal(f"The source is over the limit of {self._settings.max_source_bytes} bytes.")
         async with self._compile_slots:
-            worker = await self._zygotes.spawn()
+            worker = await self._spares.take()
             try:
                 return await self._compile(worker, encoded)
             except WorkerEndedError as ended:
@@ -77,15 +85,18 @@ class PythonMode:
             "compiler": self.compiler,
             "workers": self._pool.workers,
             "idle": self._pool.idle,
+            "spares": self._spares.count,
             "zygote_pid": zygote.pid if zygote is not None and zygote.alive else None,
             "zygote_starts": self._zygotes.starts,
             "sandbox": zygote.report if zygote is not None else {},
             "counts": dict(self._pool.counts),
+            "violations": dict(self._violations),
         }
 
     async def close(self) -> None:
         """End every worker and the zygote."""
         self._pool.close()
+        await self._spares.close()
         await self._zygotes.close()
 
     async def _attempt(self, link: WorkerLink, call: Call) -> Outcome:
@@ -115,10 +126,23 @@ class PythonMode:
         """The outcome of a call whose worker has ended; None when the call has not started and can be made again."""
         self._pool.counts[ended.reason] += 1
         status = await link.exit_status() if ended.reason == "died" else None
+        if status == VIOLATION_STATUS:
+            self._accuse(call)
         # A worker that exits by itself before the call does so every time: its code or its limit is at fault.
         if not ended.started and (status is None or status < 0):
             return None
         return outcome_of_end(ended.reason, status, call=call, usage=link.usage)
+
+    def _accuse(self, call: Call) -> None:
+        """Tell the operator; an honest function cannot have done it."""
+        self._pool.counts["violation"] += 1
+        if call.tenant in self._violations or len(self._violations) < _MAX_ACCUSED:
+            self._violations[call.tenant] += 1
+        _log.warning("sandbox violation", tenant=call.tenant, function_id=call.function_id, task_id=call.task_id)
+
+    def _renewed(self) -> None:
+        self._pool.retire()
+        self._spares.retire()
 
     async def _compile(self, worker: WorkerLink, source: bytes) -> Artefact | Refusal:
         nonce = _nonce()
@@ -144,7 +168,7 @@ class PythonMode:
 
 async def open_mode(settings: PythonSettings) -> PythonMode:
     """Start the mode. Raises Unavailable when workers cannot be made or not be contained on this machine."""
-    zygotes = Zygotes(settings.spawn_timeout_s, settings.without)
+    zygotes = Zygotes(settings)
     report = (await zygotes.running()).report
     if report["level"] == "weak":
         _log.warning("sandbox", **report)

@@ -5,7 +5,7 @@ import signal
 import msgspec
 
 from services.executor.mode import Call, Limits
-from services.executor.modes.python.exits import MEMORY_EXIT
+from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import FrameError, ReplyFrame
 from services.executor.modes.python.worker_link import Reason
 from shared.domain.outcome import Outcome, Usage
@@ -48,6 +48,8 @@ def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usa
         error_type, error = "TimeoutError", f"execution exceeded the limit of {call.limits.timeout_s:g} s"
     elif status == MEMORY_EXIT:
         error_type, error = "MemoryError", f"memory limit of {call.limits.memory_mb} MB exceeded"
+    elif status == VIOLATION_STATUS:
+        error_type, error = "SandboxViolation", "the worker was ended: it made a system call that only an attack makes"
     elif reason == "closed":
         error_type, error = "WorkerDied", "the executor was stopped"
     elif reason == "broken":

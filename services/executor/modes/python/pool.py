@@ -8,8 +8,8 @@ import msgspec
 from services.executor.mode import Unavailable
 from services.executor.modes.python.frames import InitFrame, pack
 from services.executor.modes.python.settings import PythonSettings
+from services.executor.modes.python.spares import Spares
 from services.executor.modes.python.worker_link import WorkerLink
-from services.executor.modes.python.zygote_link import Zygotes
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -34,9 +34,9 @@ class PooledWorker:
 class Pool:
     """The workers of one executor, within the bounds of the settings."""
 
-    def __init__(self, zygotes: Zygotes, settings: PythonSettings) -> None:
+    def __init__(self, spares: Spares, settings: PythonSettings) -> None:
         self._loop = asyncio.get_running_loop()
-        self._zygotes = zygotes
+        self._spares = spares
         self._settings = settings
         self._idle: dict[Key, list[PooledWorker]] = {}
         # The same idle workers, the one that has waited longest first.
@@ -91,6 +91,13 @@ class Pool:
             self._sweep = self._loop.call_later(self._settings.idle_s, self._end_unused)
         self._notify()
 
+    def retire(self) -> None:
+        """End what is idle and comes from a zygote that has been replaced; what is busy ends when it comes back."""
+        for worker in list(self._by_age):
+            if worker.link.retired:
+                self.counts["recycled"] += 1
+                worker.link.end("unused")
+
     def close(self) -> None:
         """End every worker; calls that still run are cut."""
         if self._sweep is not None:
@@ -109,7 +116,7 @@ class Pool:
 
     async def _make(self, key: Key, code: bytes) -> PooledWorker:
         try:
-            link = await self._zygotes.spawn()
+            link = await self._spares.take()
         except BaseException:
             self._free_place(key.tenant)
             raise
@@ -162,7 +169,7 @@ class Pool:
         del self._by_age[worker]
 
     def _spent(self, worker: PooledWorker) -> bool:
-        if worker.calls >= self._settings.recycle_calls:
+        if worker.link.retired or worker.calls >= self._settings.recycle_calls:
             return True
         return worker.link.grown_bytes > self._settings.recycle_memory_share * (worker.key.memory_mb << 20)
 

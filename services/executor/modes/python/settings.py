@@ -24,6 +24,13 @@ class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
     # How long a call may wait for a place among the workers before it is handed back.
     place_timeout_s: float = 30.0
     spawn_timeout_s: float = 10.0
+    # Workers that wait for a function: so many always, and up to so many while there is demand.
+    least_spares: int = 2
+    most_spares: int = 8
+    # Forks share the layout of their memory: a new zygote draws a new one, so often and after an attack, but not
+    # more often than once in `renewal_gap_s`.
+    renewal_s: float = 3600.0
+    renewal_gap_s: float = 10.0
     compile_timeout_s: float = 10.0
     compile_memory_mb: int = 256
     compile_slots: int = 2

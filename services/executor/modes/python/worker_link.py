@@ -56,6 +56,8 @@ class WorkerLink:
         self._start_bytes = 0
         self._own_bytes = 0
         self.on_end: Callable[[WorkerLink], None] | None = None
+        # Its zygote has been replaced: it may end what it does, and is not to be used again.
+        self.retired = False
         self._measure()
         self._start_bytes = self._own_bytes
         self._loop.add_reader(self._fd, self._readable)

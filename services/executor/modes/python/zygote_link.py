@@ -1,4 +1,4 @@
-"""The executor's end of the zygote: starts it, asks it for workers, hears of their exits, starts it anew."""
+"""The executor's end of one zygote: starts it, asks it for workers, hears of their exits."""
 
 import array
 import asyncio
@@ -8,11 +8,13 @@ import socket
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from services.executor.mode import Unavailable
 from services.executor.modes.python import control
+from services.executor.modes.python.exits import VIOLATION_STATUS
 from services.executor.modes.python.worker_link import WorkerLink
 
 # The directory that holds the `services` package, installed or checked out.
@@ -52,6 +54,9 @@ class ZygoteLink:
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._wanted: deque[asyncio.Future[WorkerLink]] = deque()
         self._exits: dict[int, asyncio.Future[int | None]] = {}
+        self._workers: dict[int, WorkerLink] = {}
+        self._retired = False
+        self.on_violation: Callable[[], None] | None = None
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(self._control.fileno(), self._readable)
         # Ready when the process has ended: then it is reaped at once, without a thread.
@@ -85,10 +90,18 @@ class ZygoteLink:
             self.kill()  # a fork takes milliseconds: it hangs
             raise Unavailable(f"the zygote did not answer within {timeout_s:g} s") from error
 
+    def retire(self) -> None:
+        """Another has taken its place: end it when its last worker has gone."""
+        self._retired = True
+        for worker in self._workers.values():
+            worker.retired = True
+        self._end_if_done()
+
     def kill(self) -> None:
         """End it, and with it every worker it has forked."""
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        if self.alive:
+            with suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def ended(self, timeout_s: float) -> None:
         """Wait until the process is gone."""
@@ -132,7 +145,7 @@ class ZygoteLink:
             case control.Failed(reason):
                 self._refuse(self._wanted.popleft(), reason)
             case control.Exited(pid, status):
-                self._exits.pop(pid).set_result(status)
+                self._lose(pid, status)
 
     def _introduce(self, pid: int, fds: list[int]) -> None:
         exited = self._exits[pid] = self._loop.create_future()
@@ -145,10 +158,23 @@ class ZygoteLink:
         except OSError as error:  # it has died already
             self._refuse(wanted, f"the worker ended at its start: {error}")
             return
+        worker.retired = self._retired
+        self._workers[pid] = worker
         if wanted.done():  # nobody waits any more
             worker.end("unused")
         else:
             wanted.set_result(worker)
+
+    def _lose(self, pid: int, status: int) -> None:
+        self._workers.pop(pid, None)
+        self._exits.pop(pid).set_result(status)
+        if status == VIOLATION_STATUS and self.on_violation is not None:
+            self.on_violation()
+        self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if self._retired and not self._exits and not self._wanted:
+            self.kill()
 
     def _reap(self) -> None:
         self._loop.remove_reader(self._pidfd)
@@ -171,43 +197,6 @@ class ZygoteLink:
         if not waiter.done():
             waiter.set_exception(Unavailable(reason))
             waiter.exception()  # seen: nobody may be waiting
-
-
-class Zygotes:
-    """Keeps one zygote running: the next spawn after its death starts another."""
-
-    def __init__(self, spawn_timeout_s: float, without: tuple[str, ...] = ()) -> None:
-        self._timeout_s = spawn_timeout_s
-        self._without = without
-        self._starting = asyncio.Lock()
-        self._closed = False
-        self.current: ZygoteLink | None = None
-        self.starts = 0
-
-    async def spawn(self) -> WorkerLink:
-        """A fresh worker, from a new zygote if the old one is gone. Raises Unavailable."""
-        try:
-            return await (await self.running()).spawn(self._timeout_s)
-        except Unavailable:
-            return await (await self.running()).spawn(self._timeout_s)
-
-    async def running(self) -> ZygoteLink:
-        """The zygote, started if need be. Raises Unavailable."""
-        async with self._starting:
-            if self._closed:
-                raise Unavailable("the mode is closed")
-            if self.current is None or not self.current.alive:
-                self.current = ZygoteLink(self._without)
-                self.starts += 1
-                await self.current.ready(self._timeout_s)
-            return self.current
-
-    async def close(self) -> None:
-        """End the zygote and so every worker."""
-        self._closed = True
-        if self.current is not None and self.current.alive:
-            self.current.kill()
-            await self.current.ended(self._timeout_s)
 
 
 def _descriptors(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
