@@ -171,12 +171,12 @@ async def open_mode(settings: PythonSettings) -> PythonMode:
     zygotes = Zygotes(settings)
     report = (await zygotes.running()).report
     if report["level"] == "weak":
-        _log.warning("sandbox", **report)
+        _log.warning("sandbox", layers=report)
         if settings.sandbox != "weak":
             await zygotes.close()
             raise Unavailable(_weakness(report))
     else:
-        _log.info("sandbox", **report)
+        _log.info("sandbox", layers=report)
     return PythonMode(settings, zygotes)
 
 
