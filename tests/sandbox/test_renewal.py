@@ -1,0 +1,110 @@
+"""Spares wait for a function; a zygote is replaced in time, and after an attack from inside a worker."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from services.executor.modes.python.mode import PythonMode, open_mode
+from services.executor.modes.python.settings import PythonSettings
+from tests.python_mode.calling import call_of, value_of
+from tests.sandbox.breakout import breakout_call
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+QUICK = "def main(params):\n    return 'ok'"
+SLOW = "import time\ndef main(params):\n    time.sleep(0.5)\n    return 'slept'"
+ATTACK = "call('ptrace', 0)"
+
+Open = Callable[..., Awaitable[PythonMode]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def opened() -> AsyncIterator[Open]:
+    """Opens modes with their own settings, and closes them."""
+    modes: list[PythonMode] = []
+
+    async def open_with(**settings: object) -> PythonMode:
+        modes.append(await open_mode(PythonSettings(**settings)))  # type: ignore[arg-type]
+        return modes[-1]
+
+    yield open_with
+    for mode in modes:
+        await mode.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that only the kernel or a timer can bring about; at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_spares_are_made_before_anybody_asks(opened: Open) -> None:
+    mode = await opened(least_spares=3)
+    await until(lambda: mode.facts()["spares"] == 3)
+    assert mode.facts()["workers"] == 0
+
+
+async def test_a_taken_spare_is_replaced(opened: Open) -> None:
+    mode = await opened()
+    await until(lambda: mode.facts()["spares"] == 2)
+    assert value_of(await mode.run(await call_of(mode, QUICK))) == "ok"
+    await until(lambda: mode.facts()["spares"] == 2)
+
+
+async def test_demand_raises_the_number_up_to_its_bound(opened: Open) -> None:
+    mode = await opened(least_spares=1, most_spares=3)
+    calls = [await call_of(mode, QUICK + "#" * number) for number in range(10)]
+    await asyncio.gather(*(mode.run(call) for call in calls))
+    await until(lambda: mode.facts()["spares"] == 3)
+
+
+async def test_a_spare_that_dies_is_not_handed_out(opened: Open) -> None:
+    mode = await opened()
+    await until(lambda: mode.facts()["spares"] == 2)
+    os.kill(mode._spares._ready[0].pid, signal.SIGKILL)
+    await until(lambda: mode.facts()["spares"] == 1)
+    assert value_of(await mode.run(await call_of(mode, QUICK))) == "ok"
+
+
+async def test_the_zygote_is_renewed_in_time_and_the_old_one_ends(opened: Open) -> None:
+    mode = await opened(renewal_s=0.3)
+    first = mode.facts()["zygote_pid"]
+    call = await call_of(mode, QUICK)
+    await mode.run(call)
+    await until(lambda: mode.facts()["zygote_pid"] not in (first, None))
+    assert value_of(await mode.run(call)) == "ok"
+    await until(lambda: not Path(f"/proc/{first}").exists())
+
+
+async def test_a_call_that_runs_outlives_the_renewal(opened: Open) -> None:
+    mode = await opened(renewal_s=0.2)
+    first = mode.facts()["zygote_pid"]
+    running = asyncio.create_task(mode.run(await call_of(mode, SLOW)))
+    await until(lambda: mode.facts()["zygote_pid"] != first)
+    assert value_of(await running) == "slept"
+    await until(lambda: not Path(f"/proc/{first}").exists())
+
+
+async def test_an_attack_renews_the_zygote_and_names_the_tenant(opened: Open) -> None:
+    mode = await opened()
+    first = mode.facts()["zygote_pid"]
+    outcome = await mode.run(breakout_call(ATTACK))
+    assert outcome.error_type == "SandboxViolation"
+    assert mode.facts()["violations"] == {"attacker": 1}
+    assert mode.facts()["counts"]["violation"] == 1
+    await until(lambda: mode.facts()["zygote_pid"] != first)
+
+
+async def test_many_attacks_do_not_renew_it_each_time(opened: Open) -> None:
+    mode = await opened(renewal_gap_s=60)
+    for number in range(5):
+        await mode.run(breakout_call(f"{ATTACK}  # {number}"))
+    await until(lambda: mode.facts()["zygote_starts"] == 2)
+    assert value_of(await mode.run(await call_of(mode, QUICK))) == "ok"
+    assert mode.facts()["zygote_starts"] == 2
