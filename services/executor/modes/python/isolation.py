@@ -5,7 +5,6 @@ Each is there where the platform permits it, and each answer is "on" or says why
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from services.executor.modes.python import kernel
@@ -14,6 +13,9 @@ ON = "on"
 LEFT_OUT = "off: left out by a setting"
 # In the range that nobody hands out: above ordinary users, below those that systemd makes up.
 OWN_UID = 60_700
+
+# Where a directory can be made for a moment; the first may be read-only in a container.
+_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108 - the name is drawn, and gone at once
 
 _OOM_SCORE = 800  # of 1000: the machine gives up a worker before anything else
 _ROOT = 0
@@ -51,18 +53,30 @@ def offer_to_the_oom_killer() -> None:
 
 def leave_the_files() -> str:
     """Make an empty directory, which no longer has a name, the root of all paths."""
+    for folder in _FOLDERS:
+        seen = _leave_for(folder)
+        if seen == ON:
+            break
+    return seen
+
+
+def _leave_for(folder: str) -> str:
+    name = f"shoal-{os.urandom(8).hex()}"
     try:
-        empty = tempfile.mkdtemp(prefix="shoal-")
-        parent = os.open(Path(empty).parent, os.O_PATH | os.O_DIRECTORY)
-        try:
-            Path(empty).chmod(0o555)
-            os.chroot(empty)
-            os.chdir("/")
-        finally:
-            os.rmdir(Path(empty).name, dir_fd=parent)
-            os.close(parent)
+        parent = os.open(folder, os.O_PATH | os.O_DIRECTORY)
     except OSError as error:
         return f"off: {error.strerror}"
+    try:
+        os.mkdir(name, 0o555, dir_fd=parent)
+        try:
+            os.chroot(f"{folder}/{name}")
+            os.chdir("/")
+        finally:
+            os.rmdir(name, dir_fd=parent)
+    except OSError as error:
+        return f"off: {error.strerror}"
+    finally:
+        os.close(parent)
     return ON
 
 
