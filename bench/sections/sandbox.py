@@ -12,12 +12,13 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from itertools import chain
 from typing import Any
 
 import uvloop
 
 from bench.context import Context
+from bench.procfs import descendants, pss_bytes
 from bench.sample import percentile
 from bench.table import Check, Row, Table
 from services.executor.mode import Artefact, Call, Limits
@@ -96,16 +97,16 @@ async def _call(mode: PythonMode, code: str, *, name: str = "", timeout_s: float
     )
 
 
-async def _warm(whole: PythonMode, bare: PythonMode, rounds: int) -> dict[str, tuple[list[int], float]]:
-    """Nanoseconds of each call and CPU seconds of all, worker and executor; the two take turns."""
-    seen: dict[str, tuple[list[int], float]] = {}
+async def _warm(whole: PythonMode, bare: PythonMode, rounds: int) -> dict[str, tuple[list[list[int]], float]]:
+    """Nanoseconds of each call, burst by burst, and CPU seconds of all, worker and executor; the two take turns."""
+    seen: dict[str, tuple[list[list[int]], float]] = {}
     calls = [(SPARE, whole, await _call(whole, CODE)), (BARE, bare, await _call(bare, CODE))]
     for turn in range(rounds + 1):
         for name, mode, call in calls:
             times, cpu_s = seen.get(name, ([], 0.0))
             more, more_s = await _burst(mode, call)
             if turn:  # the first warms up
-                seen[name] = (times + more, cpu_s + more_s)
+                seen[name] = ([*times, more], cpu_s + more_s)
     return seen
 
 
@@ -166,32 +167,28 @@ async def _kills(mode: PythonMode, code: str) -> list[float]:
 
 
 async def _memory_row() -> Row:
-    """What the machine has less of, with many warm workers."""
+    """The zygote with many warm workers and its spares, a shared page divided by its sharers; root may read it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # three descriptors a worker
     async with _opened(max_workers=WORKERS + 10, max_workers_per_tenant=WORKERS + 10) as mode:
         call = await _call(mode, CODE)
-        before = _available_mb()
         for number in range(WORKERS):
             await mode.run(_renamed(call, f"warm-{number}"))
-        used = before - _available_mb()
+        pids = descendants(mode.facts()["zygote_pid"])
+        used = sum(map(pss_bytes, pids)) / 2**20
         workers = mode.facts()["idle"]
-    check = Check(f"{used / workers:.2f} MB each", "300 in < 1024 MB", workers == WORKERS and used < 1024)
+    check = Check(f"{used / workers:.2f} MB each", "300 in < 1024 MB", workers == WORKERS and 0 < used < 1024)
     return Row(what=f"{workers} warm workers", cells={SPARE: f"{used:,.0f} MB"}, checks=[check])
 
 
-def _available_mb() -> float:
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("MemAvailable:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def _warm_rows(warm: dict[str, tuple[list[int], float]]) -> list[Row]:
-    p50 = {name: percentile(sorted(times), 0.50) / 1e6 for name, (times, _) in warm.items()}
-    p99 = {name: percentile(sorted(times), 0.99) / 1e6 for name, (times, _) in warm.items()}
-    rate = {name: len(times) / cpu_s for name, (times, cpu_s) in warm.items()}
-    ratio = p50[SPARE] / p50[BARE]
+def _warm_rows(warm: dict[str, tuple[list[list[int]], float]]) -> list[Row]:
+    ordered = {name: sorted(chain.from_iterable(bursts)) for name, (bursts, _) in warm.items()}
+    p50 = {name: percentile(times, 0.50) / 1e6 for name, times in ordered.items()}
+    p99 = {name: percentile(times, 0.99) / 1e6 for name, times in ordered.items()}
+    rate = {name: len(ordered[name]) / cpu_s for name, (_, cpu_s) in warm.items()}
+    # Of neighbours in time: what else the machine does changes from burst to burst.
+    pairs = zip(warm[SPARE][0], warm[BARE][0], strict=True)
+    ratio = statistics.median(statistics.median(one) / statistics.median(other) for one, other in pairs)
     checks = [
         Check(f"{ratio:.2f} x no lock-down", "≤ 1.1 x", ratio <= 1.1),
         Check(f"{p50[SPARE]:.3f} ms", "< 0.3 ms", p50[SPARE] < 0.3),

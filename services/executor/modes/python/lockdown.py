@@ -12,6 +12,7 @@ from services.executor.modes.python import kernel, landlock
 from services.executor.modes.python.seccomp import Filter
 
 MEGABYTE = 1 << 20
+_NICENESS = 10  # the executor itself must stay prompt while functions compute
 
 
 class ProcessLimits(msgspec.Struct, frozen=True):
@@ -23,7 +24,6 @@ class ProcessLimits(msgspec.Struct, frozen=True):
     core_bytes: int = 0
     locked_bytes: int = 0
     queue_bytes: int = 0
-    niceness: int = 10
 
 
 class Layers(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Layers(msgspec.Struct, frozen=True, kw_only=True):
 
 def lock_down(layers: Layers, *, first_fd: int) -> None:
     """Give up, for good, everything a function has no need of, and every descriptor from `first_fd` on."""
-    os.nice(layers.limits.niceness if layers.limits else 0)  # the executor must stay prompt while functions compute
+    os.nice(_NICENESS)
     os.setpgid(0, 0)
     kernel.drop_capabilities()
     kernel.gain_nothing()

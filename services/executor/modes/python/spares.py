@@ -9,6 +9,7 @@ from services.executor.modes.python.worker_link import WorkerLink
 from services.executor.modes.python.zygotes import Zygotes
 
 _QUIET_S = 10.0  # without anybody finding none left, after which one fewer is kept
+_PAUSE_S = 0.01
 
 
 class Spares:
@@ -35,7 +36,8 @@ class Spares:
         self._adapt(missed=link is None)
         if link is None:
             link = await self._zygotes.spawn()
-        self.refill()
+        # Whoever took it has a call to make: the fork of the next one need not compete with it for a processor.
+        self._loop.call_later(_PAUSE_S if self._ready else 0.0, self.refill)
         return link
 
     def refill(self) -> None:

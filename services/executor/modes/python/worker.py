@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import msgspec
 
-from services.executor.modes.python import frames, kernel, lockdown
+from services.executor.modes.python import frames, kernel, lockdown, warmup
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
 from services.executor.modes.python.frames import CallFrame, CompiledFrame, CompileFrame, InitFrame
@@ -35,6 +35,7 @@ def start(data_fd: int, given: Start) -> NoReturn:
         # Held here, so that it closes with the process: closed before, it would have us killed and our status lost.
         data = socket.socket(fileno=DATA_FD)
         lockdown.lock_down(given.layers, first_fd=DATA_FD + 1)
+        warmup.rehearse()
         _serve(data, given.mapped_bytes)
         status = 0
     except MemoryError:
