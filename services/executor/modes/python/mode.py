@@ -53,13 +53,17 @@ class PythonMode:
         if len(encoded) > self._settings.max_source_bytes:
             return _refusal(f"The source is over the limit of {self._settings.max_source_bytes} bytes.")
         async with self._compile_slots:
-            worker = await self._spares.take()
-            try:
-                return await self._compile(worker, encoded)
-            except WorkerEndedError as ended:
-                return _refusal(self._compile_trouble(ended, await worker.exit_status()))
-            finally:
-                worker.end("unused")
+            for _ in range(_ATTEMPTS):
+                worker = await self._spares.take()
+                try:
+                    return await self._compile(worker, encoded)
+                except WorkerEndedError as ended:
+                    status = await worker.exit_status()
+                    if not _blameless(ended, status):
+                        return _refusal(self._compile_trouble(ended, status))
+                finally:
+                    worker.end("unused")
+        raise Unavailable("workers die before they see the source")
 
     async def run(self, call: Call) -> Outcome:
         """Run one call in a worker of its tenant, function and version."""
@@ -195,6 +199,11 @@ async def open_for(executor: Executor) -> PythonMode:
             without=() if executor.namespaces else ("namespaces",),
         )
     )
+
+
+def _blameless(ended: WorkerEndedError, status: int | None) -> bool:
+    """Whether a compiler ended for a reason that is not its source: before it had it, or together with its zygote."""
+    return ended.reason == "died" and (status is None or (not ended.started and status < 0))
 
 
 def _weakness(report: dict[str, str]) -> str:
