@@ -21,7 +21,8 @@ OF_UP = frozenset({"SHOAL_HOST", "SHOAL_PORT", "SHOAL_DATA_DIR", "SHOAL_WORKERS"
 MOST_CALLS = 1024
 """The most calls that one executor may run side by side."""
 _ENVELOPE_BYTES = 64 << 10
-_BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL"}
+# Fields whose variable has a name of its own, without the section's prefix.
+_BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL", "sandbox": "SHOAL_SANDBOX"}
 
 
 class ConfigError(Exception):
@@ -68,7 +69,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def variable(service: str, field: str) -> str:
     """The environment variable of a field: of one service's section, or of the platform's when `service` is empty."""
-    if not service and field in _BARE:
+    if field in _BARE:
         return _BARE[field]
     return f"SHOAL_{service.upper()}_{field.upper()}" if service else f"SHOAL_{field.upper()}"
 
@@ -94,7 +95,7 @@ def read(section: type[Section], *, prefix: str, environ: Mapping[str, str] = os
 
 def refuse_unknown(service: str, section: type[msgspec.Struct], environ: Mapping[str, str] = os.environ) -> None:
     """Stop at a SHOAL_ variable that nobody reads: it is a typing mistake. Other services' own are left to them."""
-    known = {variable("", name) for name in _field_names(Platform)} | OF_UP
+    known = {variable("", name) for name in _field_names(Platform)} | OF_UP | set(_BARE.values())
     known |= {variable(service, name) for name in _field_names(section)}
     others = tuple(f"SHOAL_{name.upper()}_" for name in SERVICES if name != service)
     for name in sorted(environ):

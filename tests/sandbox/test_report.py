@@ -40,7 +40,7 @@ async def test_what_is_left_out_is_reported_off() -> None:
 
 
 async def test_a_weak_sandbox_does_not_serve() -> None:
-    with pytest.raises(Unavailable, match=r"seccomp off: left out by a setting.*SHOAL_EXECUTOR_SANDBOX=weak"):
+    with pytest.raises(Unavailable, match=r"seccomp off: left out by a setting.*SHOAL_SANDBOX=weak"):
         await open_mode(PythonSettings(without=("seccomp",)))
 
 

@@ -208,7 +208,7 @@ def _blameless(ended: WorkerEndedError, status: int | None) -> bool:
 
 def _weakness(report: dict[str, str]) -> str:
     missing = ", ".join(f"{layer} {report[layer]}" for layer in ("seccomp", "rlimits") if report[layer] != "on")
-    return f"this machine does not contain hostile code ({missing}); SHOAL_EXECUTOR_SANDBOX=weak serves all the same"
+    return f"this machine does not contain hostile code ({missing}); SHOAL_SANDBOX=weak serves all the same"
 
 
 def _refusal(message: str) -> Refusal:
