@@ -44,14 +44,17 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_spares_are_made_before_anybody_asks(opened: Open) -> None:
+async def test_spares_wait_from_the_first_use(opened: Open) -> None:
     mode = await opened(least_spares=3)
+    assert mode.facts()["spares"] == 0
+    await mode.prepare(QUICK)
     await until(lambda: mode.facts()["spares"] == 3)
     assert mode.facts()["workers"] == 0
 
 
 async def test_a_taken_spare_is_replaced(opened: Open) -> None:
     mode = await opened()
+    await mode.prepare(QUICK)
     await until(lambda: mode.facts()["spares"] == 2)
     assert value_of(await mode.run(await call_of(mode, QUICK))) == "ok"
     await until(lambda: mode.facts()["spares"] == 2)
@@ -66,6 +69,7 @@ async def test_demand_raises_the_number_up_to_its_bound(opened: Open) -> None:
 
 async def test_a_spare_that_dies_is_not_handed_out(opened: Open) -> None:
     mode = await opened()
+    await mode.prepare(QUICK)
     await until(lambda: mode.facts()["spares"] == 2)
     os.kill(mode._spares._ready[0].pid, signal.SIGKILL)
     await until(lambda: mode.facts()["spares"] == 1)

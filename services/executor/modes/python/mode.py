@@ -41,7 +41,6 @@ class PythonMode:
         # By tenant: whose code has made a system call that only an attack makes.
         self._violations: Counter[str] = Counter()
         zygotes.on_renewal = self._renewed
-        self._spares.refill()
         self._compile_slots = asyncio.Semaphore(settings.compile_slots)
 
     async def prepare(self, source: str) -> Artefact | Refusal:

@@ -13,7 +13,7 @@ _PAUSE_S = 0.01
 
 
 class Spares:
-    """Between `least` and `most` workers without a function: one more whenever somebody found none."""
+    """Between `least` and `most` workers without a function, from the first use: one more whenever there was none."""
 
     def __init__(self, zygotes: Zygotes, *, least: int, most: int) -> None:
         self._loop = asyncio.get_running_loop()
@@ -22,6 +22,7 @@ class Spares:
         self._most = most
         self._kept = least
         self._missed_s = self._loop.time()
+        self._asked = False  # an executor that nobody has asked for Python yet keeps none
         self._ready: deque[WorkerLink] = deque()
         self._filling: asyncio.Task[None] | None = None
 
@@ -33,7 +34,8 @@ class Spares:
     async def take(self) -> WorkerLink:
         """A fresh worker, at once if there is a spare. Raises Unavailable."""
         link = self._pop()
-        self._adapt(missed=link is None)
+        self._adapt(missed=link is None and self._asked)
+        self._asked = True
         if link is None:
             link = await self._zygotes.spawn()
         # Whoever took it has a call to make: the fork of the next one need not compete with it for a processor.
@@ -50,7 +52,8 @@ class Spares:
         for link in list(self._ready):
             if link.retired:
                 link.end("unused")
-        self.refill()
+        if self._asked:
+            self.refill()
 
     async def close(self) -> None:
         """End them all."""
