@@ -8,7 +8,7 @@ BENCH_STAMP := $(VENV)/.installed-bench
 UV_ON_PATH := $(shell command -v uv 2>/dev/null)
 UV := $(or $(UV_ON_PATH),$(BIN)/uv)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-annotate --no-emit-index-url
+	--no-header --no-annotate --no-emit-index-url -c requirements/constraints.in
 SOURCES := shared services cli
 
 .PHONY: help setup up test check bench fmt lock clean
