@@ -169,7 +169,7 @@ def _check_carries(bus: broker.Bus, platform: config.Platform, settings: Any) ->
         raise config.ConfigError(
             f"the bus carries messages of at most {bus.client.max_payload} bytes, and the settings need {needed}: "
             "raise max_payload in the NATS server's configuration, or lower SHOAL_RESULT_BYTES, SHOAL_PARAMS_BYTES or "
-            "SHOAL_EXECUTOR_OUTPUT_BYTES"
+            "SHOAL_OUTPUT_BYTES"
         )
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from shared.domain.limits import Bounds, Limits
+
 Section = TypeVar("Section", bound=msgspec.Struct)
 
 Positive = Annotated[float, Meta(gt=0)]
@@ -35,6 +37,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `lease_s` is how long a message may go without a sign of life before it is handed to someone else.
     `cache_s` is how long a cached function is believed without asking again, should a change notice be lost.
     `seat` names the place of work, which outlives the process; empty where every process is a new one.
+    `params_bytes`, `result_bytes` and `output_bytes` bound what a call takes, returns, and prints and logs; a function
+    or its tenant may have less. The `default_…` are the limits of a function that names none, the `max_…` the most that
+    one may ask for.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -53,6 +58,14 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache_s: Annotated[float, Meta(ge=0)] = 30.0
     params_bytes: Annotated[int, Meta(gt=0, le=4 << 20)] = 1 << 20
     result_bytes: Annotated[int, Meta(gt=0, le=6 << 20)] = 4 << 20
+    output_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
+    default_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 30.0
+    default_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 128
+    default_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1000
+    max_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    max_cpu_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
+    max_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 1024
+    max_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 10_000
     bus_timeout_s: Positive = 5.0
     stream_replicas: Annotated[int, Meta(ge=1, le=5)] = 1
     invoke_days: Positive = 7.0
@@ -60,6 +73,26 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event_days: Positive = 7.0
     event_bytes: Annotated[int, Meta(ge=1 << 20)] = 8 << 30
     dedupe_s: Annotated[float, Meta(ge=1)] = 600.0
+
+    @property
+    def bounds(self) -> Bounds:
+        """The limits of a call: those of a function that asks for nothing, and the most that one may have."""
+        most = Limits(
+            timeout_s=self.max_timeout_s,
+            cpu_s=self.max_cpu_s,
+            memory_mb=self.max_memory_mb,
+            output_bytes=self.output_bytes,
+            log_lines=self.max_log_lines,
+            result_bytes=self.result_bytes,
+            params_bytes=self.params_bytes,
+        )
+        default = msgspec.structs.replace(
+            most,
+            timeout_s=min(self.default_timeout_s, self.max_timeout_s),
+            memory_mb=min(self.default_memory_mb, self.max_memory_mb),
+            log_lines=min(self.default_log_lines, self.max_log_lines),
+        )
+        return Bounds(default=default, most=most)
 
     @property
     def message_bytes(self) -> int:

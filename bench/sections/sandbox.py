@@ -21,9 +21,10 @@ from bench.context import Context
 from bench.procfs import descendants, pss_bytes
 from bench.sample import percentile
 from bench.table import Check, Row, Table
-from services.executor.mode import Artefact, Call, Limits
+from services.executor.mode import Artefact, Call
 from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.settings import PythonSettings
+from shared.domain.limits import Limits
 
 TITLE = "The sandbox"
 ORDER = 60
@@ -81,6 +82,18 @@ async def _opened(**settings: Any) -> AsyncIterator[PythonMode]:
         await mode.close()
 
 
+def _limits(timeout_s: float) -> Limits:
+    return Limits(
+        timeout_s=timeout_s,
+        cpu_s=timeout_s,
+        memory_mb=64,
+        output_bytes=65536,
+        log_lines=1000,
+        result_bytes=1 << 20,
+        params_bytes=1 << 20,
+    )
+
+
 async def _call(mode: PythonMode, code: str, *, name: str = "", timeout_s: float = 10.0) -> Call:
     made = await mode.prepare(code)
     if not isinstance(made, Artefact):
@@ -93,7 +106,7 @@ async def _call(mode: PythonMode, code: str, *, name: str = "", timeout_s: float
         artefact=made,
         params=PARAMS,
         context={},
-        limits=Limits(timeout_s=timeout_s, memory_mb=64, output_bytes=65536, result_bytes=1 << 20),
+        limits=_limits(timeout_s),
     )
 
 

@@ -86,7 +86,7 @@ async def _core(service: Service, waiting: Waiting) -> routes.Core:
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     directory = Directory(bus, store, believed_s=platform.cache_s)
     recent = Recent(bus, store)
-    functions = Functions(store, directory)
+    functions = Functions(store, directory, most=platform.bounds.most)
     versions = Versions(
         bus,
         store,
@@ -101,7 +101,7 @@ async def _core(service: Service, waiting: Waiting) -> routes.Core:
         directory=directory,
         waiting=waiting,
         recent=recent,
-        params_bytes=platform.params_bytes,
+        bounds=platform.bounds,
         wait_s=settings.execute_wait_s,
         kept_s=platform.invoke_days * _DAY_S,
     )

@@ -38,7 +38,6 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     slot_wait_s: Seconds = 2.0
     notice_s: Seconds = 0.1
     cache_bytes: Count = 64 << 20
-    output_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
     processes: Annotated[int, Meta(ge=0, le=4096)] = 0
     processes_per_tenant: Annotated[int, Meta(ge=0, le=4096)] = 0
     idle_s: Seconds = 120.0
@@ -66,4 +65,4 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def message_bytes(self, platform: Platform) -> int:
         """The largest message of an executor: a result with all the output and the error that it may have."""
-        return platform.message_bytes + _ESCAPED * (self.output_bytes + _REPORT_BYTES)
+        return platform.message_bytes + _ESCAPED * (platform.output_bytes + _REPORT_BYTES)

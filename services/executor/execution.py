@@ -7,7 +7,7 @@ import asyncio
 import time
 from typing import Any, Protocol
 
-from services.executor.mode import Artefact, Call, Limits, Mode, Refusal, Unavailable
+from services.executor.mode import Artefact, Call, Mode, Refusal, Unavailable
 from services.executor.slots import Slots
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Later, Verdict
@@ -52,7 +52,6 @@ class Execution:
         mode: Mode,
         *,
         executor: str,
-        limits: Limits,
         slots: int,
         notice_s: float,
         slot_wait_s: float,
@@ -60,7 +59,6 @@ class Execution:
         self._links = links
         self._mode = mode
         self._executor = executor
-        self._limits = limits
         self._notice_s = notice_s
         self._slot_wait_s = slot_wait_s
         self._slots = Slots(slots)
@@ -116,12 +114,7 @@ class Execution:
             artefact=artefact,
             params=bytes(dispatch.params),
             context=_context(dispatch),
-            limits=Limits(
-                timeout_s=dispatch.timeout_s,
-                memory_mb=dispatch.memory_mb,
-                output_bytes=self._limits.output_bytes,
-                result_bytes=self._limits.result_bytes,
-            ),
+            limits=dispatch.limits,
         )
         try:
             return await self._mode.run(call)

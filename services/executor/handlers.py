@@ -10,7 +10,7 @@ from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Limits, Mode, Refusal, Unavailable
+from services.executor.mode import Artefact, Mode, Refusal, Unavailable
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -89,9 +89,6 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
         BusLinks(service, artefacts, pool),
         mode,
         executor=service.instance,
-        limits=Limits(
-            timeout_s=0, memory_mb=0, output_bytes=settings.output_bytes, result_bytes=service.platform.result_bytes
-        ),
         slots=settings.slots,
         notice_s=settings.notice_s,
         slot_wait_s=settings.slot_wait_s,

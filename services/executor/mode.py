@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
 
@@ -22,15 +23,6 @@ class Refusal(msgspec.Struct, frozen=True):
     """The source cannot run here; at least one reason."""
 
     errors: list[CompileError]
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The bounds of one call. Bytes, megabytes and seconds; every one is enforced by the executor, not by the code."""
-
-    timeout_s: float
-    memory_mb: int
-    output_bytes: int
-    result_bytes: int
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

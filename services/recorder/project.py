@@ -12,7 +12,7 @@ from shared.domain.invocation import closed_to
 from shared.store.client import Document, Upsert
 
 # Outcome's fields that are empty as a rule, and not stored then.
-_RARE = ("stdout", "stderr", "truncated", "error_type", "error", "traceback")
+_RARE = ("stdout", "stderr", "warnings", "error_type", "error", "traceback")
 
 
 def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Finished | Started]) -> list[Upsert]:
@@ -56,6 +56,8 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
         "done_at": _when(timeline.done),
     }
     end |= {name: value for name in _RARE if (value := getattr(outcome, name))}
+    if outcome.logs:
+        end["logs"] = msgspec.json.encode(outcome.logs).decode("utf-8")
     query: Document = {"_id": event.task_id, "status": {"$nin": closed_to(outcome.status)}}
     if command is None:
         return Upsert(query, {"$set": end})

@@ -3,9 +3,11 @@
 import msgspec
 
 from shared.bus.messages import Dispatch, Invoke
-from shared.domain.function import DEFAULT_MEMORY_MB, Function
+from shared.domain.function import Function
 from shared.domain.invocation import Timeline
+from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome, failure
+from shared.domain.tenant import Tenant
 
 
 class Send(msgspec.Struct, frozen=True):
@@ -21,18 +23,28 @@ class Refuse(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
+class Moment(msgspec.Struct, frozen=True):
+    """When the decision is made, Unix seconds, and whether the command had been handed out before."""
+
+    routed_at: float
+    repeated: bool = False
+
+
 Decision = Send | Refuse
 
 
 def decide(
-    command: Invoke, *, id: int, function: Function | None, routed_at: float, repeated: bool = False
+    command: Invoke, *, id: int, function: Function | None, tenant: Tenant, bounds: Bounds, moment: Moment
 ) -> Decision:
-    """What becomes of a command. `id` is its sequence in the command stream; `repeated`, that it came before."""
+    """What becomes of a command. `id` is its sequence in the command stream."""
     if function is None or function.id != command.function_id or not function.is_active:
         reason = f"Function with slug '{command.function}' not found or not active"
         return Refuse(failure("FunctionNotFound", reason))
     if function.execution_mode == "app" and function.active is None:
         return Refuse(failure("NoActiveCode", f"Function '{function.slug}' has no active code version"))
+    limits = limits_of(function.config, bounds, tenant=tenant.limits)
+    if len(bytes(command.params)) > limits.params_bytes:
+        return Refuse(failure("ParamsTooLarge", f"params has more than {limits.params_bytes} bytes"))
     return Send(
         function.pool,
         Dispatch(
@@ -45,13 +57,12 @@ def decide(
             category=function.category,
             version=function.active.version if function.active else "",
             code_hash=function.active.code_hash if function.active else "",
-            timeout_s=function.timeout_s,
-            memory_mb=DEFAULT_MEMORY_MB,
+            limits=limits,
             params=command.params,
             trigger_type=command.trigger_type,
             user=command.user,
-            timeline=Timeline(accepted=command.accepted_at, routed=routed_at),
+            timeline=Timeline(accepted=command.accepted_at, routed=moment.routed_at),
             reply_to=command.reply_to,
-            repeated=repeated,
+            repeated=moment.repeated,
         ),
     )

@@ -2,7 +2,9 @@
 
 from shared.bus.messages import FunctionChanged
 from shared.domain.function import Function
+from shared.domain.tenant import Tenant
 from shared.remembered import Remembered
+from shared.store import tenants
 from shared.store.client import Store
 from shared.store.functions import Functions
 
@@ -38,6 +40,21 @@ class Directory:
     async def _ask(self, key: tuple[str, str]) -> Function | None:
         tenant, slug = key
         return await Functions(self._store, tenant).by_slug(slug)
+
+
+class Tenants:
+    """Tenants by slug, asked for again after `cache_s`; one that is not in the store has no limits of its own."""
+
+    def __init__(self, store: Store, *, cache_s: float) -> None:
+        self._store = store
+        self._tenants: Remembered[str, Tenant] = Remembered(self._ask, believed_s=cache_s)
+
+    async def find(self, slug: str) -> Tenant:
+        """The tenant. Raises Problem(unavailable) for one not seen before."""
+        return await self._tenants.find(slug) or Tenant(slug=slug)
+
+    async def _ask(self, slug: str) -> Tenant:
+        return await tenants.find(self._store, slug) or Tenant(slug=slug)
 
 
 def _at(function: Function, id: int, revision: int) -> bool:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.router.config import Router
-from services.router.decide import Refuse, Send, decide
-from services.router.directory import Directory
+from services.router.decide import Moment, Refuse, Send, decide
+from services.router.directory import Directory, Tenants
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -28,6 +28,8 @@ class Handlers:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._directory = Directory(service.store, cache_s=service.platform.cache_s)
+        self._tenants = Tenants(service.store, cache_s=service.platform.cache_s)
+        self._bounds = service.platform.bounds
 
     async def start(self) -> PullConsumer[Invoke]:
         """Listen, and begin to pull commands."""
@@ -50,8 +52,16 @@ class Handlers:
             command.tenant, command.function, revision=command.revision, id=command.function_id
         )
         routed_at = time.time()
-        repeated = delivery.count > 1
-        match decide(command, id=delivery.sequence, function=function, routed_at=routed_at, repeated=repeated):
+        tenant = await self._tenants.find(command.tenant)
+        decision = decide(
+            command,
+            id=delivery.sequence,
+            function=function,
+            tenant=tenant,
+            bounds=self._bounds,
+            moment=Moment(routed_at, repeated=delivery.count > 1),
+        )
+        match decision:
             case Send(pool=pool, dispatch=dispatch):
                 await self._service.bus.store(subjects.work(pool, command.tenant), dispatch, id=command.task_id)
                 _SENT.inc()

@@ -4,6 +4,7 @@ import msgspec
 
 from shared.domain.caller import User
 from shared.domain.invocation import Timeline, TriggerType
+from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
 
@@ -43,8 +44,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     category: str
     version: str
     code_hash: str
-    timeout_s: float
-    memory_mb: int
+    limits: Limits
     params: msgspec.Raw
     trigger_type: TriggerType
     user: User | None

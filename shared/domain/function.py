@@ -3,12 +3,13 @@
 import itertools
 import re
 import unicodedata
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
+from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.problem import Problem
 
 ExecutionMode = Literal["app", "proxy", "system"]
@@ -21,9 +22,6 @@ RESERVED_SLUGS = frozenset(
 MAX_SLUG = 100
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
-DEFAULT_TIMEOUT_S = 30.0
-MAX_TIMEOUT_S = 300.0
-DEFAULT_MEMORY_MB = 128
 MAX_RETRIES = 100
 
 # Bounds of the settings whose inside is the user's own: `config`, `headers`, `schedule_params`.
@@ -67,11 +65,6 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
 
     @property
-    def timeout_s(self) -> float:
-        """Wall-clock limit of one call, seconds."""
-        return float(self.config.get("timeout", DEFAULT_TIMEOUT_S))
-
-    @property
     def pool(self) -> str:
         """The executor pool that runs it: the environment for code, else the mode's own name."""
         return self.environment if self.execution_mode == "app" else self.execution_mode
@@ -94,12 +87,9 @@ def free_slug(slug: str, taken: Container[str]) -> str:
     return next(free for free in itertools.chain([slug], numbered) if free not in taken and free not in RESERVED_SLUGS)
 
 
-def check_config(config: dict[str, Any]) -> None:
-    """Refuse a `config` whose limits are not numbers or lie outside the platform's caps. Raises Problem(invalid)."""
-    timeout = config.get("timeout", DEFAULT_TIMEOUT_S)
-    if not _is_number(timeout) or not 0 < timeout <= MAX_TIMEOUT_S:
-        message = f"config.timeout must be a number of seconds above 0 and at most {MAX_TIMEOUT_S:g}"
-        raise Problem("invalid", message, {"config.timeout": message})
+def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, Amount]) -> None:
+    """Refuse a `config` whose limits are not numbers or over what this tenant may have. Raises Problem(invalid)."""
+    check_limits(config, most, tenant=tenant)
     retries = config.get("max_retries", 0)
     if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= MAX_RETRIES:
         message = f"config.max_retries must be a whole number from 0 to {MAX_RETRIES}"
@@ -131,7 +121,3 @@ def _unkeepable(value: object, depth: int) -> str:
     if isinstance(value, list):
         return next((fault for entry in value if (fault := _unkeepable(entry, depth - 1))), "")
     return ""
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

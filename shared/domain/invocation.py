@@ -37,7 +37,8 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
 
-    `params` and `result` are JSON text, kept as they came; `truncated` says that the output was cut.
+    `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
+    `warnings` say what was left out.
     """
 
     id: int
@@ -54,10 +55,16 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     result: str = "null"
     stdout: str = ""
     stderr: str = ""
-    truncated: bool = False
+    logs: str = "[]"
+    warnings: list[str] = []
     error_type: str = ""
     error: str = ""
     traceback: str = ""
     version: str = ""
     created_at: datetime
     done_at: datetime | None = None
+
+    @property
+    def truncated(self) -> bool:
+        """Whether output or log lines were left out."""
+        return bool(self.warnings)

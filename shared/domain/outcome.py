@@ -14,23 +14,41 @@ class Usage(msgspec.Struct, frozen=True):
     peak_bytes: int = 0
 
 
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class LogLine(msgspec.Struct, frozen=True):
+    """A line that the function logged: `at` is Unix seconds by the clock of the call, `data` any JSON value."""
+
+    at: float
+    level: LogLevel
+    message: str
+    data: msgspec.Raw = NULL
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The end of one invocation. A function's own failure is an Outcome, never an exception.
 
     `result` is JSON text. `error_type` is the short name of the error (`TimeoutError`, `SandboxError` …), `error` its
-    sentence, `traceback` the frames of the function's own code. `stdout` and `stderr` are bounded; `truncated` says
-    that one of them was cut.
+    sentence, `traceback` the frames of the function's own code. `stdout`, `stderr` and `logs` are bounded together;
+    `warnings` names what was left out without making the call fail: `OutputTruncated: sentence`, `LogTruncated: …`.
     """
 
     status: Literal["SUCCESS", "FAILURE"]
     result: msgspec.Raw = NULL
     stdout: str = ""
     stderr: str = ""
-    truncated: bool = False
+    logs: list[LogLine] = []
+    warnings: list[str] = []
     error_type: str = ""
     error: str = ""
     traceback: str = ""
     usage: Usage = Usage()
+
+    @property
+    def truncated(self) -> bool:
+        """Whether output or log lines were left out."""
+        return bool(self.warnings)
 
     @property
     def message(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shared.domain.invocation import FINAL, Invocation, TriggerType
-from shared.domain.outcome import Outcome
+from shared.domain.outcome import LogLine, Outcome
 from shared.store.client import Document, Store, Table, Upsert
 
 COLLECTION = "invocations"
@@ -61,7 +61,8 @@ class Invocations:
             result=msgspec.Raw(found.result.encode()),
             stdout=found.stdout,
             stderr=found.stderr,
-            truncated=found.truncated,
+            logs=msgspec.json.decode(found.logs, type=list[LogLine]),
+            warnings=found.warnings,
             error_type=found.error_type,
             error=found.error,
             traceback=found.traceback,

@@ -29,6 +29,7 @@ from shared.store.client import Store
 from shared.store.versions import Versions as StoredVersions
 from shared.submit import new_task_id, submit
 from tests.conftest import Deploy
+from tests.limits import PLATFORM
 
 USER = User(id=1, username="admin", email="admin@localhost")
 ADMIN = Caller(tenant="default", user=USER, role="admin")
@@ -48,7 +49,7 @@ async def keep_function(store: Store, pool: str) -> Function:
 @pytest.fixture
 def versions(bus: Bus, store: Store) -> Versions:
     directory = Directory(bus, store, believed_s=30)
-    functions = Functions(store, directory)
+    functions = Functions(store, directory, most=PLATFORM.most)
     return Versions(bus, store, directory=directory, functions=functions, code_bytes=1000, compile_wait_s=5)
 
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.executor.mode import Artefact, Call, Limits
+from services.executor.mode import Artefact, Call
 from services.executor.modes.python.mode import PythonMode
 from shared.domain.outcome import Outcome
 from shared.domain.version import code_hash
+from tests.limits import limits
 
 CONTEXT = {
     "function": {"name": "Greet", "slug": "greet", "category": ""},
@@ -21,7 +22,6 @@ async def call_of(mode: PythonMode, source: str, params: Any = None, **changes: 
     made = await mode.prepare(source)
     assert isinstance(made, Artefact), made
     tenant = changes.pop("tenant", "acme")
-    limits = {"timeout_s": 20.0, "memory_mb": 64, "output_bytes": 2000, "result_bytes": 100_000} | changes
     return Call(
         task_id="task",
         tenant=tenant,
@@ -30,7 +30,7 @@ async def call_of(mode: PythonMode, source: str, params: Any = None, **changes: 
         artefact=made,
         params=json.dumps({} if params is None else params).encode(),
         context=CONTEXT,
-        limits=Limits(**limits),
+        limits=limits(**{"timeout_s": 20.0, **changes}),
     )
 
 

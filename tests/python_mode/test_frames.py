@@ -13,13 +13,13 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.executor.mode import Limits
 from services.executor.modes.python.frames import HEADER, Assembly, FrameError, ReplyFrame, pack, parse_reply
 from services.executor.modes.python.outcomes import outcome_of
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from shared.domain.outcome import Usage
+from tests.limits import limits
 
-LIMITS = Limits(timeout_s=1, memory_mb=16, output_bytes=10, result_bytes=10)
+LIMITS = limits(timeout_s=1, memory_mb=16, output_bytes=10, result_bytes=10)
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 60)))

@@ -7,10 +7,11 @@ import json
 import marshal
 import os
 
-from services.executor.mode import Artefact, Call, Limits
+from services.executor.mode import Artefact, Call
 from services.executor.modes.python.settings import COMPILER
 from services.executor.modes.python.syscalls import ARCHITECTURES
 from shared.domain.version import code_hash
+from tests.limits import limits
 from tests.sandbox.numbers import NUMBERS
 
 # Every class knows its subclasses, and one of them has a method that knows the real built-ins.
@@ -30,6 +31,7 @@ main = _names['main']
 
 _PRELUDE = """
 import ctypes, mmap, os, re, resource, signal, socket, struct, time, _thread
+from tests.limits import limits
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 libc.syscall.argtypes = [ctypes.c_long] * 7
@@ -94,5 +96,5 @@ def breakout_call(body: str, *, timeout_s: float = 5.0) -> Call:
         artefact=Artefact(COMPILER, marshal.dumps(compile(climb, "<attack>", "exec"))),
         params=json.dumps({}).encode(),
         context={},
-        limits=Limits(timeout_s=timeout_s, memory_mb=64, output_bytes=2000, result_bytes=100_000),
+        limits=limits(timeout_s=timeout_s),
     )

@@ -10,10 +10,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from services.executor.mode import Artefact, Call, Limits
+from services.executor.mode import Artefact, Call
 from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.settings import PythonSettings
 from shared.domain.outcome import Outcome
+from tests.limits import limits
 from tests.sandbox.breakout import breakout_call
 from tests.sandbox.system_attacks import DEADLINE, Attack, attacks
 
@@ -27,7 +28,6 @@ def _descriptors() -> int:
 async def _innocent(mode: PythonMode) -> Call:
     made = await mode.prepare(INNOCENT)
     assert isinstance(made, Artefact)
-    limits = Limits(timeout_s=10, memory_mb=64, output_bytes=100, result_bytes=100)
     return Call(
         task_id="innocent",
         tenant="other",
@@ -36,7 +36,7 @@ async def _innocent(mode: PythonMode) -> Call:
         artefact=made,
         params=b'{"n": 1}',
         context={},
-        limits=limits,
+        limits=limits(output_bytes=100, result_bytes=100),
     )
 
 

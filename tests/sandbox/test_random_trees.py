@@ -7,10 +7,11 @@ import time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.executor.mode import Artefact, Call, Limits, Refusal
+from services.executor.mode import Artefact, Call, Refusal
 from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.settings import PythonSettings
 from shared.domain.version import code_hash
+from tests.limits import limits
 
 TIMEOUT_S = 0.2
 COMPILE_S = 2.0
@@ -97,7 +98,6 @@ async def _answer(mode: PythonMode, source: str) -> float:
     if isinstance(made, Refusal):
         return 0.0
     assert isinstance(made, Artefact)
-    limits = Limits(timeout_s=TIMEOUT_S, memory_mb=32, output_bytes=1000, result_bytes=1000)
     call = Call(
         task_id="random",
         tenant="acme",
@@ -106,7 +106,7 @@ async def _answer(mode: PythonMode, source: str) -> float:
         artefact=made,
         params=b"{}",
         context={},
-        limits=limits,
+        limits=limits(timeout_s=TIMEOUT_S, memory_mb=32, output_bytes=1000, result_bytes=1000),
     )
     started = time.monotonic()
     outcome = await mode.run(call)

@@ -5,6 +5,7 @@ import socket
 from types import SimpleNamespace
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.executor.config import Executor
@@ -25,10 +26,10 @@ def test_a_bus_that_cannot_carry_a_result_is_refused():
 
 
 def test_an_executor_says_its_output_too():
-    largest = Executor(output_bytes=1 << 20)
-    boot._check_carries(bus(8 << 20), PLATFORM, object())
-    with pytest.raises(ConfigError, match="SHOAL_EXECUTOR_OUTPUT_BYTES"):
-        boot._check_carries(bus(8 << 20), PLATFORM, largest)
+    largest = msgspec.structs.replace(PLATFORM, output_bytes=1 << 20)
+    boot._check_carries(bus(8 << 20), largest, object())
+    with pytest.raises(ConfigError, match="SHOAL_OUTPUT_BYTES"):
+        boot._check_carries(bus(8 << 20), largest, Executor())
 
 
 async def test_a_part_that_dies_ends_the_service():

@@ -5,10 +5,13 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from services.router.decide import Refuse, Send, decide
+from services.router.decide import Moment, Refuse, Send, decide
 from shared.bus.messages import Invoke
 from shared.domain.function import ActiveVersion, Function
+from shared.domain.tenant import Tenant
+from tests.limits import PLATFORM
 
+TENANT = Tenant(slug="acme")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 COMMAND = Invoke(
     task_id="t-1",
@@ -39,13 +42,19 @@ FUNCTION = Function(
 )
 
 
+def decided(
+    function: Function | None, *, id: int = 42, routed_at: float = 1.0, tenant: Tenant = TENANT
+) -> Send | Refuse:
+    return decide(COMMAND, id=id, function=function, tenant=tenant, bounds=PLATFORM, moment=Moment(routed_at))
+
+
 def test_code_goes_to_the_pool_of_its_environment() -> None:
-    decision = decide(COMMAND, id=42, function=FUNCTION, routed_at=1000.5)
+    decision = decided(FUNCTION, id=42, routed_at=1000.5)
     assert isinstance(decision, Send)
     assert decision.pool == "python"
     dispatch = decision.dispatch
     assert (dispatch.id, dispatch.task_id, dispatch.code_hash, dispatch.version) == (42, "t-1", "abc", "1.0.0")
-    assert dispatch.timeout_s == 12.0
+    assert dispatch.limits.timeout_s == 12.0
     assert bytes(dispatch.params) == b'{"amount":1}'
     assert (dispatch.timeline.accepted, dispatch.timeline.routed) == (1000.0, 1000.5)
     assert dispatch.reply_to == "reply.a.t-1"
@@ -61,7 +70,7 @@ def test_code_goes_to_the_pool_of_its_environment() -> None:
     ],
 )
 def test_what_cannot_run_is_refused_with_a_reason(function: Function | None, error: str) -> None:
-    decision = decide(COMMAND, id=42, function=function, routed_at=1000.5)
+    decision = decided(function, id=42, routed_at=1000.5)
     assert isinstance(decision, Refuse)
     assert decision.outcome.status == "FAILURE"
     assert decision.outcome.error_type == error
@@ -69,6 +78,6 @@ def test_what_cannot_run_is_refused_with_a_reason(function: Function | None, err
 
 def test_other_modes_have_a_pool_of_their_own() -> None:
     proxy = msgspec.structs.replace(FUNCTION, execution_mode="proxy", active=None)
-    decision = decide(COMMAND, id=1, function=proxy, routed_at=1.0)
+    decision = decided(proxy, id=1, routed_at=1.0)
     assert isinstance(decision, Send)
     assert decision.pool == "proxy"

@@ -8,13 +8,14 @@ import pytest
 
 from services.executor import execution
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Call, Limits, Refusal, Unavailable
+from services.executor.mode import Artefact, Call, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Later
 from shared.bus.messages import Answer, Dispatch, Finished, Started
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.version import CompileError
+from tests.limits import limits
 
 DISPATCH = Dispatch(
     id=7,
@@ -26,8 +27,7 @@ DISPATCH = Dispatch(
     category="",
     version="1.0.0",
     code_hash="abc",
-    timeout_s=5.0,
-    memory_mb=64,
+    limits=limits(timeout_s=5.0, result_bytes=20),
     params=msgspec.Raw(b'{"a":1}'),
     trigger_type="api",
     user=None,
@@ -101,9 +101,8 @@ class Mode:
 
 
 def made(links: Links, mode: Mode, **options: float) -> Execution:
-    limits = Limits(timeout_s=0, memory_mb=0, output_bytes=10, result_bytes=20)
     chosen: dict[str, Any] = {"slots": 1, "notice_s": 10.0, "slot_wait_s": 0.05, **options}
-    return Execution(links, mode, executor="e-1", limits=limits, **chosen)
+    return Execution(links, mode, executor="e-1", **chosen)
 
 
 def delivery(count: int = 1, **changes: Any) -> Delivery[Dispatch]:

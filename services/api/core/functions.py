@@ -18,9 +18,11 @@ from shared.domain.function import (
     is_slug,
     slugify,
 )
+from shared.domain.limits import Limits
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion
 from shared.store import functions as stored
+from shared.store import tenants
 from shared.store.client import Store
 from shared.store.invocations import Invocations
 from shared.store.versions import Versions
@@ -59,9 +61,10 @@ class Detail(msgspec.Struct, frozen=True):
 class Functions:
     """What can be done with functions. Every method raises Problem(unavailable) when the store is away."""
 
-    def __init__(self, store: Store, directory: Directory) -> None:
+    def __init__(self, store: Store, directory: Directory, *, most: Limits) -> None:
         self._store = store
         self._directory = directory
+        self._most = most
 
     async def create(self, caller: Caller, draft: Draft) -> Function:
         """Add a function; its app is made with it where there is none. Raises Problem(invalid)."""
@@ -69,6 +72,7 @@ class Functions:
         if not is_slug(draft.app):
             raise _wrong("app", "app must be 1 to 100 characters: words of a-z and 0-9, joined by -")
         _check_settings(draft.settings)
+        await self._check_limits(caller, draft.settings)
         slug = _wanted_slug(draft)
         functions = self._of(caller)
         app = await functions.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
@@ -116,6 +120,7 @@ class Functions:
             raise _wrong("slug", "slug cannot be changed")
         values = {field: value for field, value in settings.items() if field != "slug"}
         _check_settings({"webhook_url": function.webhook_url, **values})
+        await self._check_limits(caller, values)
         if values:
             function = await self._of(caller).change(slug, {**values, "updated_at": datetime.now(UTC)})
             await self._directory.announce(function)
@@ -136,6 +141,11 @@ class Functions:
         await self._of(caller).delete(function)
         await self._directory.announce(function, deleted=True)
         await versions.delete_of(function.id)  # what was uploaded meanwhile
+
+    async def _check_limits(self, caller: Caller, settings: dict[str, Any]) -> None:
+        if config := settings.get("config"):
+            tenant = await tenants.find(self._store, caller.tenant)
+            check_config(config, self._most, tenant=tenant.limits if tenant else {})
 
     def _of(self, caller: Caller) -> stored.Functions:
         return stored.Functions(self._store, caller.tenant)
@@ -200,7 +210,6 @@ def _check_settings(settings: dict[str, Any]) -> None:
     _check_request(settings)
     for field in _FREEFORM:
         check_freeform(field, settings.get(field, {}))
-    check_config(settings.get("config", {}))
 
 
 def _check_request(settings: dict[str, Any]) -> None:

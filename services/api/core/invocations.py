@@ -18,6 +18,7 @@ from shared.bus.messages import Invoke
 from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.invocation import FINAL, Invocation
+from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.store import invocations as stored
@@ -52,7 +53,7 @@ class Invocations:
         directory: Directory,
         waiting: Waiting,
         recent: Recent,
-        params_bytes: int,
+        bounds: Bounds,
         wait_s: float,
         kept_s: float,
     ) -> None:
@@ -61,15 +62,16 @@ class Invocations:
         self._directory = directory
         self._waiting = waiting
         self._recent = recent
-        self._params_bytes = params_bytes
+        self._bounds = bounds
         self._wait_s = wait_s
         self._kept_s = kept_s
 
     async def invoke(self, caller: Caller, slug: str, params: msgspec.Raw, *, app: str | None, waits: bool) -> Ticket:
         """Submit a call of a function. Raises Problem(not_found, invalid, too_large)."""
         function = await self._callable(caller.tenant, slug, app)
-        if len(params) > self._params_bytes:
-            message = f"params are {len(params)} bytes; the limit is {self._params_bytes} bytes"
+        most_bytes = limits_of(function.config, self._bounds, tenant={}).params_bytes
+        if len(params) > most_bytes:  # the tenant's own bound is the router's to keep
+            message = f"params are {len(params)} bytes; the limit is {most_bytes} bytes"
             raise Problem("too_large", message, {"params": message})
         task_id = new_task_id()
         # The wait is open before the command is sent: an answer cannot come too early.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -14,7 +14,7 @@ from services.api.core.versions import Shown, Upload
 from services.api.dialects.rest import wire
 from shared.domain.function import Function
 from shared.domain.invocation import FINAL, Invocation
-from shared.domain.outcome import Outcome
+from shared.domain.outcome import LogLine, Outcome
 from shared.domain.version import CodeVersion
 
 
@@ -252,7 +252,9 @@ def _bare_result(invocation: Invocation) -> wire.BareResult:
         result=msgspec.Raw(result if invocation.status in FINAL else b"null"),
         stdout=invocation.stdout,
         stderr=invocation.stderr,
+        logs=_log_rows(msgspec.json.decode(invocation.logs, type=list[LogLine])),
         truncated=invocation.truncated or msgspec.UNSET,
+        warnings=invocation.warnings or msgspec.UNSET,
         success=invocation.status == "SUCCESS",
         traceback=invocation.traceback or None,
         date_done=_done_at(invocation),
@@ -260,9 +262,22 @@ def _bare_result(invocation: Invocation) -> wire.BareResult:
 
 
 def _output(source: Outcome | Invocation, result: msgspec.Raw) -> wire.Output:
+    logs = source.logs if isinstance(source, Outcome) else msgspec.json.decode(source.logs, type=list[LogLine])
     return wire.Output(
-        result=result, stdout=source.stdout, stderr=source.stderr, truncated=source.truncated or msgspec.UNSET
+        result=result,
+        stdout=source.stdout,
+        stderr=source.stderr,
+        logs=_log_rows(logs),
+        truncated=source.truncated or msgspec.UNSET,
+        warnings=source.warnings or msgspec.UNSET,
     )
+
+
+def _log_rows(lines: list[LogLine]) -> list[wire.LogRow] | msgspec.UnsetType:
+    rows = [
+        wire.LogRow(stamp(datetime.fromtimestamp(line.at, UTC)), line.level, line.message, line.data) for line in lines
+    ]
+    return rows or msgspec.UNSET
 
 
 def _message(invocation: Invocation) -> str:

@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from shared.domain.function import ExecutionMode
 from shared.domain.invocation import Status, TriggerType
+from shared.domain.outcome import LogLevel
 
 Row = TypeVar("Row")
 
@@ -209,13 +210,24 @@ class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: str
 
 
+class LogRow(msgspec.Struct, frozen=True):
+    """A line that the function logged."""
+
+    timestamp: str
+    level: LogLevel
+    message: str
+    data: msgspec.Raw
+
+
 class Output(msgspec.Struct, frozen=True, kw_only=True):
     """What a successful call returned and printed."""
 
     result: msgspec.Raw
     stdout: str
     stderr: str
+    logs: list[LogRow] | UnsetType = UNSET
     truncated: bool | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
     success: bool = True
 
 
@@ -270,7 +282,9 @@ class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     result: msgspec.Raw
     stdout: str
     stderr: str
+    logs: list[LogRow] | UnsetType = UNSET
     truncated: bool | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
     success: bool
     traceback: str | None
     date_done: str | None

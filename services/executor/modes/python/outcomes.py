@@ -4,10 +4,11 @@ import signal
 
 import msgspec
 
-from services.executor.mode import Call, Limits
+from services.executor.mode import Call
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import FrameError, ReplyFrame
 from services.executor.modes.python.worker_link import Reason
+from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome, Usage
 
 _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
@@ -27,14 +28,14 @@ def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
             status="SUCCESS",
             result=_checked(reply.result),
             stdout=reply.stdout,
-            truncated=reply.truncated,
+            warnings=_warnings(reply, limits),
             usage=usage,
         )
     error_type = _ERROR_TYPES[reply.status]
     return Outcome(
         status="FAILURE",
         stdout=reply.stdout,
-        truncated=reply.truncated,
+        warnings=_warnings(reply, limits),
         error_type=error_type,
         error=reply.error,
         traceback=reply.traceback or f"{error_type}: {reply.error}",
@@ -59,6 +60,13 @@ def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usa
     return Outcome(
         status="FAILURE", error_type=error_type, error=error, traceback=f"{error_type}: {error}", usage=usage
     )
+
+
+def _warnings(reply: ReplyFrame, limits: Limits) -> list[str]:
+    """What was left out of an outcome that stands all the same."""
+    if not reply.truncated:
+        return []
+    return [f"OutputTruncated: only the first {limits.output_bytes} bytes of output are kept"]
 
 
 def _checked(result: bytes) -> msgspec.Raw:
