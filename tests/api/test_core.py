@@ -125,7 +125,7 @@ async def replica(bus: Bus, store: Store) -> Invocations:
         directory=directory,
         waiting=Waiting(bus, store, instance="replica", most=10),
         recent=recent,
-        params_bytes=1000,
+        bounds=PLATFORM,
         wait_s=10,
         kept_s=86400,
     )
