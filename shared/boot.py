@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from shared import config, health, telemetry
+from shared import config, health, secrets, telemetry
 from shared.bus import broker, streams
 from shared.domain.problem import Problem
 from shared.store import indexes
@@ -47,6 +47,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     settings: Any
     bus: broker.Bus
     store: Store
+    keyring: secrets.Keyring
     facts: dict[str, Callable[[], Any]]
     checks: dict[str, Callable[[], Awaitable[bool]]]
     watch: Callable[[asyncio.Task[Any]], None]
@@ -117,6 +118,7 @@ async def _work(
     page, stop = health.Page(name), ending.told
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(health.serve(page, door))
+        keyring = secrets.open_keyring(platform)
         store = Store(platform.mongodb_url, database=platform.mongodb_database, timeout_s=platform.bus_timeout_s)
         stack.callback(store.close)
         bus = await _until(stop, lambda: _connected(stack, name, platform))
@@ -135,6 +137,7 @@ async def _work(
             settings=settings,
             bus=bus,
             store=store,
+            keyring=keyring,
             facts=page.facts,
             checks=page.checks,
             watch=ending.watch,

@@ -40,6 +40,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `params_bytes`, `result_bytes` and `output_bytes` bound what a call takes, returns, and prints and logs; a function
     or its tenant may have less. The `default_…` are the limits of a function that names none, the `max_…` the most that
     one may ask for.
+    `secret_key`, or else the file `secret_key_file`, holds what seals secrets at rest: 64 hexadecimal digits, or
+    several such keys by commas or on lines, of which the first one seals.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -66,6 +68,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_cpu_s: Annotated[float, Meta(gt=0, le=86_400)] = 300.0
     max_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 1024
     max_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 10_000
+    secret_key: str = ""
+    secret_key_file: str = ""
     bus_timeout_s: Positive = 5.0
     stream_replicas: Annotated[int, Meta(ge=1, le=5)] = 1
     invoke_days: Positive = 7.0

@@ -38,6 +38,9 @@ def stop_order(drain_s: float) -> StopOrder:
 # Before all were ready there is no work to bring to an end in order.
 EARLY_STOP_ORDER: StopOrder = ((SERVICES, 4.0), (("mongod",), 8.0), (("nats-server",), 9.0))
 
+_WITH_SECRETS = frozenset({"api", "executor"})
+"""The services that seal or open what is secret at rest."""
+
 
 class Fleet:
     """The six services and, unless their addresses were given, the two servers."""
@@ -50,6 +53,8 @@ class Fleet:
         self.mongodb_url = mongo.url if mongo else settings.mongodb_url or ""
         self.health = {name: doors.health() for name in SERVICES}
         self._settings, self._door, self._token, self._lock = settings, door, token, lock
+        self._key_file = data_dir / "secret.key"
+        embedded.secret(self._key_file)
         self._servers: list[Child] = [server for server in (nats, mongo) if server]
         self._keepers: dict[str, Keeper] = {}
         self.killed = False
@@ -112,6 +117,8 @@ class Fleet:
         if name == "api":
             environ |= {"SHOAL_API_FD": str(self._door.fileno()), "SHOAL_ADMIN_TOKEN": self._token}
             descriptors.append(self._door.fileno())
+        if name in _WITH_SECRETS and "SHOAL_SECRET_KEY" not in environ:
+            environ.setdefault("SHOAL_SECRET_KEY_FILE", str(self._key_file))
         if name == "executor" and settings.workers:
             environ["SHOAL_EXECUTOR_SLOTS"] = str(settings.workers)
         return Service(name, environ=environ, descriptors=descriptors)

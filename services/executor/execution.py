@@ -7,11 +7,12 @@ import asyncio
 import time
 from typing import Any, Protocol
 
-from services.executor.mode import Artefact, Call, Mode, Refusal, Unavailable
+from services.executor.mode import NO_CODE, Artefact, Call, Mode, Refusal, Unavailable
 from services.executor.slots import Slots
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Later, Verdict
 from shared.bus.messages import Answer, Dispatch, Finished, Started
+from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
@@ -22,8 +23,8 @@ _UNAVAILABLE_S = 1.0  # before another try at what could not be done at all
 class Links(Protocol):
     """What an execution needs of the world."""
 
-    async def load(self, tenant: str, code_hash: str) -> Artefact | Refusal:
-        """The compiled code."""
+    async def load(self, dispatch: Dispatch) -> Artefact | Function | Refusal:
+        """The compiled code, or the function's settings for a mode that runs no code. Raises Problem(unavailable)."""
         ...
 
     async def finished(self, tenant: str, task_id: str) -> bool:
@@ -71,7 +72,7 @@ class Execution:
         dispatch, picked = delivery.body, time.time()
         if (delivery.count > 1 or dispatch.repeated) and await self._ended(dispatch):
             return DONE
-        loaded = await self._links.load(dispatch.tenant, dispatch.code_hash)
+        loaded = await self._links.load(dispatch)
         if isinstance(loaded, Refusal):
             reasons = "; ".join(str(error) for error in loaded.errors)
             timeline = _timeline(dispatch, picked=picked, done=time.time())
@@ -104,14 +105,15 @@ class Execution:
         except Problem:
             return False
 
-    async def _run(self, dispatch: Dispatch, artefact: Artefact, *, picked: float, started: float) -> Outcome:
+    async def _run(self, dispatch: Dispatch, loaded: Artefact | Function, *, picked: float, started: float) -> Outcome:
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, dispatch, picked, started)
         call = Call(
             task_id=dispatch.task_id,
             tenant=dispatch.tenant,
             function_id=dispatch.function_id,
             code_hash=dispatch.code_hash,
-            artefact=artefact,
+            artefact=loaded if isinstance(loaded, Artefact) else NO_CODE,
+            function=loaded if isinstance(loaded, Function) else None,
             params=bytes(dispatch.params),
             context=_context(dispatch),
             limits=dispatch.limits,

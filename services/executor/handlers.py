@@ -10,13 +10,16 @@ from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Mode, Refusal, Unavailable
+from services.executor.mode import Artefact, Mode, Opening, Refusal, Unavailable
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
-from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, Started
+from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, FunctionChanged, Started
+from shared.directory import Directory
+from shared.domain.function import Function
 from shared.domain.problem import Problem
+from shared.domain.version import CompileError
 from shared.store.invocations import Invocations
 
 _log = telemetry.logger("executor")
@@ -28,16 +31,24 @@ _REPORTED = telemetry.STAGE.labels("reported")
 class BusLinks:
     """`execution.Links` by bus and store."""
 
-    def __init__(self, service: Service, artefacts: Artefacts, pool: str) -> None:
+    def __init__(self, service: Service, artefacts: Artefacts, pool: str, *, functions: Directory | None) -> None:
         self._bus = service.bus
         self._store = service.store
         self._artefacts = artefacts
+        self._functions = functions
         self._pool = pool
         self._ends: dict[tuple[str, str], Counter] = {}
 
-    async def load(self, tenant: str, code_hash: str) -> Artefact | Refusal:
-        """From the cache, the store, or the source."""
-        return await self._artefacts.load(tenant, code_hash)
+    async def load(self, dispatch: Dispatch) -> Artefact | Function | Refusal:
+        """Code from the cache, the store, or the source; settings as new as the dispatch at least."""
+        if self._functions is None:
+            return await self._artefacts.load(dispatch.tenant, dispatch.code_hash)
+        found = await self._functions.find(
+            dispatch.tenant, dispatch.function, revision=dispatch.revision, id=dispatch.function_id
+        )
+        if found is None or found.id != dispatch.function_id:
+            return Refusal([CompileError(0, f"function '{dispatch.function}' is not in the store any more")])
+        return found
 
     async def finished(self, tenant: str, task_id: str) -> bool:
         """By the record in the store."""
@@ -74,7 +85,7 @@ class BusLinks:
         counter.inc()
 
 
-async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitStack) -> None:
+async def _serve_pool(service: Service, pool: str, mode: Mode, *, functions: Directory, stack: AsyncExitStack) -> None:
     settings: Executor = service.settings
     artefacts = Artefacts(service.store, mode, cache_bytes=settings.cache_bytes)
 
@@ -86,7 +97,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
         return Compiled(errors=made.errors if isinstance(made, Refusal) else [])
 
     execution = Execution(
-        BusLinks(service, artefacts, pool),
+        BusLinks(service, artefacts, pool, functions=None if mode.runs_code else functions),
         mode,
         executor=service.instance,
         slots=settings.slots,
@@ -95,7 +106,8 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
     )
     spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=settings.slots, ahead=settings.held_ready)
     consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle, given_up=execution.give_up)
-    await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
+    if mode.runs_code:
+        await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
     await consumer.start()
     service.checks[pool] = consumer.pulling
     stack.push_async_callback(consumer.stop, grace_s=service.platform.drain_s - 1)
@@ -105,9 +117,12 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, stack: AsyncExitS
 async def serve(service: Service) -> AsyncIterator[None]:
     """The executor at work: every mode it has is a pool."""
     async with AsyncExitStack() as stack:
+        functions = Directory(service.store, cache_s=service.platform.cache_s)
+        await service.bus.listen(subjects.changed("*", "*"), functions.changed, body=FunctionChanged)
+        service.bus.on_return(functions.doubt)
         for pool, open_mode in modes.OPEN.items():
-            mode = await open_mode(service.settings)
+            mode = await open_mode(Opening(service.settings, service.platform, service.keyring))
             stack.push_async_callback(mode.close)
             service.facts[pool] = mode.facts
-            await _serve_pool(service, pool, mode, stack)
+            await _serve_pool(service, pool, mode, functions=functions, stack=stack)
         yield

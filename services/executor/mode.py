@@ -1,12 +1,16 @@
 """The contract of a mode of execution. A mode is a folder under modes/, and is named nowhere else."""
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from services.executor.config import Executor
+from shared.config import Platform
+from shared.domain.function import Function
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
+from shared.secrets import Keyring
 
 
 class Artefact(msgspec.Struct, frozen=True):
@@ -25,14 +29,23 @@ class Refusal(msgspec.Struct, frozen=True):
     errors: list[CompileError]
 
 
+NO_CODE = Artefact("", b"")
+"""What a mode is handed that runs none."""
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of one function version. `params` is JSON text; `context` is JSON values for the handler."""
+    """One call of one function version. `params` is JSON text; `context` is JSON values for the handler.
+
+    A mode that runs no code is given the `function` instead of an artefact: its settings as they are stored, with what
+    is secret still sealed.
+    """
 
     task_id: str
     tenant: str
     function_id: int
     code_hash: str
-    artefact: Artefact
+    artefact: Artefact = NO_CODE
+    function: Function | None = None
     params: bytes
     context: dict[str, Any]
     limits: Limits
@@ -42,10 +55,20 @@ class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else
     """The mode cannot run anything just now, and nothing of the call has started: hand the work back."""
 
 
+class Opening(NamedTuple):
+    """What a mode is opened with: the executor's settings, the platform's, and the keys of what is sealed."""
+
+    executor: Executor
+    platform: Platform
+    keyring: Keyring
+
+
 class Mode(Protocol):
     """A way to run functions. Opened once by the executor, used by many calls side by side, closed once."""
 
     name: str
+    # Whether it runs a tenant's code, and so is given artefacts; else it is given the function's settings.
+    runs_code: bool
     compiler: str
 
     async def prepare(self, source: str) -> Artefact | Refusal:

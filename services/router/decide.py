@@ -55,6 +55,7 @@ def decide(
             function_id=function.id,
             function_name=function.name,
             category=function.category,
+            revision=function.revision,
             version=function.active.version if function.active else "",
             code_hash=function.active.code_hash if function.active else "",
             limits=limits,

@@ -6,13 +6,13 @@ from contextlib import asynccontextmanager
 
 from services.router.config import Router
 from services.router.decide import Moment, Refuse, Send, decide
-from services.router.directory import Directory, Tenants
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.messages import Answer, Finished, FunctionChanged, Invoke
+from shared.directory import Directory, Tenants
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.store.invocations import Invocations

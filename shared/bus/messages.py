@@ -32,6 +32,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
     """An invocation that an executor pool is to run now. `id` is the command's sequence in INVOKE.
 
+    `revision` is that of the function when it was decided.
     `repeated` says that its command had been handed out before: there may be another dispatch of the same task.
     """
 
@@ -42,6 +43,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     function_id: int
     function_name: str
     category: str
+    revision: int
     version: str
     code_hash: str
     limits: Limits

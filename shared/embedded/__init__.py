@@ -11,6 +11,7 @@ from pathlib import Path
 from shared.embedded.mongo import Mongo
 from shared.embedded.nats import Nats
 from shared.embedded.process import PACKAGES, EmbeddedError, end, hold, spawn
+from shared.embedded.secret import secret
 from shared.embedded.server import FORMER_S, LOOPBACK, STOP_S, free_port
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "end",
     "free_port",
     "hold",
+    "secret",
     "servers",
     "spawn",
 ]

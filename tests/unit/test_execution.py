@@ -11,6 +11,7 @@ from services.executor.execution import Execution
 from services.executor.mode import Artefact, Call, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Later
 from shared.bus.messages import Answer, Dispatch, Finished, Started
+from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
@@ -25,6 +26,7 @@ DISPATCH = Dispatch(
     function_id=3,
     function_name="F",
     category="",
+    revision=1,
     version="1.0.0",
     code_hash="abc",
     limits=limits(timeout_s=5.0, result_bytes=20),
@@ -49,8 +51,8 @@ class Links:
         self.troubles: list[Problem] = []
         self.announced = asyncio.Event()
 
-    async def load(self, tenant: str, code_hash: str) -> Artefact | Refusal:
-        assert (tenant, code_hash) == ("acme", "abc")
+    async def load(self, dispatch: Dispatch) -> Artefact | Function | Refusal:
+        assert (dispatch.tenant, dispatch.code_hash) == ("acme", "abc")
         return self.loaded
 
     async def finished(self, tenant: str, task_id: str) -> bool:
@@ -73,6 +75,7 @@ class Mode:
     """Runs what the test says."""
 
     name = "test"
+    runs_code = True
     compiler = "c"
 
     def __init__(self) -> None:

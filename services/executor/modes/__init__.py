@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from services.executor.config import Executor
-from services.executor.mode import Mode
+from services.executor.mode import Mode, Opening
 from services.executor.modes.python import mode as python
 
-OPEN: dict[str, Callable[[Executor], Awaitable[Mode]]] = {"python": python.open_for}
+OPEN: dict[str, Callable[[Opening], Awaitable[Mode]]] = {"python": python.open_for}

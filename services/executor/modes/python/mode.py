@@ -5,8 +5,7 @@ import os
 from collections import Counter
 from typing import Any
 
-from services.executor.config import Executor
-from services.executor.mode import Artefact, Call, Refusal, Unavailable
+from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
@@ -31,6 +30,7 @@ class PythonMode:
     """Implements services.executor.mode.Mode. Raises Unavailable only while nothing has started."""
 
     name = "python"
+    runs_code = True
     compiler = COMPILER
 
     def __init__(self, settings: PythonSettings, zygotes: Zygotes) -> None:
@@ -183,8 +183,9 @@ async def open_mode(settings: PythonSettings) -> PythonMode:
     return PythonMode(settings, zygotes)
 
 
-async def open_for(executor: Executor) -> PythonMode:
+async def open_for(opening: Opening) -> PythonMode:
     """Start the mode with an executor's settings."""
+    executor = opening.executor
     return await open_mode(
         PythonSettings(
             max_workers=executor.most_processes,

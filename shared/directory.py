@@ -1,4 +1,4 @@
-"""What the router knows of functions: a cache that is never older than what a command has seen."""
+"""What is known of functions and tenants: a cache that is never older than what a command has seen."""
 
 from shared.bus.messages import FunctionChanged
 from shared.domain.function import Function

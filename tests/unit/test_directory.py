@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.router.directory import Directory
 from shared.bus.messages import FunctionChanged
+from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.problem import Problem
 
