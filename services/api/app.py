@@ -21,7 +21,11 @@ from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
 from services.api.core.versions import Versions
 from services.api.core.waiting import Waiting
-from services.api.dialects.rest import execute, problems, routes
+from services.api.dialects.rest import execute, problems
+from services.api.dialects.rest.routes import asked
+from services.api.dialects.rest.routes import functions as function_routes
+from services.api.dialects.rest.routes import invocations as invocation_routes
+from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
 from shared import config, health
 from shared.boot import Service
@@ -40,21 +44,21 @@ _INVOCATIONS = ["/api/functions/invocations", "/api/invocations"]
 
 # Every path is served with and without a slash at its end. `POST …/{slug}/execute` stands before them: `Door`.
 ROUTES = [
-    get(_FUNCTIONS)(routes.list_functions),
-    post(_FUNCTIONS)(routes.create_function),
-    get(_FUNCTION)(routes.show_function),
-    patch(_FUNCTION)(routes.change_function),
-    delete(_FUNCTION)(routes.delete_function),
-    post(_CODE)(routes.upload_code),
-    patch(_CODE)(routes.edit_code),
-    get("/api/functions/code")(routes.list_code),
-    post("/api/functions/code/{id:int}/activate", status_code=200)(routes.activate_code),
-    get([f"{path}/executions" for path in _FUNCTION])(routes.list_executions),
-    get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(routes.show_result),
-    get(_INVOCATIONS)(routes.list_invocations),
-    get([f"{path}/{{id:int}}" for path in _INVOCATIONS])(routes.show_invocation),
-    get([f"{path}/{{id:int}}/result" for path in _INVOCATIONS])(routes.show_invocation_result),
-    get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(routes.show_invocation_by_task),
+    get(_FUNCTIONS)(function_routes.list_functions),
+    post(_FUNCTIONS)(function_routes.create_function),
+    get(_FUNCTION)(function_routes.show_function),
+    patch(_FUNCTION)(function_routes.change_function),
+    delete(_FUNCTION)(function_routes.delete_function),
+    post(_CODE)(version_routes.upload_code),
+    patch(_CODE)(version_routes.edit_code),
+    get("/api/functions/code")(version_routes.list_code),
+    post("/api/functions/code/{id:int}/activate", status_code=200)(version_routes.activate_code),
+    get([f"{path}/executions" for path in _FUNCTION])(invocation_routes.list_executions),
+    get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(invocation_routes.show_result),
+    get(_INVOCATIONS)(invocation_routes.list_invocations),
+    get([f"{path}/{{id:int}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
+    get([f"{path}/{{id:int}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
+    get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation_by_task),
 ]
 
 
@@ -81,7 +85,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
 
 
-async def _core(service: Service, waiting: Waiting) -> routes.Core:
+async def _core(service: Service, waiting: Waiting) -> asked.Core:
     """The application, listening."""
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     directory = Directory(bus, store, believed_s=platform.cache_s)
@@ -107,10 +111,10 @@ async def _core(service: Service, waiting: Waiting) -> routes.Core:
     )
     for listening in (directory, waiting, recent):
         await listening.open()
-    return routes.Core(functions, versions, invocations)
+    return asked.Core(functions, versions, invocations)
 
 
-def framework(core: routes.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
+def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
     """The route table with its guard and its error handlers."""
 
     async def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
@@ -119,7 +123,7 @@ def framework(core: routes.Core, auth: Auth, *, body_bytes: int, body_wait_s: fl
             raise Problem("unauthenticated", "More than one Authorization header was sent.")
         connection.scope["user"] = await auth.caller(sent[0] if sent else None)
 
-    async def spoken_to() -> routes.Core:
+    async def spoken_to() -> asked.Core:
         return core
 
     return Litestar(
@@ -127,16 +131,16 @@ def framework(core: routes.Core, auth: Auth, *, body_bytes: int, body_wait_s: fl
         guards=[known],
         dependencies={
             "core": Provide(spoken_to),
-            "caller": Provide(routes.caller),
-            "part": Provide(routes.part),
-            "wanted": Provide(routes.wanted),
+            "caller": Provide(asked.caller),
+            "part": Provide(asked.part),
+            "wanted": Provide(function_routes.wanted),
         },
         exception_handlers={
             Problem: problems.on_problem,
             HTTPException: problems.on_http,
             Exception: problems.on_crash,
         },
-        request_class=routes.Asked,
+        request_class=asked.Asked,
         request_max_body_size=body_bytes,
         state=State({"body_wait_s": body_wait_s}),
         openapi_config=None,

@@ -2,8 +2,9 @@
 
 import pytest
 
-from services.api.dialects.rest import decode, execute, translate
+from services.api.dialects.rest import decode, execute
 from services.api.dialects.rest.execute import Target
+from services.api.dialects.rest.translate import pages
 from shared.domain.function import RESERVED_SLUGS, free_slug, is_slug, slugify
 from shared.domain.problem import Problem
 
@@ -37,7 +38,7 @@ def test_targets(path: str, target: Target | None):
     ],
 )
 def test_pages_beside_a_page(url: str, skip: int, onward: str | None, back: str | None):
-    page = translate.page(50, [], url=url, limit=20, skip=skip)
+    page = pages.page(50, [], url=url, limit=20, skip=skip)
     assert (page.next, page.previous) == (onward, back)
 
 

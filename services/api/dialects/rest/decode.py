@@ -4,16 +4,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.api.dialects.rest import wire
+from services.api.dialects.rest.wire.invocations import Execute
 from shared.domain.problem import Problem
 
 Body = TypeVar("Body")
 
-_execute = msgspec.json.Decoder(wire.Execute)
+_execute = msgspec.json.Decoder(Execute)
 _anything = msgspec.json.Decoder()
 
 
-def execute(body: bytes) -> wire.Execute:
+def execute(body: bytes) -> Execute:
     """A call's body; an empty one calls without params. Raises Problem(invalid)."""
     call = _decoded(_execute, body or b"{}")
     if bytes(memoryview(call.params)[:1]) != b"{":

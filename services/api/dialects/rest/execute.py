@@ -13,7 +13,8 @@ import msgspec
 from services.api.auth import Auth
 from services.api.core.invocations import Invocations
 from services.api.core.waiting import Wait
-from services.api.dialects.rest import decode, problems, translate
+from services.api.dialects.rest import decode, problems
+from services.api.dialects.rest.translate import invocations as translate
 from shared.domain.problem import Problem
 
 Scope = dict[str, Any]

@@ -7,7 +7,8 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from services.api.dialects.rest import decode, wire
+from services.api.dialects.rest import decode
+from services.api.dialects.rest.wire.problems import Error
 from shared import telemetry
 from shared.domain.problem import Code, Problem
 
@@ -31,10 +32,10 @@ _SENTENCES = {404: "Not found", 405: "Method not allowed", 413: "The body is too
 _log = telemetry.logger("rest")
 
 
-def body(sentence: str, fields: Mapping[str, str] | None = None) -> wire.Error:
+def body(sentence: str, fields: Mapping[str, str] | None = None) -> Error:
     """The body of every error. A field's sentence may have several lines: each is one entry."""
     details = {field: text.split("\n") for field, text in (fields or {}).items()}
-    return wire.Error(error=sentence, message=sentence, detail=sentence, details=details or msgspec.UNSET)
+    return Error(error=sentence, message=sentence, detail=sentence, details=details or msgspec.UNSET)
 
 
 def rendered(problem: Problem) -> tuple[int, dict[str, str], bytes]:

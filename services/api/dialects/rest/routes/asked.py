@@ -1,0 +1,91 @@
+"""What the handlers of this dialect are given: the request, its words, who sends it, and whom they speak to."""
+
+import asyncio
+from typing import Annotated, Any, NamedTuple
+
+from litestar import Request
+from litestar.datastructures import State
+from litestar.di import NamedDependency
+from litestar.params import Parameter, SkipValidation
+
+from services.api.core import functions, invocations
+from services.api.core.versions import Versions
+from services.api.dialects.rest import decode
+from services.api.dialects.rest.translate import pages
+from services.api.dialects.rest.wire.pages import Page, Row
+from shared.domain.caller import Caller
+from shared.domain.problem import Problem
+
+PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
+
+
+_MAX_SKIP = 10**9
+
+
+class Core(NamedTuple):
+    """What the handlers speak to."""
+
+    functions: functions.Functions
+    versions: Versions
+    invocations: invocations.Invocations
+
+
+class Asked(Request[Caller, Any, State]):
+    """A request whose body is read and decoded by the same rules as everywhere in this dialect."""
+
+    async def body(self) -> bytes:
+        """The body as it came. Raises Problem(invalid) when it takes too long."""
+        within_s: float = self.app.state.body_wait_s
+        try:
+            async with asyncio.timeout(within_s):
+                return await super().body()
+        except TimeoutError:
+            raise decode.late(within_s) from None
+
+    async def json(self) -> Any:
+        """The body as plain data. Raises Problem(invalid)."""
+        return decode.anything(await self.body())
+
+    @property
+    def asked_url(self) -> str:
+        """The URL as it was asked for: the framework's own has lost its last slash."""
+        path, query = self.scope["raw_path"].decode("latin-1"), self.scope["query_string"].decode("latin-1")
+        return f"{self.url.scheme}://{self.url.netloc}{path}{'?' if query else ''}{query}"
+
+
+class Part(NamedTuple):
+    """Which part of a list is wanted."""
+
+    limit: int
+    skip: int
+    by_page: bool
+
+    def page(self, count: int, rows: list[Row], request: Asked) -> Page[Row]:
+        """The part with its surroundings. Raises Problem(not_found) for a page beyond the last."""
+        if self.by_page and self.skip and self.skip >= count:
+            raise Problem("not_found", "Invalid page.")
+        return pages.page(count, rows, url=request.asked_url, limit=self.limit, skip=self.skip)
+
+
+Size = Annotated[int | None, Parameter(ge=1, le=_MAX_SKIP)]
+Whole = Annotated[int | None, Parameter(ge=0, le=_MAX_SKIP)]
+Id = Annotated[int | None, Parameter(ge=0, le=2**63 - 1)]
+Word = Annotated[str | None, Parameter(max_length=100, pattern=r"^[^\x00]*$")]
+Within = NamedDependency[SkipValidation[Part]]
+
+
+By = NamedDependency[SkipValidation[Caller]]
+To = NamedDependency[SkipValidation[Core]]
+
+
+async def caller(request: Asked) -> Caller:
+    """Who the guard found the request to come from."""
+    return request.user
+
+
+async def part(page: Size = None, page_size: Size = None, limit: Size = None, offset: Whole = None) -> Part:
+    """The part that the query asks for, by page or by offset."""
+    size = min(limit or page_size or PAGE_SIZE, MAX_PAGE_SIZE)
+    if offset is not None or limit is not None:
+        return Part(size, offset or 0, by_page=False)
+    return Part(size, ((page or 1) - 1) * size, by_page=True)

@@ -1,0 +1,61 @@
+"""Invocations: looked up. `app.py` has the paths."""
+
+from services.api.core import invocations
+from services.api.dialects.rest.routes.asked import Asked, By, Id, Size, To, Whole, Within, Word
+from services.api.dialects.rest.translate import invocations as translate
+from services.api.dialects.rest.wire import invocations as wire
+from services.api.dialects.rest.wire.pages import Page
+from shared.domain.invocation import TriggerType
+
+EXECUTIONS, MAX_EXECUTIONS = 100, 1000
+
+
+async def list_executions(
+    *, core: To, caller: By, slug: str, app: str | None = None, limit: Size = None, offset: Whole = None
+) -> wire.Executions:
+    """A function's history, the newest first."""
+    function = await core.functions.named(caller, slug, app=app)
+    wanted = invocations.Wanted(function_id=function.id)
+    size, skip = min(limit or EXECUTIONS, MAX_EXECUTIONS), offset or 0
+    count, found = await core.invocations.listed(caller, wanted, limit=size, skip=skip)
+    rows = [translate.invocation_row(invocation) for invocation in found]
+    return wire.Executions(count=count, limit=size, offset=skip, results=rows)
+
+
+async def show_result(*, core: To, caller: By, task_id: str) -> wire.TaskResult:
+    """The result of a task."""
+    return translate.task_result(await core.invocations.by_task(caller, task_id))
+
+
+async def list_invocations(
+    request: Asked,
+    *,
+    core: To,
+    caller: By,
+    part: Within,
+    function_id: Id = None,
+    function_slug: Word = None,
+    trigger_type: TriggerType | None = None,
+    user_id: Id = None,
+) -> Page[wire.InvocationRow]:
+    """Invocations of all functions, the newest first."""
+    wanted = invocations.Wanted(
+        function_id=function_id, function_slug=function_slug, trigger_type=trigger_type, user_id=user_id
+    )
+    count, found = await core.invocations.listed(caller, wanted, limit=part.limit, skip=part.skip)
+    return part.page(count, [translate.invocation_row(invocation) for invocation in found], request)
+
+
+async def show_invocation(*, core: To, caller: By, id: int) -> wire.InvocationRow:
+    """One invocation."""
+    return translate.invocation_row(await core.invocations.by_id(caller, id))
+
+
+async def show_invocation_result(*, core: To, caller: By, id: int) -> wire.InvocationResult:
+    """One invocation's result."""
+    return translate.invocation_result(await core.invocations.by_id(caller, id))
+
+
+async def show_invocation_by_task(*, core: To, caller: By, task_id: str) -> wire.InvocationResult:
+    """One invocation with its result, by its task."""
+    return translate.invocation_and_result(await core.invocations.by_task(caller, task_id))

@@ -1,0 +1,31 @@
+"""Code versions: uploaded, edited, listed, activated. `app.py` has the paths."""
+
+from services.api.dialects.rest.routes.asked import Asked, By, To, Within, Word
+from services.api.dialects.rest.translate import versions as translate
+from services.api.dialects.rest.wire import versions as wire
+from services.api.dialects.rest.wire.pages import Page
+
+
+async def upload_code(
+    *, core: To, caller: By, slug: str, data: wire.UploadCode, app: str | None = None
+) -> wire.Version:
+    """A new version of a function's code."""
+    return translate.version(await core.versions.upload(caller, slug, translate.upload(data), app=app))
+
+
+async def edit_code(*, core: To, caller: By, slug: str, data: wire.PatchCode, app: str | None = None) -> wire.Version:
+    """Other code for the active version."""
+    return translate.version(await core.versions.edit(caller, slug, data.code, app=app))
+
+
+async def list_code(
+    request: Asked, *, core: To, caller: By, part: Within, function__slug: Word = None
+) -> Page[wire.VersionRow]:
+    """Versions of a function, or of all."""
+    count, found = await core.versions.listed(caller, function__slug, limit=part.limit, skip=part.skip)
+    return part.page(count, [translate.version_row(shown) for shown in found], request)
+
+
+async def activate_code(*, core: To, caller: By, id: int) -> wire.Version:
+    """The version that is to run from now on."""
+    return translate.version(await core.versions.activate(caller, id))

@@ -1,0 +1,141 @@
+"""Calls and invocations as bodies, field by field."""
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from shared.domain.invocation import Status, TriggerType
+from shared.domain.outcome import LogLevel
+
+
+class Execute(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of a call. `params` stays JSON text."""
+
+    params: msgspec.Raw = msgspec.Raw(b"{}")
+    respond_async: bool = msgspec.field(name="async", default=False)
+
+
+class InvocationBrief(msgspec.Struct, frozen=True, kw_only=True):
+    """The invocation in the answer of a call."""
+
+    id: int
+    function_name: str
+    celery_task_id: str
+    trigger_type: TriggerType
+    created_at: str
+
+
+class InvocationName(msgspec.Struct, frozen=True, kw_only=True):
+    """The invocation beside its result."""
+
+    id: int
+    function_name: str
+    celery_task_id: str
+    trigger_type: TriggerType
+
+
+class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An invocation in a list, and alone."""
+
+    id: int
+    function_name: str
+    celery_task_id: str
+    task_status: Status
+    user_username: str | None
+    trigger_type: TriggerType
+    created_at: str
+
+
+class LogRow(msgspec.Struct, frozen=True):
+    """A line that the function logged."""
+
+    timestamp: str
+    level: LogLevel
+    message: str
+    data: msgspec.Raw
+
+
+class Output(msgspec.Struct, frozen=True, kw_only=True):
+    """What a successful call returned and printed."""
+
+    result: msgspec.Raw
+    stdout: str
+    stderr: str
+    logs: list[LogRow] | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+    success: bool = True
+
+
+class Executed(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that succeeded. `data` is the bare result, as the client libraries read it."""
+
+    task_id: str
+    status: Status = "SUCCESS"
+    result: Output
+    data: msgspec.Raw
+    invocation: InvocationBrief
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that failed."""
+
+    error: str
+    message: str
+    detail: str
+    task_id: str
+    status: Status = "FAILURE"
+    result: str
+    traceback: str
+    invocation: InvocationBrief
+
+
+class Pending(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is accepted, and not done yet."""
+
+    task_id: str
+    status: Status = "PENDING"
+    result: None = None
+    invocation: InvocationBrief
+
+
+class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a task: an Output, the message of the error, or null."""
+
+    task_id: str
+    status: Status
+    result: Output | str | None
+    traceback: str | None
+    date_created: str
+    date_done: str | None
+
+
+class BareResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of an invocation without its wrapping, what it printed beside it."""
+
+    task_id: str
+    status: Status
+    result: msgspec.Raw
+    stdout: str
+    stderr: str
+    logs: list[LogRow] | UnsetType = UNSET
+    truncated: bool | UnsetType = UNSET
+    warnings: list[str] | UnsetType = UNSET
+    success: bool
+    traceback: str | None
+    date_done: str | None
+
+
+class InvocationResult(msgspec.Struct, frozen=True, kw_only=True):
+    """An invocation and its result."""
+
+    invocation: InvocationName | InvocationRow
+    task_result: BareResult
+
+
+class Executions(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a function's history."""
+
+    count: int
+    limit: int
+    offset: int
+    results: list[InvocationRow]
