@@ -17,6 +17,7 @@ from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
 from services.api.core.directory import Directory
 from services.api.core.functions import Functions
+from services.api.core.history import History
 from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
 from services.api.core.versions import Versions
@@ -24,6 +25,7 @@ from services.api.core.waiting import Waiting
 from services.api.dialects.rest import execute, problems
 from services.api.dialects.rest.routes import asked
 from services.api.dialects.rest.routes import functions as function_routes
+from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
@@ -32,6 +34,7 @@ from shared.boot import Service
 from shared.domain.problem import Problem
 
 _DAY_S = 86_400.0
+_LONG_QUEUED_DAYS = 30.0  # the longest that work is thought to wait: the queue itself has no bound
 _BACKLOG = 2048
 # The part of the drain time after which waiting callers are told "accepted": the rest is for the telling.
 _DRAIN_SHARE = 0.75
@@ -52,12 +55,13 @@ ROUTES = [
     post(_CODE)(version_routes.upload_code),
     patch(_CODE)(version_routes.edit_code),
     get("/api/functions/code")(version_routes.list_code),
-    post("/api/functions/code/{id:int}/activate", status_code=200)(version_routes.activate_code),
+    post("/api/functions/code/{id:str}/activate", status_code=200)(version_routes.activate_code),
+    get([f"{path}/history" for path in _FUNCTION])(history_routes.list_history),
     get([f"{path}/executions" for path in _FUNCTION])(invocation_routes.list_executions),
     get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(invocation_routes.show_result),
     get(_INVOCATIONS)(invocation_routes.list_invocations),
-    get([f"{path}/{{id:int}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
-    get([f"{path}/{{id:int}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
+    get([f"{path}/{{id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
+    get([f"{path}/{{id:str}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
     get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation_by_task),
 ]
 
@@ -90,12 +94,15 @@ async def _core(service: Service, waiting: Waiting) -> asked.Core:
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     directory = Directory(bus, store, believed_s=platform.cache_s)
     recent = Recent(bus, store)
-    functions = Functions(store, directory, most=platform.bounds.most)
+    history = History(store)
+    forgotten_s = (max(platform.invoke_days, platform.event_days) + _LONG_QUEUED_DAYS) * _DAY_S
+    functions = Functions(store, directory, history=history, most=platform.bounds.most, forgotten_s=forgotten_s)
     versions = Versions(
         bus,
         store,
         directory=directory,
         functions=functions,
+        history=history,
         code_bytes=settings.code_bytes,
         compile_wait_s=settings.compile_wait_s,
     )
@@ -111,7 +118,7 @@ async def _core(service: Service, waiting: Waiting) -> asked.Core:
     )
     for listening in (directory, waiting, recent):
         await listening.open()
-    return asked.Core(functions, versions, invocations)
+    return asked.Core(functions, versions, invocations, history)
 
 
 def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
@@ -133,6 +140,7 @@ def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: flo
             "core": Provide(spoken_to),
             "caller": Provide(asked.caller),
             "part": Provide(asked.part),
+            "number": Provide(asked.number),
             "wanted": Provide(function_routes.wanted),
         },
         exception_handlers={

@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.recorder.config import Recorder
+from services.recorder.forgetting import Forgetting
 from services.recorder.project import project
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.batches import Batch, BatchReader
-from shared.bus.messages import Event, Finished, Invoke, Recorded, Started
+from shared.bus.messages import Event, Finished, FunctionChanged, Invoke, Recorded, Started
 from shared.domain.problem import Problem
 from shared.store import checkpoints, invocations
 from shared.store.checkpoints import Mark
@@ -23,8 +24,9 @@ _log = telemetry.logger("recorder")
 class Handlers:
     """Writes what happened into the store."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, forgetting: Forgetting) -> None:
         self._service = service
+        self._forgetting = forgetting
 
     async def record(self, batch: Batch) -> dict[int, str]:
         """Write one batch, then say so. Raises Problem(unavailable): it is tried again until it works."""
@@ -53,6 +55,10 @@ class Handlers:
         return refused
 
     async def _write(self, batch: Batch) -> None:
+        async with self._forgetting.writing:
+            await self._write_kept([one for one in batch if one.body.function_id not in self._forgetting])
+
+    async def _write_kept(self, batch: Batch) -> None:
         commands = [delivery for delivery in batch if isinstance(delivery.body, Invoke)]
         events = [delivery.body for delivery in batch if isinstance(delivery.body, Finished | Started)]
         writes = project(commands, events)
@@ -66,8 +72,17 @@ class Shift:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._settings: Recorder = service.settings
+        self._forgetting = Forgetting(service.store)
         self._reader: BatchReader | None = None
         self._created: dict[str, str] = {}
+
+    async def open(self) -> None:
+        """Hear of deletions."""
+        await self._service.bus.listen(subjects.changed("*", "*"), self._changed, body=FunctionChanged)
+
+    async def _changed(self, notice: FunctionChanged) -> None:
+        if notice.is_deletion:
+            self._forgetting.hint()
 
     async def work(self) -> None:
         """Wait for a turn, record until it is lost, and again. Replicas stand by meanwhile."""
@@ -87,8 +102,12 @@ class Shift:
         if marks is None:
             return
         await self._begin(marks)
-        while await self._keep(lease_s):  # noqa: ASYNC110 - a lease is kept by the clock
-            await asyncio.sleep(_CHECK_S)
+        forgetting = asyncio.create_task(self._forgetting.run())
+        try:
+            while await self._keep(lease_s):  # noqa: ASYNC110 - a lease is kept by the clock
+                await asyncio.sleep(_CHECK_S)
+        finally:
+            forgetting.cancel()
         _log.warning("another replica records now")
 
     async def end(self, *, give_up: bool) -> None:
@@ -103,7 +122,7 @@ class Shift:
         settings, bus = self._settings, self._service.bus
         reader = BatchReader(
             bus,
-            Handlers(self._service).record,
+            Handlers(self._service, self._forgetting).record,
             size=settings.batch,
             linger_s=settings.linger_s,
             key=lambda body: body.task_id,
@@ -113,6 +132,7 @@ class Shift:
         self._created = {name: await bus.created(name) for name in (streams.INVOKE, streams.EVENTS)}
         # A stream that was made anew is read from its beginning.
         after = {name: mark.sequence for name, mark in marks.items() if self._created.get(name) == mark.created}
+        await self._forgetting.begin()
         try:
             await reader.start(after)
         except BaseException:
@@ -138,6 +158,7 @@ class Shift:
 async def serve(service: Service) -> AsyncIterator[None]:
     """The recorder at work, or standing by."""
     shift = Shift(service)
+    await shift.open()
     working = asyncio.create_task(shift.work())
     service.watch(working)
     try:

@@ -104,6 +104,11 @@ class FunctionChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
     function: str
     revision: int
 
+    @property
+    def is_deletion(self) -> bool:
+        """Whether the function is gone."""
+        return self.revision == 0
+
 
 class Compile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="compile.v1"):
     """Compile the stored source and keep the artefact beside it."""

@@ -105,6 +105,11 @@ class Table:
                 {**query, **self._tenant}, change, upsert=upsert, return_document=ReturnDocument.AFTER
             )
 
+    async def set_all(self, query: Document, values: Document) -> None:
+        """Set fields of all that match."""
+        async with _within(self._timeout_s):
+            await self._collection.update_many({**query, **self._tenant}, {"$set": values})
+
     async def take(self, query: Document) -> Document | None:
         """Remove the one document that matches; what it was, or None when there is none."""
         async with _within(self._timeout_s):
@@ -169,6 +174,14 @@ class Store:
         async with _within(self._timeout_s):
             return await self._database[collection].find_one(query)
 
+    async def global_many(
+        self, collection: str, query: Document, *, order: Order, limit: int, fields: Sequence[str]
+    ) -> list[Document]:
+        """At most `limit` documents of a collection that stands above the tenants."""
+        async with _within(self._timeout_s * _LONGER):
+            cursor = self._database[collection].find(query, list(fields), limit=limit)
+            return await (cursor.sort(list(order)) if order else cursor).to_list(length=limit)
+
     async def global_upsert(self, collection: str, query: Document, change: Document) -> None:
         """Write a document of a collection that stands above the tenants."""
         async with _within(self._timeout_s):
@@ -219,14 +232,17 @@ class Store:
                 return [fault["index"] for fault in faults]
         return []
 
-    async def ensure_index(self, collection: str, keys: Order, *, unique: bool = False, name: str) -> None:
-        """Create an index unless it is there.
+    async def ensure_index(
+        self, collection: str, keys: Order, *, unique: bool = False, name: str, expires: bool = False
+    ) -> None:
+        """Create an index unless it is there. With `expires` a document goes when the date in its key has come.
 
         The server is told no deadline, or it would throw away what it has built by then: so it goes on building.
         """
+        options: dict[str, Any] = {"unique": unique, "name": name} | ({"expireAfterSeconds": 0} if expires else {})
         async with _within(self._timeout_s * (_LONGER + 1)):
             with pymongo.timeout(None):
-                await self._database[collection].create_indexes([IndexModel(list(keys), unique=unique, name=name)])
+                await self._database[collection].create_indexes([IndexModel(list(keys), **options)])
 
     async def ping(self) -> bool:
         """Whether the database answers now."""

@@ -1,4 +1,4 @@
-"""Every index, in one place; checked at boot. All begin with the tenant, but for those that say who a caller is."""
+"""Every index, in one place; checked at boot. All begin with the tenant, but for what stands above the tenants."""
 
 from shared.store.client import Store
 
@@ -13,8 +13,17 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("versions", [("tenant", 1), ("code_hash", 1)], False, "code"),
     ("versions", [("tenant", 1), ("former", 1)], False, "former"),
     ("sources", [("tenant", 1), ("code_hash", 1)], True, "hash"),
+    ("history", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
+    ("history", [("tenant", 1), ("slug", 1), ("kind", 1), ("id", -1)], False, "by_slug"),
+    ("deletions", [("swept", 1)], False, "swept"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
     ("invocations", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
+]
+
+# collection, date after which a document goes by itself
+EXPIRING: list[tuple[str, str]] = [
+    ("history", "expires_at"),
+    ("deletions", "expires_at"),
 ]
 
 
@@ -22,3 +31,5 @@ async def ensure(store: Store) -> None:
     """Create what is missing. Safe to run by several services at once."""
     for collection, keys, unique, name in INDEXES:
         await store.ensure_index(collection, keys, unique=unique, name=name)
+    for collection, field in EXPIRING:
+        await store.ensure_index(collection, [(field, 1)], name=field, expires=True)

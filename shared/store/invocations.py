@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from shared.domain.invocation import FINAL, Invocation, TriggerType
+from shared.domain.invocation import FINAL, Invocation, Status, TriggerType
 from shared.domain.outcome import LogLine, Outcome
 from shared.store.client import Document, Store, Table, Upsert
 
@@ -21,6 +21,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     function_slug: str | None = None
     trigger_type: TriggerType | None = None
     user_id: int | None = None
+    status: Status | None = None
 
     def query(self) -> Document:
         """The query that says so."""

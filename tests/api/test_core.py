@@ -10,6 +10,7 @@ import pytest
 
 from services.api.core.directory import Directory
 from services.api.core.functions import Functions
+from services.api.core.history import History
 from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
 from services.api.core.versions import Upload, Versions
@@ -49,8 +50,11 @@ async def keep_function(store: Store, pool: str) -> Function:
 @pytest.fixture
 def versions(bus: Bus, store: Store) -> Versions:
     directory = Directory(bus, store, believed_s=30)
-    functions = Functions(store, directory, most=PLATFORM.most)
-    return Versions(bus, store, directory=directory, functions=functions, code_bytes=1000, compile_wait_s=5)
+    history = History(store)
+    functions = Functions(store, directory, history=history, most=PLATFORM.most, forgotten_s=60)
+    return Versions(
+        bus, store, directory=directory, functions=functions, history=history, code_bytes=1000, compile_wait_s=5
+    )
 
 
 @pytest.mark.parametrize("answered", [True, False])

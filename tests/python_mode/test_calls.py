@@ -135,6 +135,10 @@ async def test_exceptions_that_would_end_a_process_do_not(mode: PythonMode, name
         ("cycle()", "Circular"),
         ("deep()", "recursion"),
         ("print", "method"),
+        ("{1: 'a', '1': 'b'}", "two keys that are '1' in JSON"),
+        ("[{'in': ({None: 1, 'null': 2},)}]", "'null'"),
+        ("{True: 1, 'true': 2}", "'true'"),
+        ("{0.5: 1, '0.5': 2}", "'0.5'"),
     ],
 )
 async def test_result_that_is_not_json(run: Run, expression: str, reason: str) -> None:

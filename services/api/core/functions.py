@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 
 from services.api.core.directory import Directory
+from services.api.core.history import History
 from services.api.core.rights import must_develop
 from shared.domain.caller import Caller
 from shared.domain.function import (
+    MAX_SLUG,
     RESERVED_SLUGS,
     Function,
     check_config,
@@ -21,8 +23,8 @@ from shared.domain.function import (
 from shared.domain.limits import Limits
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion
+from shared.store import deletions, tenants
 from shared.store import functions as stored
-from shared.store import tenants
 from shared.store.client import Store
 from shared.store.invocations import Invocations
 from shared.store.versions import Versions
@@ -61,10 +63,14 @@ class Detail(msgspec.Struct, frozen=True):
 class Functions:
     """What can be done with functions. Every method raises Problem(unavailable) when the store is away."""
 
-    def __init__(self, store: Store, directory: Directory, *, most: Limits) -> None:
+    def __init__(
+        self, store: Store, directory: Directory, *, history: History, most: Limits, forgotten_s: float
+    ) -> None:
         self._store = store
         self._directory = directory
+        self._history = history
         self._most = most
+        self._forgotten_s = forgotten_s
 
     async def create(self, caller: Caller, draft: Draft) -> Function:
         """Add a function; its app is made with it where there is none. Raises Problem(invalid)."""
@@ -92,6 +98,7 @@ class Functions:
         )
         created = await _insert(functions, function, fixed=bool(draft.slug))
         await self._directory.announce(created)
+        await self._history.add(caller, created, "Created")
         return created
 
     async def listed(
@@ -103,9 +110,9 @@ class Functions:
 
     async def named(self, caller: Caller, slug: str, *, app: str | None = None) -> Function:
         """The function as it is stored now, active or not. Raises Problem(not_found)."""
-        function = await self._of(caller).by_slug(slug)
+        function = await self._of(caller).by_slug(slug) if is_slug(slug) else None
         if function is None or app not in (None, function.app_slug):
-            raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
+            raise no_function(slug)
         return function
 
     async def shown(self, caller: Caller, slug: str, *, app: str | None = None) -> Detail:
@@ -124,6 +131,7 @@ class Functions:
         if values:
             function = await self._of(caller).change(slug, {**values, "updated_at": datetime.now(UTC)})
             await self._directory.announce(function)
+            await self._history.add(caller, function, "Changed")
         return await self._detail(function)
 
     async def delete(self, caller: Caller, slug: str, *, app: str | None = None) -> None:
@@ -135,9 +143,12 @@ class Functions:
         function = await self.named(caller, slug, app=app)
         retired = await self._of(caller).change(slug, {"is_active": False, "active": None})
         await self._directory.announce(retired)  # from here on nobody runs it
+        gone = deletions.Gone(caller.tenant, function.id)
+        await deletions.note(self._store, gone, kept_s=self._forgotten_s)  # what is under way is not to be recorded
         await Invocations(self._store, caller.tenant).delete_of(function.id)
         versions = Versions(self._store, caller.tenant)
         await versions.delete_of(function.id)
+        await self._history.close(caller, function)
         await self._of(caller).delete(function)
         await self._directory.announce(function, deleted=True)
         await versions.delete_of(function.id)  # what was uploaded meanwhile
@@ -157,6 +168,12 @@ class Functions:
             return Detail(function, newest, None, "")
         source = await versions.source(function.active.code_hash)
         return Detail(function, newest, await versions.by_id(function.active.id), source.source if source else "")
+
+
+def no_function(slug: str) -> Problem:
+    """There is no such function; a slug too long to be one is not repeated whole."""
+    shown = slug if len(slug) <= MAX_SLUG else f"{slug[:MAX_SLUG]}…"
+    return Problem("not_found", f"Function with slug '{shown}' not found or not active")
 
 
 async def _insert(functions: stored.Functions, function: Function, *, fixed: bool) -> Function:

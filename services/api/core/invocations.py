@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from services.api.core.directory import Directory
-from services.api.core.functions import MAX_ID
+from services.api.core.functions import MAX_ID, no_function
 from services.api.core.recent import Recent
 from services.api.core.waiting import Wait, Waiting
 from shared.bus.broker import Bus
@@ -31,6 +31,7 @@ Wanted = stored.Filter
 _YOUNG_S = 2.0  # after this the record is taken to be complete
 _NEWS_S = 0.3  # the longest a look is held up by a record that may be late: it may be that nothing is to come
 _LOOKS = 3
+_TASK_SHOWN = 100  # characters of a task id that is not ours, in the answer that says so
 _CLOCK_S = 60.0  # how far ahead of ours the clock of another process may be
 
 
@@ -110,7 +111,7 @@ class Invocations:
             command = await find_command(self._bus, tenant=caller.tenant, task_id=task_id, around=made_at)
             found = await self._accepted(command)
         if found is None:
-            raise Problem("not_found", f"Task '{task_id}' not found")
+            raise Problem("not_found", f"Task '{task_id[:_TASK_SHOWN]}' not found")
         return found
 
     async def by_id(self, caller: Caller, id: int) -> Invocation:
@@ -151,7 +152,7 @@ class Invocations:
     async def _callable(self, tenant: str, slug: str, app: str | None) -> Function:
         function = await self._directory.find(tenant, slug)
         if function is None or not function.is_active or app not in (None, function.app_slug):
-            raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
+            raise no_function(slug)
         if function.active is None:
             raise Problem("invalid", f"Function '{slug}' has no active code version; upload code first")
         return function

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from services.api.core.directory import Directory
-from services.api.core.functions import MAX_ID, Functions
+from services.api.core.functions import MAX_ID, Functions, no_function
+from services.api.core.history import History
 from services.api.core.rights import must_develop
 from shared.bus import subjects
 from shared.bus.broker import Bus
@@ -49,6 +50,7 @@ class Versions:
         *,
         directory: Directory,
         functions: Functions,
+        history: History,
         code_bytes: int,
         compile_wait_s: float,
     ) -> None:
@@ -56,6 +58,7 @@ class Versions:
         self._store = store
         self._directory = directory
         self._functions = functions
+        self._history = history
         self._code_bytes = code_bytes
         self._compile_wait_s = compile_wait_s
 
@@ -78,7 +81,7 @@ class Versions:
             await _insert(stored, version)
         is_active = function.active is None if upload.is_active is None else upload.is_active
         if is_active:
-            await self._activate(function, version)
+            await self._activate(caller, function, version)
         return Shown(version, is_active, upload.code)
 
     async def edit(self, caller: Caller, slug: str, code: str, *, app: str | None = None) -> Shown:
@@ -93,8 +96,8 @@ class Versions:
             await stored.replace_code(function.active.id, digest)
         version = await stored.by_id(function.active.id)
         if version is None:
-            raise Problem("not_found", f"Function with slug '{slug}' not found or not active")
-        await self._activate(function, version, only_if_active=True)
+            raise no_function(slug)
+        await self._activate(caller, function, version, only_if_active=True)
         return Shown(version, True, code)
 
     async def listed(self, caller: Caller, slug: str | None, *, limit: int, skip: int) -> tuple[int, list[Shown]]:
@@ -119,7 +122,7 @@ class Versions:
         owner = await owned.by_id(version.function_id) if version is not None else None
         if version is None or owner is None:
             raise Problem("not_found", f"Code version with id {id} not found")
-        await self._activate(owner, version)
+        await self._activate(caller, owner, version)
         source = await stored.source(version.code_hash)
         return Shown(version, True, source.source if source else "")
 
@@ -158,7 +161,9 @@ class Versions:
             faults = [str(error) for error in compiled.errors]
             raise Problem("invalid", f"Code was refused: {'; '.join(faults)}", {"code": "\n".join(faults)})
 
-    async def _activate(self, function: Function, version: CodeVersion, *, only_if_active: bool = False) -> None:
+    async def _activate(
+        self, caller: Caller, function: Function, version: CodeVersion, *, only_if_active: bool = False
+    ) -> None:
         """One write to the function. Lost to another change, it begins anew from what that change has left."""
         owned = functions.Functions(self._store, function.tenant)
         stored = versions.Versions(self._store, function.tenant)
@@ -174,6 +179,7 @@ class Versions:
             changed = await owned.change_at(latest, values)
             if changed is not None:
                 await self._directory.announce(changed)
+                await self._history.add(caller, changed, "Changed")
                 return
             latest = await owned.by_id(function.id)
         raise Problem("conflict", "The function is being changed by others; try again in a moment")

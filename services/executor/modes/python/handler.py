@@ -9,6 +9,7 @@ from typing import Any
 
 from services.executor.modes.python.facades import forget_seed
 from services.executor.modes.python.frames import CallFrame, ReplyFrame
+from services.executor.modes.python.keys import twins
 from services.executor.modes.python.names import fresh_globals
 from services.executor.modes.python.printing import Output
 from services.executor.modes.python.tracebacks import sentence, traceback_text
@@ -79,9 +80,12 @@ def _arguments(main: Callable[..., Any], params: Any, context: dict[str, Any]) -
 
 
 def _encode(result: Any) -> bytes:
-    """The result as JSON text. Refuses NaN, cycles, sets, and strings with lone surrogates."""
+    """The result as JSON text. Refuses NaN, cycles, sets, keys that JSON holds for one, and lone surrogates."""
     try:
-        return _to_json(result).encode("utf-8")
+        text = _to_json(result).encode("utf-8")
+        if (name := twins(result)) is None:
+            return text
+        reason = f"a dict has two keys that are {name!r} in JSON"
     except MemoryError:
         raise
     except UnicodeEncodeError:

@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter, SkipValidation
 
 from services.api.core import functions, invocations
+from services.api.core.history import History
 from services.api.core.versions import Versions
 from services.api.dialects.rest import decode
 from services.api.dialects.rest.translate import pages
@@ -20,6 +21,7 @@ PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 
 
 _MAX_SKIP = 10**9
+_DIGITS = 19  # of the largest number that the store keeps
 
 
 class Core(NamedTuple):
@@ -28,6 +30,7 @@ class Core(NamedTuple):
     functions: functions.Functions
     versions: Versions
     invocations: invocations.Invocations
+    history: History
 
 
 class Asked(Request[Caller, Any, State]):
@@ -76,11 +79,19 @@ Within = NamedDependency[SkipValidation[Part]]
 
 By = NamedDependency[SkipValidation[Caller]]
 To = NamedDependency[SkipValidation[Core]]
+Numbered = NamedDependency[SkipValidation[int]]
 
 
 async def caller(request: Asked) -> Caller:
     """Who the guard found the request to come from."""
     return request.user
+
+
+async def number(id: str) -> int:
+    """The number in the path: digits of ASCII only. Raises Problem(not_found)."""
+    if not (id.isascii() and id.isdigit() and len(id) <= _DIGITS):
+        raise Problem("not_found", "Not found")
+    return int(id)
 
 
 async def part(page: Size = None, page_size: Size = None, limit: Size = None, offset: Whole = None) -> Part:

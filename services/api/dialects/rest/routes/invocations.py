@@ -1,11 +1,11 @@
 """Invocations: looked up. `app.py` has the paths."""
 
 from services.api.core import invocations
-from services.api.dialects.rest.routes.asked import Asked, By, Id, Size, To, Whole, Within, Word
+from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, Size, To, Whole, Within, Word
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.dialects.rest.wire import invocations as wire
 from services.api.dialects.rest.wire.pages import Page
-from shared.domain.invocation import TriggerType
+from shared.domain.invocation import Status, TriggerType
 
 EXECUTIONS, MAX_EXECUTIONS = 100, 1000
 
@@ -37,23 +37,24 @@ async def list_invocations(
     function_slug: Word = None,
     trigger_type: TriggerType | None = None,
     user_id: Id = None,
+    status: Status | None = None,
 ) -> Page[wire.InvocationRow]:
     """Invocations of all functions, the newest first."""
     wanted = invocations.Wanted(
-        function_id=function_id, function_slug=function_slug, trigger_type=trigger_type, user_id=user_id
+        function_id=function_id, function_slug=function_slug, trigger_type=trigger_type, user_id=user_id, status=status
     )
     count, found = await core.invocations.listed(caller, wanted, limit=part.limit, skip=part.skip)
     return part.page(count, [translate.invocation_row(invocation) for invocation in found], request)
 
 
-async def show_invocation(*, core: To, caller: By, id: int) -> wire.InvocationRow:
+async def show_invocation(*, core: To, caller: By, number: Numbered) -> wire.InvocationRow:
     """One invocation."""
-    return translate.invocation_row(await core.invocations.by_id(caller, id))
+    return translate.invocation_row(await core.invocations.by_id(caller, number))
 
 
-async def show_invocation_result(*, core: To, caller: By, id: int) -> wire.InvocationResult:
+async def show_invocation_result(*, core: To, caller: By, number: Numbered) -> wire.InvocationResult:
     """One invocation's result."""
-    return translate.invocation_result(await core.invocations.by_id(caller, id))
+    return translate.invocation_result(await core.invocations.by_id(caller, number))
 
 
 async def show_invocation_by_task(*, core: To, caller: By, task_id: str) -> wire.InvocationResult:

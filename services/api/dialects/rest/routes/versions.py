@@ -1,6 +1,6 @@
 """Code versions: uploaded, edited, listed, activated. `app.py` has the paths."""
 
-from services.api.dialects.rest.routes.asked import Asked, By, To, Within, Word
+from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within, Word
 from services.api.dialects.rest.translate import versions as translate
 from services.api.dialects.rest.wire import versions as wire
 from services.api.dialects.rest.wire.pages import Page
@@ -26,6 +26,6 @@ async def list_code(
     return part.page(count, [translate.version_row(shown) for shown in found], request)
 
 
-async def activate_code(*, core: To, caller: By, id: int) -> wire.Version:
+async def activate_code(*, core: To, caller: By, number: Numbered) -> wire.Version:
     """The version that is to run from now on."""
-    return translate.version(await core.versions.activate(caller, id))
+    return translate.version(await core.versions.activate(caller, number))
