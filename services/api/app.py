@@ -23,7 +23,7 @@ from services.api.core.recent import Recent
 from services.api.core.versions import Versions
 from services.api.core.waiting import Waiting
 from services.api.dialects.rest import execute, problems
-from services.api.dialects.rest.routes import asked
+from services.api.dialects.rest.routes import asked, methods
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
@@ -125,6 +125,8 @@ def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: flo
     """The route table with its guard and its error handlers."""
 
     async def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+        if connection.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
+            return  # what a path knows is no secret, and browsers ask for it without a token
         sent = connection.headers.getall("authorization", [])
         if len(sent) > 1:
             raise Problem("unauthenticated", "More than one Authorization header was sent.")
@@ -134,13 +136,14 @@ def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: flo
         return core
 
     return Litestar(
-        ROUTES,
+        [*methods.options(ROUTES), *ROUTES],  # before the framework makes its own
         guards=[known],
         dependencies={
             "core": Provide(spoken_to),
             "caller": Provide(asked.caller),
             "part": Provide(asked.part),
             "number": Provide(asked.number),
+            "sought": Provide(invocation_routes.sought),
             "wanted": Provide(function_routes.wanted),
         },
         exception_handlers={

@@ -6,13 +6,18 @@ import time
 import httpx
 import pytest
 
+from shared.bus import broker, streams
 from shared.domain.version import code_hash
+from shared.store import deletions
 from shared.store import functions as stored_functions
 from shared.store import invocations as stored_invocations
 from shared.store.client import Store, Upsert
 from shared.store.versions import Versions
 from tests.api.conftest import sentence
 from tests.conftest import Deploy
+from tests.platform import Platform
+
+SLOW = "import time\ndef main(params, user_data):\n    time.sleep(0.2)\n    return 1"
 
 
 def code(number: float) -> str:
@@ -116,3 +121,59 @@ async def test_invocations_of_a_deleted_function_are_not_found(client: httpx.Asy
     assert (await client.delete(f"/api/functions/{slug}/")).status_code == 204
     assert (await client.get(f"/api/functions/result/{ran['task_id']}/")).status_code == 404
     assert (await client.get(f"/api/functions/invocations/{ran['invocation']['id']}/")).status_code == 404
+
+
+async def test_what_is_queued_at_a_deletion_leaves_no_record(
+    client: httpx.AsyncClient, deploy: Deploy, store: Store, platform: Platform
+):
+    """Calls of the deleted function run on, or are refused later: whatever they do, it is not written down."""
+    slug, other = await deploy(SLOW), await deploy()
+    function = await stored_functions.Functions(store, "default").by_slug(slug)
+    assert function is not None
+    tasks = [
+        (await client.post(f"/api/functions/{slug}/execute/", json={"async": True})).json()["task_id"]
+        for _ in range(40)
+    ]
+    assert (await client.delete(f"/api/functions/{slug}/")).status_code == 204
+    async with asyncio.timeout(30):
+        while await deletions.unswept(store, most=10):
+            await asyncio.sleep(0.02)
+    # The recorder knows of it. All that was queued before this call is over when this call is.
+    record, query = stored_invocations.Invocations(store, "default"), {"function_id": function.id}
+    assert await record.count(query) == 0
+    await until_quiet(platform)
+    assert (await client.post(f"/api/functions/{other}/execute/", json={})).status_code == 200
+    assert (await client.get(f"/api/functions/{other}/executions/")).json()["count"] == 1
+    assert await record.count(query) == 0
+    for task_id in tasks[:3] + tasks[-3:]:
+        assert (await client.get(f"/api/functions/result/{task_id}/")).status_code == 404
+    listed = await client.get("/api/functions/invocations/", params={"function_id": function.id})
+    assert listed.json()["count"] == 0
+
+
+async def test_another_recorder_knows_of_deletions_before_its_first_batch(
+    client: httpx.AsyncClient, deploy: Deploy, store: Store, platform: Platform
+):
+    """It reads the streams again from its last mark, and further back where the mark is lost."""
+    slug = await deploy()
+    function = await stored_functions.Functions(store, "default").by_slug(slug)
+    assert function is not None
+    ran = (await client.post(f"/api/functions/{slug}/execute/", json={})).json()
+    assert (await client.delete(f"/api/functions/{slug}/")).status_code == 204
+    await store.global_delete("checkpoints", {"_id": "recorder"})
+    await platform.restarted("recorder", platform.kill("recorder"))
+    last = await deploy()
+    async with asyncio.timeout(30):
+        again = (await client.post(f"/api/functions/{last}/execute/", json={})).json()
+        while not await stored_invocations.Invocations(store, "default").finished(again["task_id"]):
+            await asyncio.sleep(0.02)
+    assert await stored_invocations.Invocations(store, "default").by_task(ran["task_id"]) is None
+    assert await stored_invocations.Invocations(store, "default").count({"function_id": function.id}) == 0
+    assert function.id in await deletions.all_ids(store)
+
+
+async def until_quiet(platform: Platform) -> None:
+    """Wait until the queue of work is empty."""
+    async with broker.connect(platform.ready["nats"], name="test-quiet", timeout_s=5) as bus, asyncio.timeout(60):
+        while (await bus.stream.stream_info(streams.WORK)).state.messages:
+            await asyncio.sleep(0.05)

@@ -67,7 +67,45 @@ async def test_unknown_paths(client: httpx.AsyncClient, path: str):
 async def test_wrong_methods(client: httpx.AsyncClient, method: str, path: str, allowed: set[str]):
     answer = await client.request(method, path)
     assert sentence(answer, 405) == "Method not allowed"
-    assert set(answer.headers["allow"].split(", ")) - {"OPTIONS"} == allowed
+    assert set(answer.headers["allow"].split(", ")) - {"OPTIONS", "HEAD"} == allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/api/functions/", "GET, HEAD, OPTIONS, POST"),
+        ("/api/apps/a/functions/x", "DELETE, GET, HEAD, OPTIONS, PATCH"),
+        ("/api/functions/x/code/", "OPTIONS, PATCH, POST"),
+        ("/api/functions/x/execute/", "OPTIONS, POST"),
+        ("/api/functions/x/history/", "GET, HEAD, OPTIONS"),
+    ],
+)
+async def test_options_need_no_token(platform: Platform, path: str, allowed: str):
+    async with httpx.AsyncClient(base_url=platform.url) as anonymous:
+        answer = await anonymous.options(path)
+    assert (answer.status_code, answer.headers["allow"], answer.content) == (204, allowed, b"")
+
+
+async def test_head_is_get_without_a_body(client: httpx.AsyncClient):
+    for path in ("/api/functions/", "/api/functions/invocations", "/api/functions/never-seen/", "/api/nothing"):
+        got, head = await client.get(path), await client.head(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers["content-length"] == got.headers["content-length"]
+    assert (await client.head("/api/functions/x/execute/")).status_code == 405
+
+
+async def test_numbers_in_paths_are_digits(client: httpx.AsyncClient):
+    for number in ("%D9%A1", "+1", "-1", "1_0", "1.0", "%201", "1" * 20, "1" * 5000, "\u00b2"):
+        for path in (f"invocations/{number}/", f"invocations/{number}/result/"):
+            assert sentence(await client.get(f"/api/functions/{path}"), 404) == "Not found"
+        assert sentence(await client.post(f"/api/functions/code/{number}/activate/"), 404) == "Not found"
+
+
+async def test_what_is_not_found_is_not_repeated_at_length(client: httpx.AsyncClient):
+    long = "y" * 20_000
+    for path in (f"{long}/", f"{long}/history/", f"{long}/executions/", f"result/{long}/"):
+        assert len((await client.get(f"/api/functions/{path}")).content) < 1000
+    assert len((await client.post(f"/api/functions/{long}/execute/", json={})).content) < 1000
 
 
 async def test_malformed_json_says_where(client: httpx.AsyncClient):

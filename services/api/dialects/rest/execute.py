@@ -14,6 +14,7 @@ from services.api.auth import Auth
 from services.api.core.invocations import Invocations
 from services.api.core.waiting import Wait
 from services.api.dialects.rest import decode, problems
+from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
 from shared.domain.problem import Problem
 
@@ -23,6 +24,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Rendered = tuple[int, dict[str, str], bytes]
 
 _WATCH_S = 1.0  # most calls are over before it is worth asking whether the caller is still there
+_ALLOW = {"allow": methods.allow({"POST"})}
 _NO_HEADERS: dict[str, str] = {}
 _encode = msgspec.json.Encoder().encode
 
@@ -71,8 +73,10 @@ class Execute:
         await answer(send, status, headers, body)
 
     async def _answer(self, scope: Scope, receive: Receive, called: Target) -> Rendered:
+        if scope["method"] == "OPTIONS":
+            return 204, _ALLOW, b""
         if scope["method"] != "POST":
-            return 405, {"allow": "POST"}, _encode(problems.body("Method not allowed"))
+            return 405, _ALLOW, _encode(problems.body("Method not allowed"))
         asked = _asked(scope, most_bytes=self._body_bytes)
         caller = await self._auth.caller(asked.authorization)
         call = decode.execute(await self._read(receive))
@@ -103,7 +107,7 @@ class Execute:
 
 async def answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
     """Send a whole answer."""
-    lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    lines = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))] if body else []
     lines += [(name.encode(), value.encode()) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": status, "headers": lines})
     await send({"type": "http.response.body", "body": body})

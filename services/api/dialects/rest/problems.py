@@ -8,6 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from services.api.dialects.rest import decode
+from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.wire.problems import Error
 from shared import telemetry
 from shared.domain.problem import Code, Problem
@@ -62,7 +63,10 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     if isinstance(error, ValidationException):
         return on_problem(request, _wrong(error))
     sentence = _SENTENCES.get(error.status_code, error.detail)
-    return _response(error.status_code, error.headers or {}, msgspec.json.encode(body(sentence)))
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    if known := headers.get("allow"):
+        headers["allow"] = methods.allow(known.split(", "))
+    return _response(error.status_code, headers, msgspec.json.encode(body(sentence)))
 
 
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:

@@ -1,5 +1,8 @@
 """Invocations: looked up. `app.py` has the paths."""
 
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
+
 from services.api.core import invocations
 from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, Size, To, Whole, Within, Word
 from services.api.dialects.rest.translate import invocations as translate
@@ -8,6 +11,7 @@ from services.api.dialects.rest.wire.pages import Page
 from shared.domain.invocation import Status, TriggerType
 
 EXECUTIONS, MAX_EXECUTIONS = 100, 1000
+Sought = NamedDependency[SkipValidation[invocations.Wanted]]
 
 
 async def list_executions(
@@ -27,23 +31,29 @@ async def show_result(*, core: To, caller: By, task_id: str) -> wire.TaskResult:
     return translate.task_result(await core.invocations.by_task(caller, task_id))
 
 
-async def list_invocations(
-    request: Asked,
+async def sought(
     *,
-    core: To,
-    caller: By,
-    part: Within,
     function_id: Id = None,
     function_slug: Word = None,
     trigger_type: TriggerType | None = None,
     user_id: Id = None,
     status: Status | None = None,
+) -> invocations.Wanted:
+    """The invocations that the query asks for."""
+    return invocations.Wanted(
+        function_id=function_id,
+        function_slug=function_slug,
+        trigger_type=trigger_type,
+        user_id=user_id,
+        status=status,
+    )
+
+
+async def list_invocations(
+    request: Asked, *, core: To, caller: By, part: Within, sought: Sought
 ) -> Page[wire.InvocationRow]:
     """Invocations of all functions, the newest first."""
-    wanted = invocations.Wanted(
-        function_id=function_id, function_slug=function_slug, trigger_type=trigger_type, user_id=user_id, status=status
-    )
-    count, found = await core.invocations.listed(caller, wanted, limit=part.limit, skip=part.skip)
+    count, found = await core.invocations.listed(caller, sought, limit=part.limit, skip=part.skip)
     return part.page(count, [translate.invocation_row(invocation) for invocation in found], request)
 
 
