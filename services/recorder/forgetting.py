@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from shared import telemetry
 from shared.domain.problem import Problem
-from shared.store import deletions, invocations
+from shared.store import deletions, invocations, milestones
 from shared.store.client import Store
 
 _AT_ONCE = 100
@@ -59,5 +59,6 @@ class Forgetting:
             async with self.writing:  # a batch that was begun before it was known
                 pass
             await invocations.Invocations(self._store, gone.tenant).delete_of(gone.function_id)
+            await milestones.forget(self._store, gone.tenant)
             await deletions.swept(self._store, gone)
             _log.info("function forgotten", tenant=gone.tenant, function_id=gone.function_id)

@@ -79,17 +79,27 @@ class Table:
             return await self._collection.find_one({**query, **self._tenant}, list(fields) or None)
 
     async def many(
-        self, query: Document, *, order: Order = (), limit: int, skip: int = 0, fields: Sequence[str] = ()
+        self,
+        query: Document,
+        *,
+        order: Order = (),
+        limit: int,
+        skip: int = 0,
+        fields: Sequence[str] = (),
+        hint: str | None = None,
     ) -> list[Document]:
-        """At most `limit` matching documents in the given order, or as they come."""
+        """At most `limit` matching documents in the given order, or as they come; by the index named in `hint`."""
         async with _within(self._timeout_s):
             cursor = self._collection.find({**query, **self._tenant}, list(fields) or None, skip=skip, limit=limit)
+            if hint is not None:
+                cursor = cursor.hint(hint)
             return await (cursor.sort(list(order)) if order else cursor).to_list(length=limit)
 
-    async def count(self, query: Document) -> int:
-        """How many documents match."""
+    async def count(self, query: Document, *, most: int = 0, hint: str | None = None) -> int:
+        """How many documents match; no more than `most` are counted, 0 for all. By the index named in `hint`."""
+        options: dict[str, Any] = ({"limit": most} if most else {}) | ({"hint": hint} if hint else {})
         async with _within(self._timeout_s):
-            return await self._collection.count_documents({**query, **self._tenant})
+            return await self._collection.count_documents({**query, **self._tenant}, **options)
 
     async def insert(self, document: Document) -> None:
         """Add a document. Raises Problem(conflict) when a unique key is taken."""
@@ -243,6 +253,12 @@ class Store:
         async with _within(self._timeout_s * (_LONGER + 1)):
             with pymongo.timeout(None):
                 await self._database[collection].create_indexes([IndexModel(list(keys), **options)])
+
+    async def drop_index(self, collection: str, name: str) -> None:
+        """Remove an index that is not needed any more; nothing happens where there is none."""
+        async with _within(self._timeout_s):
+            if name in await self._database[collection].index_information():
+                await self._database[collection].drop_index(name)
 
     async def ping(self) -> bool:
         """Whether the database answers now."""

@@ -17,7 +17,11 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("history", [("tenant", 1), ("slug", 1), ("kind", 1), ("id", -1)], False, "by_slug"),
     ("deletions", [("swept", 1)], False, "swept"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
-    ("invocations", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
+    ("invocations", [("tenant", 1), ("function_id", 1), ("status", 1), ("id", -1)], False, "by_function_and_status"),
+    ("invocations", [("tenant", 1), ("status", 1), ("id", -1)], False, "by_status"),
+    ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
+    ("milestones", [("tenant", 1), ("generation", 1), ("of", 1), ("rank", 1)], True, "rank"),
+    ("milestone_generations", [("tenant", 1)], True, "tenant"),
 ]
 
 # collection, date after which a document goes by itself
@@ -26,10 +30,15 @@ EXPIRING: list[tuple[str, str]] = [
     ("deletions", "expires_at"),
 ]
 
+# collection, name: what an earlier version had
+RETIRED: list[tuple[str, str]] = [("invocations", "by_function")]
+
 
 async def ensure(store: Store) -> None:
     """Create what is missing. Safe to run by several services at once."""
     for collection, keys, unique, name in INDEXES:
         await store.ensure_index(collection, keys, unique=unique, name=name)
+    for collection, name in RETIRED:
+        await store.drop_index(collection, name)
     for collection, field in EXPIRING:
         await store.ensure_index(collection, [(field, 1)], name=field, expires=True)

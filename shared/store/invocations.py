@@ -1,17 +1,30 @@
 """The record of invocations: one document a task id."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
-from shared.domain.invocation import FINAL, Invocation, Status, TriggerType
+from shared.domain.invocation import FINAL, TRANSITIONS, Invocation, Status, TriggerType
 from shared.domain.outcome import LogLine, Outcome
 from shared.store.client import Document, Store, Table, Upsert
 
 COLLECTION = "invocations"
 _ROW = ("id", "tenant", "function_id", "function_name", "function_slug", "trigger_type", "user_id", "user_username")
+_NEWEST, _BY_FUNCTION, _BY_STATUS, _BY_USER = "newest", "by_function_and_status", "by_status", "by_user"
+_EXACT = {frozenset(): _NEWEST, frozenset({"status"}): _BY_STATUS, frozenset({"user_id"}): _BY_USER}
+_STATUSES = sorted(TRANSITIONS)
+_UNENDED = sorted(TRANSITIONS.keys() - FINAL)
 _AT_ONCE = 2000  # records removed by one call on the server: well within its deadline
 _ROW_FIELDS = ("_id", *_ROW, "status", "version", "created_at", "done_at")
+
+
+class Place(NamedTuple):
+    """Where a record stands in the list, and since when."""
+
+    id: int
+    created_at: datetime
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +38,24 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     def query(self) -> Document:
         """The query that says so."""
-        return {field: value for field, value in msgspec.structs.asdict(self).items() if value is not None}
+        query: Document = {field: value for field, value in msgspec.structs.asdict(self).items() if value is not None}
+        if self.index == _BY_FUNCTION:
+            # The status stands before the id in that index: named, each has its part, in the order of the ids.
+            query.setdefault("status", {"$in": _STATUSES})
+        return query
+
+    @property
+    def name(self) -> str:
+        """The filter in words, the same for the same one."""
+        return msgspec.json.encode(self, order="sorted").decode()
+
+    @property
+    def index(self) -> str | None:
+        """The index that knows this filter, where one knows all of it; None leaves the choice to the server."""
+        given = {field for field, value in msgspec.structs.asdict(self).items() if value is not None}
+        if given <= {"function_id", "status"} and "function_id" in given:
+            return _BY_FUNCTION
+        return _EXACT.get(frozenset(given))
 
 
 class Invocations:
@@ -73,14 +103,41 @@ class Invocations:
         """Whether the task is on record, ended or not."""
         return await self._table.one({"_id": task_id}, fields=["_id"]) is not None
 
-    async def listed(self, query: Document, *, limit: int, skip: int) -> list[Invocation]:
-        """At most `limit` records that match, the newest first, without params, results and output."""
-        found = await self._table.many(query, order=[("id", -1)], limit=limit, skip=skip, fields=_ROW_FIELDS)
+    async def listed(self, wanted: Filter, *, limit: int, skip: int, upto: int | None = None) -> list[Invocation]:
+        """At most `limit` records that match, the newest first, without params, results and output.
+
+        With `upto` only those whose id is not above it.
+        """
+        query = wanted.query() | ({} if upto is None else {"id": {"$lte": upto}})
+        order = [("id", -1)]
+        found = await self._table.many(
+            query, order=order, limit=limit, skip=skip, fields=_ROW_FIELDS, hint=wanted.index
+        )
         return [invocation for document in found if (invocation := _read(document)) is not None]
 
-    async def count(self, query: Document) -> int:
-        """How many records match."""
-        return await self._table.count(query)
+    async def count(self, wanted: Filter, *, after: int = 0, most: int = 0) -> int:
+        """How many records match whose id is above `after`; at most `most` are counted, 0 for all."""
+        query = wanted.query() | ({"id": {"$gt": after}} if after else {})
+        return await self._table.count(query, most=most, hint=wanted.index)
+
+    async def nth(self, wanted: Filter, nth: int, *, after: int) -> Place | None:
+        """The `nth` matching record, from the oldest, of those whose id is above `after`."""
+        query = wanted.query() | {"id": {"$gt": after}}
+        return await self._place(query, order=1, skip=nth - 1, hint=wanted.index)
+
+    async def newest(self) -> Place | None:
+        """The record with the highest id."""
+        return await self._place({}, order=-1, hint=_NEWEST)
+
+    async def first_unended(self) -> int | None:
+        """The lowest id of what has not ended, as far as it is on record."""
+        found = await self._place({"status": {"$in": _UNENDED}}, order=1, hint=_BY_STATUS)
+        return None if found is None else found.id
+
+    async def _place(self, query: Document, *, order: int, skip: int = 0, hint: str | None) -> Place | None:
+        fields = ["id", "created_at"]
+        found = await self._table.many(query, order=[("id", order)], limit=1, skip=skip, fields=fields, hint=hint)
+        return Place(found[0]["id"], found[0]["created_at"]) if found else None
 
     async def delete_of(self, function_id: int) -> None:
         """Remove a function's records, however many."""

@@ -98,14 +98,17 @@ async def test_many_invocations_go_in_parts_and_a_half_done_deletion_is_repeated
     function = await stored_functions.Functions(store, "default").by_slug(slug)
     assert function is not None
     writes = [
-        Upsert({"_id": f"{slug}-{number}"}, {"$set": {"tenant": "default", "function_id": function.id, "id": number}})
+        Upsert(
+            {"_id": f"{slug}-{number}"},
+            {"$set": {"tenant": "default", "function_id": function.id, "id": number, "status": "SUCCESS"}},
+        )
         for number in range(50)
     ]
     await stored_invocations.write(store, writes)
     record = stored_invocations.Invocations(store, "default")
     monkeypatch.setattr(stored_invocations, "_AT_ONCE", 20)
     await record.delete_of(function.id)
-    assert await record.count({"function_id": function.id}) == 0
+    assert await record.count(stored_invocations.Filter(function_id=function.id)) == 0
     # As a deletion leaves it that was cut short before its end.
     await stored_functions.Functions(store, "default").change(slug, {"is_active": False, "active": None})
     await Versions(store, "default").delete_of(function.id)
@@ -139,7 +142,7 @@ async def test_what_is_queued_at_a_deletion_leaves_no_record(
         while await deletions.unswept(store, most=10):
             await asyncio.sleep(0.02)
     # The recorder knows of it. All that was queued before this call is over when this call is.
-    record, query = stored_invocations.Invocations(store, "default"), {"function_id": function.id}
+    record, query = stored_invocations.Invocations(store, "default"), stored_invocations.Filter(function_id=function.id)
     assert await record.count(query) == 0
     await until_quiet(platform)
     assert (await client.post(f"/api/functions/{other}/execute/", json={})).status_code == 200
@@ -168,7 +171,10 @@ async def test_another_recorder_knows_of_deletions_before_its_first_batch(
         while not await stored_invocations.Invocations(store, "default").finished(again["task_id"]):
             await asyncio.sleep(0.02)
     assert await stored_invocations.Invocations(store, "default").by_task(ran["task_id"]) is None
-    assert await stored_invocations.Invocations(store, "default").count({"function_id": function.id}) == 0
+    assert (
+        await stored_invocations.Invocations(store, "default").count(stored_invocations.Filter(function_id=function.id))
+        == 0
+    )
     assert function.id in await deletions.all_ids(store)
 
 

@@ -23,7 +23,7 @@ from shared.domain.function import (
 from shared.domain.limits import Limits
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion
-from shared.store import deletions, tenants
+from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
 from shared.store.client import Store
 from shared.store.invocations import Invocations
@@ -146,6 +146,7 @@ class Functions:
         gone = deletions.Gone(caller.tenant, function.id)
         await deletions.note(self._store, gone, kept_s=self._forgotten_s)  # what is under way is not to be recorded
         await Invocations(self._store, caller.tenant).delete_of(function.id)
+        await milestones.forget(self._store, caller.tenant)
         versions = Versions(self._store, caller.tenant)
         await versions.delete_of(function.id)
         await self._history.close(caller, function)

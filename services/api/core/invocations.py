@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from services.api.core.counting import Counting, narrowed
 from services.api.core.directory import Directory
 from services.api.core.functions import MAX_ID, no_function
 from services.api.core.recent import Recent
@@ -21,6 +22,7 @@ from shared.domain.invocation import FINAL, Invocation
 from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.store import functions
 from shared.store import invocations as stored
 from shared.store.client import Store
 from shared.submit import Accepted, new_task_id, submit
@@ -66,6 +68,7 @@ class Invocations:
         self._bounds = bounds
         self._wait_s = wait_s
         self._kept_s = kept_s
+        self._counting = Counting(store)
 
     async def invoke(self, caller: Caller, slug: str, params: msgspec.Raw, *, app: str | None, waits: bool) -> Ticket:
         """Submit a call of a function. Raises Problem(not_found, invalid, too_large)."""
@@ -129,8 +132,13 @@ class Invocations:
     async def listed(self, caller: Caller, wanted: Wanted, *, limit: int, skip: int) -> tuple[int, list[Invocation]]:
         """How many match, and a part of them, the newest first."""
         await self._recent.settle(caller.tenant)
-        record, query = self._of(caller), wanted.query()
-        return await record.count(query), await record.listed(query, limit=limit, skip=skip)
+        if wanted.function_slug is not None:
+            function = await functions.Functions(self._store, caller.tenant).by_slug(wanted.function_slug)
+            found = None if function is None else narrowed(wanted, function_id=function.id)
+            if found is None:
+                return 0, []
+            wanted = found
+        return await self._counting.listed(caller.tenant, wanted, limit=limit, skip=skip)
 
     def _of(self, caller: Caller) -> stored.Invocations:
         return stored.Invocations(self._store, caller.tenant)
