@@ -34,7 +34,9 @@ def python(module: str, *arguments: str) -> list[str]:
 
 
 @asynccontextmanager
-async def child(name: str, command: list[str], *, log: Path, ready: bool = False) -> AsyncIterator[Child]:
+async def child(
+    name: str, command: list[str], *, log: Path, ready: bool = False, **environ: str
+) -> AsyncIterator[Child]:
     """Run `command` for the length of the block, its stderr in `log`. NotRun when it dies before it is ready."""
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
@@ -43,6 +45,7 @@ async def child(name: str, command: list[str], *, log: Path, ready: bool = False
             stdout=asyncio.subprocess.PIPE if ready else sink,
             stderr=sink,
             cwd=ROOT,
+            env={**os.environ, **environ},
             start_new_session=True,  # Ctrl-C is for the benchmark alone: it ends its children in order
         )
     try:

@@ -27,6 +27,9 @@ BATCH = Histogram(
 DEAD = Counter("shoal_dead_letters", "Messages that could not be handled", ["stream"])
 REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again", ["stream"])
 RAN_TWICE = Counter("shoal_ran_twice", "Ends reported for tasks whose end had been reported before", ["pool"])
+RATE_LIMITED = Counter(
+    "shoal_rate_limited", "Requests refused because there were too many in a minute", ["class", "subject"]
+)
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

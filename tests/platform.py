@@ -75,7 +75,8 @@ async def running(data_dir: Path, **settings: str) -> AsyncIterator[Platform]:
     """Start Shoal on a data folder and a free port; stop it as an operator would. Its log is shown when it fails."""
     data_dir.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - once, before anything runs
     log = data_dir.with_suffix(".log")
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")} | settings
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
+    environ = {**inherited, "SHOAL_API_RATE_LIMITS": "false", **settings}  # tests of other things ask often
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "cli", "up", "--port", "0", "--data-dir", str(data_dir),

@@ -29,8 +29,12 @@ from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
+from services.api.limits import METER, Limits, Meter, Tenants
+from services.api.quota import Quota
 from shared import config, health
 from shared.boot import Service
+from shared.bus import streams
+from shared.bus.counters import Counters
 from shared.domain.problem import Problem
 
 _DAY_S = 86_400.0
@@ -80,6 +84,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         framework(core, auth, body_bytes=body_bytes, body_wait_s=body_wait_s),
         most=settings.max_waiting + _BESIDE,
+        limits=_limits(service) if settings.rate_limits else None,
     )
     listener = _listener(settings)
     service.facts["waiting"] = lambda: len(waiting)
@@ -121,6 +126,16 @@ async def _core(service: Service, waiting: Waiting) -> asked.Core:
     return asked.Core(functions, versions, invocations, history)
 
 
+def _limits(service: Service) -> Limits:
+    """The rate limits, counted with the other replicas."""
+    settings: Api = service.settings
+    counters = Counters(service.bus, streams.rates(replicas=service.platform.stream_replicas))
+    quota = Quota(counters, most=settings.rate_counts)
+    tenants = Tenants(service.store, settings.rates, believed_s=service.platform.cache_s)
+    service.facts["rate_counts"] = lambda: len(quota)
+    return Limits(quota, settings.rates, rates_of=tenants.rates)
+
+
 def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
     """The route table with its guard and its error handlers."""
 
@@ -130,7 +145,10 @@ def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: flo
         sent = connection.headers.getall("authorization", [])
         if len(sent) > 1:
             raise Problem("unauthenticated", "More than one Authorization header was sent.")
-        connection.scope["user"] = await auth.caller(sent[0] if sent else None)
+        caller = connection.scope["user"] = await auth.caller(sent[0] if sent else None)
+        meter: Meter | None = connection.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
+        if meter is not None:
+            await meter.spend(caller)
 
     async def spoken_to() -> asked.Core:
         return core

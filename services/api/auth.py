@@ -1,5 +1,7 @@
 """Who sends a request: `Authorization: Bearer <token>` or `Api-Key <token>`."""
 
+import msgspec
+
 from shared.domain.caller import Caller, User
 from shared.domain.problem import Problem
 from shared.remembered import Remembered
@@ -32,4 +34,5 @@ class Auth:
         await tokens.keep_operator(self._store, token, _ADMIN)
 
     async def _ask(self, token_hash: str) -> Caller | None:
-        return await tokens.whose_hash(self._store, token_hash)
+        caller = await tokens.whose_hash(self._store, token_hash)
+        return None if caller is None else msgspec.structs.replace(caller, credential=token_hash)

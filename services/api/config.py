@@ -5,6 +5,7 @@ from typing import Annotated
 import msgspec
 
 from shared.config import Platform
+from shared.domain.rates import Limit, Rates
 
 _ENVELOPE_BYTES = 64 << 10  # what may stand round the params in a body
 
@@ -19,6 +20,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `body_bytes` bounds a request body (raised by itself when `SHOAL_PARAMS_BYTES` would not fit), `body_wait_s` how
     long its sender may take. `code_bytes` bounds a source: 1 MiB of it may be 2 MiB of JSON and more.
     `token_cache_s` is how long a token is believed without asking the store again.
+    The `rate_…` are requests a minute by class, of one token or address and of a tenant as a whole, 0 for no limit;
+    `rate_limits` switches all of them. `rate_counts` bounds how many tokens, addresses and tenants are counted at once.
     """
 
     fd: int = -1
@@ -31,6 +34,18 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     body_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     code_bytes: Annotated[int, msgspec.Meta(gt=0, le=4 << 20)] = 1 << 20
     token_cache_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    rate_limits: bool = True
+    rate_authentication: Limit = Rates().authentication
+    rate_execution: Limit = Rates().execution
+    rate_other: Limit = Rates().other
+    rate_tenant_execution: Limit = Rates().tenant_execution
+    rate_tenant_other: Limit = Rates().tenant_other
+    rate_counts: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 20_000
+
+    @property
+    def rates(self) -> Rates:
+        """The platform's rate limits."""
+        return Rates(**{name: getattr(self, f"rate_{name}") for name in Rates.__struct_fields__})
 
 
 class Admin(msgspec.Struct, frozen=True):

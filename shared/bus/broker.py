@@ -65,6 +65,10 @@ class Bus:
         """Publish durably; returns when JetStream has it. The same `id` again, within the window, stores nothing."""
         return await self._publisher.publish(subject, encode(body), id=id)
 
+    async def add(self, subject: str, amount: int) -> int:
+        """Add to a counter of a stream of counters; what it has come to. Raises Problem(unavailable)."""
+        return await self._publisher.add(subject, amount)
+
     async def send(self, subject: str, body: msgspec.Struct) -> None:
         """Publish to whoever listens now; nothing is stored. A bus that is away swallows it silently."""
         with suppress(nats.errors.Error, OSError):
@@ -155,13 +159,15 @@ class Bus:
             name=stream.name,
             subjects=stream.subjects,
             retention=RetentionPolicy.WORK_QUEUE if stream.retention == "workqueue" else RetentionPolicy.LIMITS,
-            storage=StorageType.FILE,
+            storage=StorageType.MEMORY if stream.counters else StorageType.FILE,
             max_age=stream.max_age_s,
             max_bytes=stream.max_bytes,
             num_replicas=stream.replicas,
             duplicate_window=min(stream.dedupe_s, stream.max_age_s or stream.dedupe_s),
             allow_direct=True,
             allow_msg_schedules=stream.schedules or None,
+            allow_msg_counter=stream.counters or None,
+            max_msgs_per_subject=1 if stream.counters else -1,
         )
         try:
             await self.stream.stream_info(stream.name)

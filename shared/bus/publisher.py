@@ -17,6 +17,7 @@ from shared.domain.problem import Problem
 
 AWAY = "The message bus is not reachable; try again in a moment"
 _MESSAGE_ID = "Nats-Msg-Id"
+_INCREMENT = "Nats-Incr"
 
 
 class _Error(msgspec.Struct, frozen=True):
@@ -25,9 +26,10 @@ class _Error(msgspec.Struct, frozen=True):
 
 
 class _Ack(msgspec.Struct, frozen=True):
-    """JetStream's answer to a publish."""
+    """JetStream's answer to a publish. `val` is what a counter has come to."""
 
     seq: int = 0
+    val: str = "0"
     duplicate: bool = False
     error: _Error | None = None
 
@@ -43,21 +45,30 @@ class Publisher:
         self._timeout_s = timeout_s
         self._inbox = client.new_inbox()
         self._numbers = count(1)
-        self._waiting: dict[str, asyncio.Future[Stored]] = {}
+        self._waiting: dict[str, asyncio.Future[_Ack]] = {}
         self._listening = False
 
     async def publish(self, subject: str, data: bytes, *, id: str) -> Stored:
         """Return when JetStream has it on disk. Raises Problem(unavailable, too_large)."""
+        ack = await self._acknowledgement(subject, data, {_MESSAGE_ID: id})
+        return Stored(sequence=ack.seq, duplicate=ack.duplicate)
+
+    async def add(self, subject: str, amount: int) -> int:
+        """Add to a counter, in a stream of counters; what it has come to. Raises Problem(unavailable)."""
+        ack = await self._acknowledgement(subject, b"", {_INCREMENT: f"+{amount}"})
+        return int(ack.val)
+
+    async def _acknowledgement(self, subject: str, data: bytes, headers: dict[str, str]) -> _Ack:
         if not self._listening:
             self._listening = True
             await self._client.subscribe(f"{self._inbox}.*", cb=self._acknowledged)
         loop = asyncio.get_running_loop()
         token = str(next(self._numbers))
-        waiting: asyncio.Future[Stored] = loop.create_future()
+        waiting: asyncio.Future[_Ack] = loop.create_future()
         self._waiting[token] = waiting
         timer = loop.call_later(self._timeout_s, self._overdue, waiting)
         try:
-            await self._client.publish(subject, data, reply=f"{self._inbox}.{token}", headers={_MESSAGE_ID: id})
+            await self._client.publish(subject, data, reply=f"{self._inbox}.{token}", headers=headers)
             return await waiting
         except nats.errors.MaxPayloadError as error:
             raise Problem(
@@ -87,9 +98,9 @@ class Publisher:
                 Problem("unavailable", f"The message bus refused to store it: {ack.error.description}")
             )
         else:
-            waiting.set_result(Stored(sequence=ack.seq, duplicate=ack.duplicate))
+            waiting.set_result(ack)
 
     @staticmethod
-    def _overdue(waiting: "asyncio.Future[Stored]") -> None:
+    def _overdue(waiting: "asyncio.Future[_Ack]") -> None:
         if not waiting.done():
             waiting.set_exception(Problem("unavailable", AWAY))

@@ -10,12 +10,17 @@ INVOKE = "INVOKE"
 WORK = "WORK"
 EVENTS = "EVENTS"
 DEAD = "DEAD"
+RATES = "RATES"
+
+_RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
+_RATES_BYTES = 32 << 20  # a count is about 100 bytes
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A stored stream. `max_age_s` and `max_bytes` bound a log, which lets go of its oldest.
 
-    A work queue keeps what is not done, however old and however much.
+    A work queue keeps what is not done, however old and however much. A stream of `counters` is in the bus's
+    memory, and keeps one number a subject.
     """
 
     name: str
@@ -26,6 +31,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     replicas: int = 1
     dedupe_s: float = 600.0
     schedules: bool = False
+    counters: bool = False
     first_sequence: int = 1
 
 
@@ -97,6 +103,19 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             dedupe_s=bounds.dedupe_s,
         ),
     ]
+
+
+def rates(*, replicas: int) -> Stream:
+    """The counters of the rate limits. Whoever counts lays it, again after a restart of the bus: it is not on disk."""
+    return Stream(
+        name=RATES,
+        subjects=["rates.*.*"],
+        max_age_s=_RATES_S,
+        max_bytes=_RATES_BYTES,
+        replicas=replicas,
+        dedupe_s=_RATES_S,
+        counters=True,
+    )
 
 
 def router(*, lease_s: float, in_hand: int) -> Consumer:

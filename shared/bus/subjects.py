@@ -31,6 +31,11 @@ def changed(tenant: str, function: str) -> str:
     return f"changed.{tenant}.{function}"
 
 
+def rate(window: int, count: str) -> str:
+    """A number of requests within one window of time, the `window`th since 1970. Stored in RATES."""
+    return f"rates.{window}.{count}"
+
+
 def compile_code(pool: str) -> str:
     """Request to any executor of the pool: compile the stored source with this hash. Not stored."""
     return f"compile.{pool}"

@@ -16,8 +16,12 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """An authenticated request's identity: one tenant, one user, one role."""
+    """An authenticated request's identity: one tenant, one user, one role.
+
+    `credential` tells one token from another without giving it away; empty where that is not known.
+    """
 
     tenant: str
     user: User
     role: Role
+    credential: str = ""

@@ -16,6 +16,7 @@ from services.api.core.waiting import Wait
 from services.api.dialects.rest import decode, problems
 from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
+from services.api.limits import METER
 from shared.domain.problem import Problem
 
 Scope = dict[str, Any]
@@ -79,6 +80,8 @@ class Execute:
             return 405, _ALLOW, _encode(problems.body("Method not allowed"))
         asked = _asked(scope, most_bytes=self._body_bytes)
         caller = await self._auth.caller(asked.authorization)
+        if (meter := scope.get(METER)) is not None:
+            await meter.spend(caller)
         call = decode.execute(await self._read(receive))
         waits = not (call.respond_async or asked.respond_async)
         ticket = await self._invocations.invoke(caller, called.slug, call.params, app=called.app, waits=waits)

@@ -33,16 +33,24 @@ _SENTENCES = {404: "Not found", 405: "Method not allowed", 413: "The body is too
 _log = telemetry.logger("rest")
 
 
-def body(sentence: str, fields: Mapping[str, str] | None = None) -> Error:
+def body(sentence: str, fields: Mapping[str, str] | None = None, *, retry_after_s: int = 0) -> Error:
     """The body of every error. A field's sentence may have several lines: each is one entry."""
     details = {field: text.split("\n") for field, text in (fields or {}).items()}
-    return Error(error=sentence, message=sentence, detail=sentence, details=details or msgspec.UNSET)
+    return Error(
+        error=sentence,
+        message=sentence,
+        detail=sentence,
+        details=details or msgspec.UNSET,
+        retry_after=retry_after_s or msgspec.UNSET,
+    )
 
 
 def rendered(problem: Problem) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of a Problem."""
-    answer = msgspec.json.encode(body(problem.message, problem.fields))
-    return STATUS[problem.code], _HEADERS.get(problem.code, {}), answer
+    again_s = problem.retry_after_s
+    answer = msgspec.json.encode(body(problem.message, problem.fields, retry_after_s=again_s))
+    headers = {"retry-after": str(again_s)} if again_s else _HEADERS.get(problem.code, {})
+    return STATUS[problem.code], headers, answer
 
 
 def crashed(error: Exception, *, path: str) -> tuple[int, dict[str, str], bytes]:

@@ -1,0 +1,161 @@
+"""Rate limits: which class a request is of, who it is counted for, and what its answer says of that."""
+
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Address
+from typing import Any
+
+from services.api.quota import Count, Quota
+from shared import telemetry
+from shared.domain.caller import Caller
+from shared.domain.problem import Problem
+from shared.domain.rates import WINDOW_S, Class, Rates
+from shared.domain.tenant import Tenant
+from shared.remembered import Remembered
+from shared.store import tenants
+from shared.store.client import Store
+
+Scope = dict[str, Any]
+Header = tuple[bytes, bytes]
+
+METER = "shoal.meter"  # where a request's scope holds its Meter, or None where nothing is limited
+_AUTHENTICATION = ("/api/auth/",)
+_LONGEST_NAME = 255
+_OUR_FAULT = 500
+
+
+def class_of(path: str, *, executes: bool) -> Class:
+    """What a request to this path is counted as."""
+    if executes:
+        return "execution"
+    return "authentication" if path.startswith(_AUTHENTICATION) else "other"
+
+
+class Tenants:
+    """The rate limits of tenants, believed for `believed_s`. Who cannot be looked up has the platform's."""
+
+    def __init__(self, store: Store, rates: Rates, *, believed_s: float) -> None:
+        self._store = store
+        self._rates = rates
+        self._known: Remembered[str, Rates] = Remembered(self._ask, believed_s=believed_s)
+
+    async def rates(self, slug: str) -> Rates:
+        """The tenant's own where it has some, else the platform's."""
+        try:
+            return await self._known.find(slug) or self._rates
+        except Problem:
+            return self._rates
+
+    async def _ask(self, slug: str) -> Rates:
+        return self._rates.of((await tenants.find(self._store, slug) or Tenant(slug=slug)).rate_limits)
+
+
+class Limits:
+    """All that the meters of requests share: the platform's `rates`, who has others, and the counts."""
+
+    def __init__(self, quota: Quota, rates: Rates, *, rates_of: Callable[[str], Awaitable[Rates]]) -> None:
+        self.quota = quota
+        self.rates = rates
+        self.rates_of = rates_of
+
+    def meter(self, scope: Scope, *, executes: bool) -> "Meter":
+        """The meter of one request."""
+        return Meter(self, class_of(scope["path"], executes=executes), scope.get("client"))
+
+
+class Meter:
+    """Counts one request. Its answer tells of the count that has the fewest requests left."""
+
+    __slots__ = ("_class", "_client", "_count", "_limit", "_limits", "_seen")
+
+    def __init__(self, limits: Limits, asked: Class, client: tuple[str, int] | None) -> None:
+        self._limits = limits
+        self._class: Class = asked
+        self._client = client
+        self._count: Count | None = None
+        self._limit = 0
+        self._seen = False
+
+    @property
+    def before_all(self) -> bool:
+        """Whether the address is counted before anything else is done: guessing must cost us nothing."""
+        return self._class == "authentication"
+
+    async def spend(self, caller: Caller) -> None:
+        """Count a request of this caller: for its token and for its tenant. Raises Problem(rate_limited)."""
+        self._seen = True
+        rates, asked = await self._limits.rates_of(caller.tenant), self._class
+        who = caller.credential or f"{caller.tenant}/{caller.user.id}"
+        own = await self._spend("token", who, rates.each(asked))
+        try:
+            await self._spend("tenant", caller.tenant, rates.tenant(asked))
+        except Problem:
+            if own is not None:
+                self._limits.quota.give_back(own)
+            raise
+
+    async def spend_login(self, tenant: str, username: str) -> None:
+        """Count an attempt to log in as this user, from wherever. Raises Problem(rate_limited)."""
+        self._seen = True
+        rates = await self._limits.rates_of(tenant)
+        await self._spend("user", f"{tenant}/{username[:_LONGEST_NAME].casefold()}", rates.authentication)
+
+    async def spend_address(self) -> None:
+        """Count a request of nobody known, for its address. Raises Problem(rate_limited)."""
+        self._seen = True
+        await self._spend("address", address(self._client), self._limits.rates.each(self._class))
+
+    async def answered(self, status: int) -> None:
+        """Who was answered without a look at who asks is counted for the address. Raises Problem(rate_limited)."""
+        if not self._seen and status < _OUR_FAULT:
+            await self.spend_address()
+
+    def headers(self) -> list[Header]:
+        """What the answer says; nothing where there is no limit."""
+        if self._count is None and not self._seen:  # none of the caller's doing: it costs nothing
+            limit = self._limits.rates.each(self._class)
+            self._tell(self._limits.quota.look(self._named("address", address(self._client))), limit)
+        if self._count is None or not self._limit:
+            return []
+        return [
+            (b"x-ratelimit-limit", b"%d" % self._limit),
+            (b"x-ratelimit-remaining", b"%d" % self._count.remaining(self._limit)),
+            (b"x-ratelimit-reset", b"%d" % ((self._count.window + 1) * WINDOW_S)),
+        ]
+
+    async def _spend(self, subject: str, who: str, limit: int) -> Count | None:
+        if not limit:
+            return None
+        name, quota = self._named(subject, who), self._limits.quota
+        count = await quota.spend(name, limit)
+        if count is None:
+            self._count, self._limit = quota.look(name), limit
+            telemetry.RATE_LIMITED.labels(self._class, subject).inc()
+            again_s = quota.left_s()
+            raise Problem("rate_limited", self._sentence(subject, limit, again_s), retry_after_s=again_s)
+        self._tell(count, limit)
+        return count
+
+    def _tell(self, count: Count, limit: int) -> None:
+        if self._count is None or count.remaining(limit) < self._count.remaining(self._limit):
+            self._count, self._limit = count, limit
+
+    def _named(self, subject: str, who: str) -> str:
+        return f"{self._class}:{subject}:{who}"
+
+    def _sentence(self, subject: str, limit: int, again_s: int) -> str:
+        requests = "requests" if self._class == "other" else f"{self._class} requests"
+        return f"Rate limit exceeded: {limit} {requests} a minute for each {subject}. Try again in {again_s} s."
+
+
+def address(client: tuple[str, int] | None) -> str:
+    """Whom a client's address stands for. One who has IPv6 has at least a /64 of addresses."""
+    if client is None:
+        return "unknown"
+    text = client[0]
+    if ":" not in text:
+        return text
+    try:
+        six = IPv6Address(text.partition("%")[0])
+    except ValueError:  # a proxy's word
+        return text[:_LONGEST_NAME]
+    return str(six.ipv4_mapped or IPv6Address(int(six) >> 64 << 64))
