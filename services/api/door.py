@@ -18,7 +18,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Door:
     """The outermost application: lets `most` requests in, counts every answer, takes calls past the framework.
 
-    Each request is given its meter, which is asked again when the answer is there.
+    With `limits`, each request has a meter in its scope, which is asked again when the answer is there.
     """
 
     def __init__(self, execute: execute.Execute, framework: Any, *, most: int, limits: Limits | None = None) -> None:
@@ -27,67 +27,48 @@ class Door:
         self._most = most
         self._limits = limits
         self._inside = 0
-        self._counters: dict[tuple[str, int], Counter] = {}
 
     async def __call__(self, scope: execute.Scope, receive: execute.Receive, send: Send) -> None:
         """Answer one request."""
-        method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-
-        async def counted(message: dict[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                self._count(method, message["status"])
-            await send(message)
-
+        method = scope["method"]
         if method == "HEAD":  # as GET; the server below leaves the body out by itself
             scope = {**scope, "method": "GET"}
         called = execute.target(scope["path"])
-        answer: Send = counted
+        meter = None
         if self._limits is not None:
             meter = scope[METER] = self._limits.meter(scope, executes=called is not None)
-            answer = _Metered(meter, counted)
-        try:
-            self._enter()
-        except Problem as full:
+        answer = _Answer(send, meter, method=method)
+        if self._inside >= self._most:
+            full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
             await execute.answer(answer, *problems.rendered(full))
             return
+        self._inside += 1
         try:
-            await self._inner(scope, receive, answer, called)
+            if called is not None:
+                await self._execute(scope, receive, answer, called)
+            elif meter is None or not meter.before_all or await _let_in(meter, answer):
+                await self._framework(scope, receive, answer)
         finally:
             self._inside -= 1
 
-    def _enter(self) -> None:
-        if self._inside >= self._most:
-            raise Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
-        self._inside += 1
 
-    async def _inner(
-        self, scope: execute.Scope, receive: execute.Receive, answer: Send, called: execute.Target | None
-    ) -> None:
-        if called is not None:
-            await self._execute(scope, receive, answer, called)
-            return
-        meter: Meter | None = scope.get(METER)
-        if meter is not None and meter.before_all:
-            try:
-                await meter.spend_address()
-            except Problem as refused:
-                await execute.answer(answer, *problems.rendered(refused))
-                return
-        await self._framework(scope, receive, answer)
-
-    def _count(self, method: str, status: int) -> None:
-        counter = self._counters.get((method, status))
-        if counter is None:  # looked up once: labels cost more than the count
-            counter = self._counters[method, status] = telemetry.REQUESTS.labels(method, status)
-        counter.inc()
+async def _let_in(meter: Meter, answer: Send) -> bool:
+    """Count the address; answer at once where there were too many."""
+    try:
+        await meter.spend_address()
+    except Problem as refused:
+        await execute.answer(answer, *problems.rendered(refused))
+        return False
+    return True
 
 
-class _Metered:
-    """Sends an answer with what its meter says, or in its place that there were too many of the kind."""
+class _Answer:
+    """Sends an answer, counts it, adds what its meter says; or says instead that there were too many of its kind."""
 
-    def __init__(self, meter: Meter, send: Send) -> None:
-        self._meter = meter
+    def __init__(self, send: Send, meter: Meter | None, *, method: str) -> None:
         self._send = send
+        self._meter = meter
+        self._method = method
         self._replaced = False
 
     async def __call__(self, message: dict[str, Any]) -> None:
@@ -95,16 +76,31 @@ class _Metered:
         if self._replaced:
             return
         if message["type"] == "http.response.start":
-            try:
-                await self._meter.answered(message["status"])
-            except Problem as refused:
-                await self._instead(refused, message)
-                return
-            message = {**message, "headers": [*message.get("headers", ()), *self._meter.headers()]}
+            meter = self._meter
+            if meter is not None:
+                if not meter.asked and (refused := await meter.answered(message["status"])):
+                    await self._instead(refused, message)
+                    return
+                message["headers"] = [*message.get("headers", ()), *meter.headers()]
+            _count(self._method, message["status"])
         await self._send(message)
 
     async def _instead(self, refused: Problem, message: dict[str, Any]) -> None:
         status, headers, body = problems.rendered(refused)
-        closing = {"connection": "close"} if (b"connection", b"close") in message.get("headers", ()) else {}
-        await execute.answer(self, status, {**headers, **closing}, body)
+        if (b"connection", b"close") in message.get("headers", ()):
+            headers = {**headers, "connection": "close"}
+        await execute.answer(self, status, headers, body)
         self._replaced = True
+
+
+_counters: dict[tuple[str, int], Counter] = {}
+
+
+def _count(method: str, status: int) -> None:
+    counter = _counters.get((method, status))
+    if counter is None:  # looked up once: labels cost more than the count
+        known = method if method in _METHODS else "OTHER"
+        counter = telemetry.REQUESTS.labels(known, status)
+        if known == method:
+            _counters[method, status] = counter
+    counter.inc()

@@ -17,7 +17,7 @@ from shared.store.client import Store
 Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
 
-METER = "shoal.meter"  # where a request's scope holds its Meter, or None where nothing is limited
+METER = "shoal.meter"  # where a request's scope has its Meter; not there where nothing is limited
 _AUTHENTICATION = ("/api/auth/",)
 _LONGEST_NAME = 255
 _OUR_FAULT = 500
@@ -63,17 +63,20 @@ class Limits:
 
 
 class Meter:
-    """Counts one request. Its answer tells of the count that has the fewest requests left."""
+    """Counts one request. Its answer tells of the count that has the fewest requests left.
 
-    __slots__ = ("_class", "_client", "_count", "_limit", "_limits", "_seen")
+    `asked` says that somebody was counted, or nobody on purpose; else the answer will be, for the address.
+    """
 
-    def __init__(self, limits: Limits, asked: Class, client: tuple[str, int] | None) -> None:
+    __slots__ = ("_class", "_client", "_count", "_limit", "_limits", "_remaining", "asked")
+
+    def __init__(self, limits: Limits, asked_for: Class, client: tuple[str, int] | None) -> None:
+        self.asked = False
         self._limits = limits
-        self._class: Class = asked
+        self._class: Class = asked_for
         self._client = client
         self._count: Count | None = None
-        self._limit = 0
-        self._seen = False
+        self._limit = self._remaining = 0
 
     @property
     def before_all(self) -> bool:
@@ -82,45 +85,60 @@ class Meter:
 
     async def spend(self, caller: Caller) -> None:
         """Count a request of this caller: for its token and for its tenant. Raises Problem(rate_limited)."""
-        self._seen = True
-        rates, asked = await self._limits.rates_of(caller.tenant), self._class
+        self.asked = True
+        rates, asked_for = await self._limits.rates_of(caller.tenant), self._class
         who = caller.credential or f"{caller.tenant}/{caller.user.id}"
-        own = await self._spend("token", who, rates.each(asked))
-        try:
-            await self._spend("tenant", caller.tenant, rates.tenant(asked))
-        except Problem:
-            if own is not None:
-                self._limits.quota.give_back(own)
-            raise
+        own = self._spend_here("token", who, rates.each(asked_for))
+        own = own or await self._spend("token", who, rates.each(asked_for))
+        if self._spend_here("tenant", caller.tenant, rates.tenant(asked_for)) is None:
+            try:
+                await self._spend("tenant", caller.tenant, rates.tenant(asked_for))
+            except Problem:
+                if own is not None:
+                    self._limits.quota.give_back(own)
+                raise
 
     async def spend_login(self, tenant: str, username: str) -> None:
         """Count an attempt to log in as this user, from wherever. Raises Problem(rate_limited)."""
-        self._seen = True
+        self.asked = True
         rates = await self._limits.rates_of(tenant)
         await self._spend("user", f"{tenant}/{username[:_LONGEST_NAME].casefold()}", rates.authentication)
 
     async def spend_address(self) -> None:
         """Count a request of nobody known, for its address. Raises Problem(rate_limited)."""
-        self._seen = True
+        self.asked = True
         await self._spend("address", address(self._client), self._limits.rates.each(self._class))
 
-    async def answered(self, status: int) -> None:
-        """Who was answered without a look at who asks is counted for the address. Raises Problem(rate_limited)."""
-        if not self._seen and status < _OUR_FAULT:
-            await self.spend_address()
+    async def answered(self, status: int) -> Problem | None:
+        """Count for its address who was answered without a look at who asks; but not for what is our own fault."""
+        try:
+            if status < _OUR_FAULT:
+                await self.spend_address()
+            else:
+                self._look()
+        except Problem as refused:
+            return refused
+        return None
 
     def headers(self) -> list[Header]:
         """What the answer says; nothing where there is no limit."""
-        if self._count is None and not self._seen:  # none of the caller's doing: it costs nothing
-            limit = self._limits.rates.each(self._class)
-            self._tell(self._limits.quota.look(self._named("address", address(self._client))), limit)
-        if self._count is None or not self._limit:
+        if self._count is None:
             return []
         return [
             (b"x-ratelimit-limit", b"%d" % self._limit),
-            (b"x-ratelimit-remaining", b"%d" % self._count.remaining(self._limit)),
+            (b"x-ratelimit-remaining", b"%d" % self._remaining),
             (b"x-ratelimit-reset", b"%d" % ((self._count.window + 1) * WINDOW_S)),
         ]
+
+    def _look(self) -> None:
+        if limit := self._limits.rates.each(self._class):
+            self._tell(self._limits.quota.look(self._named("address", address(self._client))), limit)
+
+    def _spend_here(self, subject: str, who: str, limit: int) -> Count | None:
+        count = self._limits.quota.spend_here(self._named(subject, who)) if limit else None
+        if count is not None:
+            self._tell(count, limit)
+        return count
 
     async def _spend(self, subject: str, who: str, limit: int) -> Count | None:
         if not limit:
@@ -128,7 +146,8 @@ class Meter:
         name, quota = self._named(subject, who), self._limits.quota
         count = await quota.spend(name, limit)
         if count is None:
-            self._count, self._limit = quota.look(name), limit
+            self._count = None  # whatever was counted before: this is what it was refused for
+            self._tell(quota.look(name), limit)
             telemetry.RATE_LIMITED.labels(self._class, subject).inc()
             again_s = quota.left_s()
             raise Problem("rate_limited", self._sentence(subject, limit, again_s), retry_after_s=again_s)
@@ -136,8 +155,9 @@ class Meter:
         return count
 
     def _tell(self, count: Count, limit: int) -> None:
-        if self._count is None or count.remaining(limit) < self._count.remaining(self._limit):
-            self._count, self._limit = count, limit
+        remaining = count.remaining(limit)
+        if self._count is None or remaining < self._remaining:
+            self._count, self._limit, self._remaining = count, limit, remaining
 
     def _named(self, subject: str, who: str) -> str:
         return f"{self._class}:{subject}:{who}"
@@ -153,7 +173,7 @@ def address(client: tuple[str, int] | None) -> str:
         return "unknown"
     text = client[0]
     if ":" not in text:
-        return text
+        return text[:_LONGEST_NAME]
     try:
         six = IPv6Address(text.partition("%")[0])
     except ValueError:  # a proxy's word

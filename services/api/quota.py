@@ -90,6 +90,14 @@ class Quota:
             count.begin(window)
         return count
 
+    def spend_here(self, name: str) -> Count | None:
+        """Count one request of those that were taken before, without a wait; None when there are none."""
+        count = self.look(name)
+        if not count.left:
+            return None
+        count.left -= 1
+        return count
+
     async def spend(self, name: str, limit: int) -> Count | None:
         """Count one request; None when `limit` of them have been in this window."""
         count = self.look(name)
