@@ -35,4 +35,4 @@ class Auth:
 
     async def _ask(self, token_hash: str) -> Caller | None:
         caller = await tokens.whose_hash(self._store, token_hash)
-        return None if caller is None else msgspec.structs.replace(caller, credential=token_hash)
+        return None if caller is None else msgspec.structs.replace(caller, token_id=token_hash)

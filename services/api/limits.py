@@ -18,7 +18,7 @@ Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
 
 METER = "shoal.meter"  # where a request's scope has its Meter; not there where nothing is limited
-_AUTHENTICATION = ("/api/auth/",)
+_AUTHENTICATION = ("/api/auth/", "/_allauth/")
 _LONGEST_NAME = 255
 _OUR_FAULT = 500
 
@@ -87,7 +87,7 @@ class Meter:
         """Count a request of this caller: for its token and for its tenant. Raises Problem(rate_limited)."""
         self.asked = True
         rates, asked_for = await self._limits.rates_of(caller.tenant), self._class
-        who = caller.credential or f"{caller.tenant}/{caller.user.id}"
+        who = caller.token_id or f"{caller.tenant}/{caller.user.id}"
         own = self._spend_here("token", who, rates.each(asked_for))
         own = own or await self._spend("token", who, rates.each(asked_for))
         if self._spend_here("tenant", caller.tenant, rates.tenant(asked_for)) is None:

@@ -18,10 +18,10 @@ class User(msgspec.Struct, frozen=True):
 class Caller(msgspec.Struct, frozen=True):
     """An authenticated request's identity: one tenant, one user, one role.
 
-    `credential` tells one token from another without giving it away; empty where that is not known.
+    `token_id` names the token that speaks: the same for as long as it is the same one, and no secret.
     """
 
     tenant: str
     user: User
     role: Role
-    credential: str = ""
+    token_id: str = ""
