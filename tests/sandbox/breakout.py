@@ -31,7 +31,6 @@ main = _names['main']
 
 _PRELUDE = """
 import ctypes, mmap, os, re, resource, signal, socket, struct, time, _thread
-from tests.limits import limits
 libc = ctypes.CDLL(None, use_errno=True)
 libc.syscall.restype = ctypes.c_long
 libc.syscall.argtypes = [ctypes.c_long] * 7
