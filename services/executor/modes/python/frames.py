@@ -6,12 +6,16 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.domain.outcome import LogLevel
+
 HEADER = struct.Struct(">I")
 
 # What the executor sends is its own word; the bound only keeps a bug from eating the machine.
 MAX_REQUEST_BYTES = 256 << 20
 # Room in a reply for names, error and traceback, over the limits of result and output.
 REPLY_MARGIN_BYTES = 64 << 10
+# What a line that is logged costs of the bound on output, beside its message and its data: more than its frame needs.
+LINE_BYTES = 32
 MAX_ARTEFACT_BYTES = 16 << 20
 
 # Below the size from which the C library maps fresh pages for every buffer.
@@ -36,6 +40,7 @@ class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     params: bytes
     context: dict[str, Any]
     output_bytes: int
+    log_lines: int
     result_bytes: int
     memory_mb: int
 
@@ -48,8 +53,21 @@ class CompileFrame(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     memory_mb: int
 
 
+class LineFrame(msgspec.Struct, frozen=True, array_like=True):
+    """A line that was logged: Unix seconds, and `data` as JSON text, empty for none."""
+
+    at: float
+    level: LogLevel
+    message: str
+    data: bytes = b""
+
+
 class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
-    """How a call ended. `result` is JSON text and is empty unless the status is `ok`."""
+    """How a call ended. `result` is JSON text and is empty unless the status is `ok`.
+
+    `truncated` says that printed text was left out, the counts how many lines found no room in the bytes of output, and
+    how many came after the last one allowed.
+    """
 
     nonce: int
     status: Literal["ok", "failed", "too_large", "memory"]
@@ -58,6 +76,9 @@ class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
     truncated: bool = False
     error: str = ""
     traceback: str = ""
+    lines: list[LineFrame] = []
+    lines_too_large: int = 0
+    lines_too_many: int = 0
 
 
 class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"):

@@ -9,9 +9,9 @@ from typing import Any
 
 from services.executor.modes.python.facades import forget_seed
 from services.executor.modes.python.frames import CallFrame, ReplyFrame
-from services.executor.modes.python.keys import twins
+from services.executor.modes.python.json_text import NotJsonError, json_text
 from services.executor.modes.python.names import fresh_globals
-from services.executor.modes.python.printing import Output
+from services.executor.modes.python.output import Output
 from services.executor.modes.python.tracebacks import sentence, traceback_text
 
 NO_MAIN = "Code must define a 'main' function"
@@ -20,20 +20,14 @@ NO_MAIN = "Code must define a 'main' function"
 _MAX_ARGUMENTS = 3
 _USUAL_ARGUMENTS = 2
 
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
 
 class _NoMainError(Exception):
     """The code has no `main` that can be called."""
 
 
-class _NotJsonError(Exception):
-    """What `main` returned is not JSON."""
-
-
 def run_call(code: CodeType, call: CallFrame) -> ReplyFrame:
     """Run one call to its end, whatever the code does, short of the death of the process."""
-    output = Output(call.output_bytes)
+    output = Output(call.output_bytes, call.log_lines)
     names = fresh_globals(output, call.context)
     try:
         # A context of its own: decimal's precision is a context variable, and must not outlive the call.
@@ -45,8 +39,9 @@ def run_call(code: CodeType, call: CallFrame) -> ReplyFrame:
         reply = ReplyFrame(call.nonce, "memory", error=f"memory limit of {call.memory_mb} MB exceeded")
     except _NoMainError:
         reply = ReplyFrame(call.nonce, "failed", error=NO_MAIN)
-    except _NotJsonError as error:
-        reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {error}", traceback=str(error))
+    except NotJsonError as error:
+        told = f"TypeError: result is not JSON serializable: {error}"
+        reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {told}", traceback=told)
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are the function's failure too
         told, trace = sentence(error), traceback_text(error)
         reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {told}", traceback=trace)
@@ -63,7 +58,7 @@ def _execute(code: CodeType, names: dict[str, Any], call: CallFrame) -> bytes:
     main = names.get("main")
     if not callable(main):
         raise _NoMainError
-    return _encode(main(*_arguments(main, params, call.context)))
+    return json_text(main(*_arguments(main, params, call.context)))
 
 
 def _arguments(main: Callable[..., Any], params: Any, context: dict[str, Any]) -> list[Any]:
@@ -77,22 +72,6 @@ def _arguments(main: Callable[..., Any], params: Any, context: dict[str, Any]) -
     if main.__code__.co_flags & inspect.CO_VARARGS:
         count = max(count, _USUAL_ARGUMENTS)
     return given[:count]
-
-
-def _encode(result: Any) -> bytes:
-    """The result as JSON text. Refuses NaN, cycles, sets, keys that JSON holds for one, and lone surrogates."""
-    try:
-        text = _to_json(result).encode("utf-8")
-        if (name := twins(result)) is None:
-            return text
-        reason = f"a dict has two keys that are {name!r} in JSON"
-    except MemoryError:
-        raise
-    except UnicodeEncodeError:
-        reason = "a string holds half of a surrogate pair"
-    except Exception as error:  # noqa: BLE001 - the function's own methods may run here
-        reason = sentence(error).partition(": ")[2] or type(error).__name__
-    raise _NotJsonError(f"TypeError: result is not JSON serializable: {reason}")
 
 
 def _answer(result: bytes, call: CallFrame) -> ReplyFrame:
@@ -111,4 +90,7 @@ def _with_output(reply: ReplyFrame, output: Output) -> ReplyFrame:
         truncated=output.truncated,
         error=reply.error,
         traceback=reply.traceback,
+        lines=output.lines,
+        lines_too_large=output.lines_too_large,
+        lines_too_many=output.lines_too_many,
     )

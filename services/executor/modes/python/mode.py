@@ -109,6 +109,7 @@ class PythonMode:
             call.params,
             call.context,
             output_bytes=limits.output_bytes,
+            log_lines=limits.log_lines,
             result_bytes=limits.result_bytes,
             memory_mb=limits.memory_mb,
         )

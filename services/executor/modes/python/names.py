@@ -8,7 +8,8 @@ from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack
 
 from services.executor.modes.python import guards
 from services.executor.modes.python.facades import import_facade
-from services.executor.modes.python.printing import Output, Printer
+from services.executor.modes.python.output import Output
+from services.executor.modes.python.printing import Printer
 
 # RestrictedPython 9.0 leaves these out because they iterate in C, past its `_getiter_` guard; ours guards nothing.
 _ITERATING = (
@@ -57,6 +58,9 @@ _BUILT_INS = _built_ins()
 
 
 def fresh_globals(output: Output, context: dict[str, Any]) -> dict[str, Any]:
-    """The globals of one call: nothing of the calls before is in them."""
+    """The globals of one call: nothing of the calls before is in them.
+
+    `log` is one of them rather than a built-in: a function may have a `log` of its own, `math`'s for one.
+    """
     printer = Printer(output)
-    return {"__builtins__": _BUILT_INS, "_print_": lambda _: printer, "context": context}
+    return {"__builtins__": _BUILT_INS, "_print_": lambda _: printer, "context": context, "log": output.log}

@@ -2,11 +2,10 @@
 
 import signal
 
-import msgspec
-
 from services.executor.mode import Call
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import FrameError, ReplyFrame
+from services.executor.modes.python.lines import checked, log_of, warnings_of
 from services.executor.modes.python.worker_link import Reason
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome, Usage
@@ -15,27 +14,29 @@ _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory
 
 _MAX_TOLD = 64 << 10  # characters of an error and its traceback; an honest worker keeps far below
 
-_any_json = msgspec.json.Decoder(msgspec.Raw)
-
 
 def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
     """The outcome a reply stands for. Raises FrameError when the reply cannot be an honest one."""
     told = len(reply.error) + len(reply.traceback)
-    if len(reply.stdout.encode()) > limits.output_bytes or len(reply.result) > limits.result_bytes or told > _MAX_TOLD:
+    room_bytes = limits.output_bytes - len(reply.stdout.encode())
+    if room_bytes < 0 or len(reply.result) > limits.result_bytes or told > _MAX_TOLD:
         raise FrameError("a reply over the limits")
+    logs, warnings = log_of(reply, limits, room_bytes=room_bytes), warnings_of(reply, limits)
     if reply.status == "ok":
         return Outcome(
             status="SUCCESS",
-            result=_checked(reply.result),
+            result=checked(reply.result),
             stdout=reply.stdout,
-            warnings=_warnings(reply, limits),
+            logs=logs,
+            warnings=warnings,
             usage=usage,
         )
     error_type = _ERROR_TYPES[reply.status]
     return Outcome(
         status="FAILURE",
         stdout=reply.stdout,
-        warnings=_warnings(reply, limits),
+        logs=logs,
+        warnings=warnings,
         error_type=error_type,
         error=reply.error,
         traceback=reply.traceback or f"{error_type}: {reply.error}",
@@ -60,23 +61,6 @@ def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usa
     return Outcome(
         status="FAILURE", error_type=error_type, error=error, traceback=f"{error_type}: {error}", usage=usage
     )
-
-
-def _warnings(reply: ReplyFrame, limits: Limits) -> list[str]:
-    """What was left out of an outcome that stands all the same."""
-    if not reply.truncated:
-        return []
-    return [f"OutputTruncated: only the first {limits.output_bytes} bytes of output are kept"]
-
-
-def _checked(result: bytes) -> msgspec.Raw:
-    """The result, once it is certain that it is JSON: it is spliced into answers as it is."""
-    try:
-        result.decode("utf-8")
-        _any_json.decode(result)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FrameError(f"a result that is not JSON: {error}") from error
-    return msgspec.Raw(result)
 
 
 def _told(status: int | None) -> str:

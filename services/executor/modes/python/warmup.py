@@ -34,11 +34,14 @@ def main(params, context):
         total += Item(price).price
         seen[name] = seen.get(name, 0)
         seen[name] += 1
+    log("seen", data=seen)
     print(f"{total:.2f}", json.dumps(seen), datetime(2024, 1, 1).isoformat())
     return {"total": total, "squares": [x * x for x in range(10)]}
 """
 
-_CALL = CallFrame(1, b'{"prices": {"a": 1.5, "b": 2}}', {}, output_bytes=1000, result_bytes=1000, memory_mb=1)
+_CALL = CallFrame(
+    1, b'{"prices": {"a": 1.5, "b": 2}}', {}, output_bytes=1000, log_lines=10, result_bytes=1000, memory_mb=1
+)
 
 _rehearsed: list[bytes] = []  # the function above, once it is compiled
 

@@ -1,0 +1,65 @@
+"""From the lines that a worker says were logged to those of the Outcome: nothing of it is believed."""
+
+import msgspec
+
+from services.executor.modes.python.frames import LINE_BYTES, FrameError, LineFrame, ReplyFrame
+from services.executor.modes.python.nesting import EXECUTORS_SPARE, too_deep
+from shared.domain.limits import Limits
+from shared.domain.outcome import NULL, LogLine
+
+_LATEST_S = 253_402_300_800  # the end of the year 9999, after which no date can be written
+_MOST_COUNTED = 1 << 53
+
+_any_json = msgspec.json.Decoder(msgspec.Raw)
+
+
+def log_of(reply: ReplyFrame, limits: Limits, *, room_bytes: int) -> list[LogLine]:
+    """The lines of a reply, which may take `room_bytes`. Raises FrameError when they cannot be an honest worker's."""
+    if not (reply.lines or reply.lines_too_large or reply.lines_too_many):
+        return []
+    counts = (reply.lines_too_large, reply.lines_too_many)
+    if len(reply.lines) > limits.log_lines or not all(0 <= count < _MOST_COUNTED for count in counts):
+        raise FrameError("log lines over the limit")
+    if reply.lines_too_many and len(reply.lines) < limits.log_lines:
+        raise FrameError("log lines left out for which there was room")
+    if sum(_cost_bytes(line) for line in reply.lines) > room_bytes:
+        raise FrameError("log lines over the limit of output")
+    return [_line(line) for line in reply.lines]
+
+
+def warnings_of(reply: ReplyFrame, limits: Limits) -> list[str]:
+    """What was left out of an outcome that stands all the same, bound by bound."""
+    warnings = []
+    if reply.truncated or reply.lines_too_large:
+        lost = f", {_lines(reply.lines_too_large)} left out" if reply.lines_too_large else ""
+        warnings.append(f"OutputTruncated: output and log lines are kept up to {limits.output_bytes} bytes{lost}")
+    if reply.lines_too_many:
+        lost = _lines(reply.lines_too_many)
+        warnings.append(f"LogTruncated: at most {_lines(limits.log_lines)} are kept, {lost} left out")
+    return warnings
+
+
+def checked(text: bytes) -> msgspec.Raw:
+    """The text, once it is certain that it is JSON: it is spliced into answers as it is. Raises FrameError."""
+    try:
+        text.decode("utf-8")
+        _any_json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FrameError(f"a value that is not JSON: {error}") from error
+    if too_deep(text, spare=EXECUTORS_SPARE):
+        raise FrameError("a value that is nested too deeply")
+    return msgspec.Raw(text)
+
+
+def _cost_bytes(line: LineFrame) -> int:
+    return LINE_BYTES + len(line.message.encode()) + len(line.data)
+
+
+def _line(line: LineFrame) -> LogLine:
+    if not 0 <= line.at < _LATEST_S:  # false of NaN, too
+        raise FrameError("a log line at an impossible time")
+    return LogLine(line.at, line.level, line.message, checked(line.data) if line.data else NULL)
+
+
+def _lines(count: int) -> str:
+    return "1 log line" if count == 1 else f"{count} log lines"

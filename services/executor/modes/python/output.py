@@ -1,0 +1,73 @@
+"""What one call prints and logs, kept in order and within its bounds."""
+
+from time import time
+from typing import Any, get_args
+
+from services.executor.modes.python.frames import LINE_BYTES, LineFrame
+from services.executor.modes.python.json_text import NotJsonError, json_text
+from shared.domain.outcome import LogLevel
+
+_LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+
+
+class Output:
+    """Printed text and log lines share `limit_bytes` (UTF-8); of lines there are at most `log_lines`.
+
+    What goes past a bound is left out and noted. A line is kept whole or not at all.
+    """
+
+    def __init__(self, limit_bytes: int, log_lines: int) -> None:
+        self._kept = bytearray()
+        self._room_bytes = limit_bytes
+        self._room_lines = log_lines
+        self.truncated = False
+        self.lines: list[LineFrame] = []
+        self.lines_too_large = 0
+        self.lines_too_many = 0
+
+    def write(self, text: str) -> None:
+        """Keep the text as far as there is room. Lone surrogates, which UTF-8 cannot hold, are escaped."""
+        encoded = _encoded(text, self._room_bytes)
+        if len(encoded) > self._room_bytes:
+            self.truncated = True
+            encoded = encoded[: self._room_bytes]
+        self._kept += encoded
+        self._room_bytes -= len(encoded)
+
+    def log(self, message: object, level: str = "info", data: Any = None) -> None:
+        """The built-in `log` of a function. Raises ValueError for another level, TypeError for data that is no JSON."""
+        # A subclass of str could compare equal to anything.
+        if type(level) is not str or level not in _LEVELS:
+            raise ValueError(f"the level of log() must be one of: {', '.join(_LEVELS)}")
+        text = str(message)
+        if type(text) is not str:  # it could answer to `encode` as it likes
+            raise TypeError("the message of log() has no plain text")
+        try:
+            encoded = b"" if data is None else json_text(data)
+        except NotJsonError as error:
+            raise TypeError(f"the data of log() is not JSON serializable: {error}") from None
+        self._keep(level, text, encoded)
+
+    def text(self) -> str:
+        """All that was printed and kept, whole characters only."""
+        return self._kept.decode("utf-8", "ignore")
+
+    def _keep(self, level: LogLevel, text: str, data: bytes) -> None:
+        """From here on nothing of the function's runs: another line cannot come in between."""
+        if not self._room_lines:
+            self.lines_too_many += 1
+            return
+        message = _encoded(text, self._room_bytes)
+        cost_bytes = LINE_BYTES + len(message) + len(data)
+        if cost_bytes > self._room_bytes:
+            self.lines_too_large += 1
+            return
+        self.lines.append(LineFrame(time(), level, message.decode("utf-8"), data))
+        self._room_lines -= 1
+        self._room_bytes -= cost_bytes
+
+
+def _encoded(text: str, room_bytes: int) -> bytes:
+    """The text in UTF-8, or the first part of it, which is longer than there is room."""
+    # A character is a byte at least, so no more of them than this can fit: a huge text costs no second copy.
+    return text[: room_bytes + 1].encode("utf-8", "backslashreplace")
