@@ -30,6 +30,8 @@ RAN_TWICE = Counter("shoal_ran_twice", "Ends reported for tasks whose end had be
 RATE_LIMITED = Counter(
     "shoal_rate_limited", "Requests refused because there were too many in a minute", ["class", "subject"]
 )
+LIMITS_REACHED = Counter("shoal_limits_reached", "Invocations that met one of their limits", ["pool", "limit"])
+WORKERS_ENDED = Counter("shoal_workers_ended", "Worker processes of functions that ended", ["pool", "reason"])
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

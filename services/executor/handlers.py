@@ -18,6 +18,7 @@ from shared.bus.consumer import PullConsumer
 from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, FunctionChanged, Started
 from shared.directory import Directory
 from shared.domain.function import Function
+from shared.domain.outcome import limits_reached
 from shared.domain.problem import Problem
 from shared.domain.version import CompileError
 from shared.store.invocations import Invocations
@@ -74,6 +75,8 @@ class BusLinks:
 
     def _observe(self, finished: Finished) -> None:
         self._count(finished.outcome.status, finished.outcome.error_type)
+        for limit in limits_reached(finished.outcome):
+            telemetry.LIMITS_REACHED.labels(self._pool, limit).inc()
         _QUEUED.observe(max(0.0, finished.timeline.started - finished.timeline.routed))
         _RUN.observe(finished.timeline.done - finished.timeline.started)
         _REPORTED.observe(max(0.0, time.time() - finished.timeline.done))

@@ -14,7 +14,7 @@ from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.messages import Answer, Finished, FunctionChanged, Invoke
 from shared.directory import Directory, Tenants
 from shared.domain.invocation import Timeline
-from shared.domain.outcome import Outcome, failure
+from shared.domain.outcome import Outcome, failure, limits_reached
 from shared.store.invocations import Invocations
 
 _SENT = telemetry.ROUTED.labels("sent")
@@ -68,6 +68,7 @@ class Handlers:
             case Refuse(outcome=outcome):
                 await self._refuse(delivery, outcome, routed_at)
                 _REFUSED.inc()
+                _count_limits(outcome, pool=function.pool if function else "")
         _ROUTED.observe(max(0.0, time.time() - command.accepted_at))
         return DONE
 
@@ -96,6 +97,11 @@ class Handlers:
         )
         subject = subjects.event(command.tenant, command.function, "finished")
         await bus.store(subject, finished, id=f"{command.task_id}.finished")
+
+
+def _count_limits(outcome: Outcome, *, pool: str) -> None:
+    for limit in limits_reached(outcome):
+        telemetry.LIMITS_REACHED.labels(pool, limit).inc()
 
 
 @asynccontextmanager

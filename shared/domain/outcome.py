@@ -56,6 +56,24 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.error_type}: {self.error}" if self.error_type else ""
 
 
+# Which limit an error or a warning stands for.
+_LIMITS = {
+    "TimeoutError": "wall",
+    "CpuLimitExceeded": "cpu",
+    "MemoryError": "memory",
+    "ResultTooLarge": "result",
+    "ParamsTooLarge": "params",
+    "OutputTruncated": "output",
+    "LogTruncated": "log_lines",
+}
+
+
+def limits_reached(outcome: Outcome) -> list[str]:
+    """The limits that an invocation met: wall, cpu, memory, result, params, output, log_lines."""
+    names = [outcome.error_type, *(warning.partition(":")[0] for warning in outcome.warnings)]
+    return [_LIMITS[name] for name in names if name in _LIMITS]
+
+
 def failure(error_type: str, error: str, traceback: str = "") -> Outcome:
     """A failed outcome without output."""
     return Outcome(
