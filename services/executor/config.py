@@ -25,8 +25,10 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     call that runs for longer than `notice_s` is announced as STARTED.
 
     `processes` bounds the worker processes, warm ones and busy ones, `processes_per_tenant` one tenant's share of them
-    (0: 64 and 32, or as many as there are slots). A call waits for a process for up to `place_timeout_s`. A process is
-    ended when it was unused for `idle_s`, and after `recycle_calls` calls.
+    (0: 64 and 32, or as many as there are slots). `memory_mb` bounds what they hold together (0: three quarters of the
+    machine's memory): a busy one counts with its function's limit, an idle one with what it holds; the longest unused
+    makes room. A call waits for a process for up to `place_timeout_s`. A process is ended when it was unused for
+    `idle_s`, and after `recycle_calls` calls.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
 
     `sandbox` set to `weak` serves even where the kernel does not contain hostile code; `namespaces` off leaves out the
@@ -40,6 +42,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     cache_bytes: Count = 64 << 20
     processes: Annotated[int, Meta(ge=0, le=4096)] = 0
     processes_per_tenant: Annotated[int, Meta(ge=0, le=4096)] = 0
+    memory_mb: Annotated[int, Meta(ge=0, le=16 << 20)] = 0
     idle_s: Seconds = 120.0
     recycle_calls: Annotated[int, Meta(gt=0, le=1_000_000)] = 1000
     place_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 30.0

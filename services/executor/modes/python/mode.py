@@ -9,10 +9,12 @@ from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
+from services.executor.modes.python.key import Key
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
-from services.executor.modes.python.pool import Key, Pool
+from services.executor.modes.python.pool import Pool
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
+from services.executor.modes.python.tally import Tally
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from services.executor.modes.python.zygotes import Zygotes
 from shared import telemetry
@@ -37,7 +39,8 @@ class PythonMode:
         self._settings = settings
         self._zygotes = zygotes
         self._spares = Spares(zygotes, least=settings.least_spares, most=settings.most_spares)
-        self._pool = Pool(self._spares, settings)
+        self._tally = Tally(self.name)
+        self._pool = Pool(self._spares, settings, self._tally)
         # By tenant: whose code has made a system call that only an attack makes.
         self._violations: Counter[str] = Counter()
         zygotes.on_renewal = self._renewed
@@ -92,7 +95,7 @@ class PythonMode:
             "zygote_pid": zygote.pid if zygote is not None and zygote.alive else None,
             "zygote_starts": self._zygotes.starts,
             "sandbox": zygote.report if zygote is not None else {},
-            "counts": dict(self._pool.counts),
+            "counts": dict(self._tally.counts),
             "violations": dict(self._violations),
         }
 
@@ -114,7 +117,12 @@ class PythonMode:
             memory_mb=limits.memory_mb,
         )
         limit_bytes = limits.result_bytes + limits.output_bytes + frames.REPLY_MARGIN_BYTES
-        payload = await link.exchange(frames.pack(request), limit_bytes=limit_bytes, timeout_s=limits.timeout_s)
+        payload = await link.exchange(
+            frames.pack(request),
+            limit_bytes=limit_bytes,
+            timeout_s=limits.timeout_s,
+            cpu_s=limits.cpu_s if limits.cpu_s < limits.timeout_s else None,
+        )
         try:
             reply = frames.parse_reply(payload, nonce)
             outcome = outcome_of(reply, limits, link.usage)
@@ -122,24 +130,23 @@ class PythonMode:
             link.end("broken")
             raise WorkerEndedError("broken", started=True) from error
         if reply.status == "memory":
-            self._pool.counts["memory"] += 1
-            link.end("unused")  # what the failed call has left behind would starve the next
+            link.end("memory")  # what the failed call has left behind would starve the next
         return outcome
 
     async def _explain(self, link: WorkerLink, call: Call, ended: WorkerEndedError) -> Outcome | None:
         """The outcome of a call whose worker has ended; None when the call has not started and can be made again."""
-        self._pool.counts[ended.reason] += 1
         status = await link.exit_status() if ended.reason == "died" else None
         if status == VIOLATION_STATUS:
             self._accuse(call)
-        # A worker that exits by itself before the call does so every time: its code or its limit is at fault.
-        if not ended.started and (status is None or status < 0):
+        # A worker that exits by itself before the call does so every time: its code or its limit is at fault. And a call
+        # whose time is up has had it.
+        spent = ended.reason in ("deadline", "cpu")
+        if not ended.started and not spent and (status is None or status < 0):
             return None
         return outcome_of_end(ended.reason, status, call=call, usage=link.usage)
 
     def _accuse(self, call: Call) -> None:
         """Tell the operator; an honest function cannot have done it."""
-        self._pool.counts["violation"] += 1
         if call.tenant in self._violations or len(self._violations) < _MAX_ACCUSED:
             self._violations[call.tenant] += 1
         _log.warning("sandbox violation", tenant=call.tenant, function_id=call.function_id, task_id=call.task_id)
@@ -191,6 +198,7 @@ async def open_for(opening: Opening) -> PythonMode:
         PythonSettings(
             max_workers=executor.most_processes,
             max_workers_per_tenant=executor.most_processes_per_tenant,
+            memory_mb=executor.memory_mb,
             idle_s=executor.idle_s,
             recycle_calls=executor.recycle_calls,
             place_timeout_s=executor.place_timeout_s,

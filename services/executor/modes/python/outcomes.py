@@ -48,6 +48,8 @@ def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usa
     """The outcome of a call whose worker ended before it replied."""
     if reason == "deadline":
         error_type, error = "TimeoutError", f"execution exceeded the limit of {call.limits.timeout_s:g} s"
+    elif reason == "cpu":
+        error_type, error = "CpuLimitExceeded", f"used more than the limit of {call.limits.cpu_s:g} s of CPU time"
     elif status == MEMORY_EXIT:
         error_type, error = "MemoryError", f"memory limit of {call.limits.memory_mb} MB exceeded"
     elif status == VIOLATION_STATUS:

@@ -1,24 +1,16 @@
 """Warm workers: which there are, whose they are, and which has to go when there is no room."""
 
 import asyncio
-from collections import Counter, OrderedDict, deque
-
-import msgspec
+from collections import OrderedDict, deque
 
 from services.executor.mode import Unavailable
 from services.executor.modes.python.frames import InitFrame, pack
+from services.executor.modes.python.key import Key
+from services.executor.modes.python.places import Places
 from services.executor.modes.python.settings import PythonSettings
 from services.executor.modes.python.spares import Spares
+from services.executor.modes.python.tally import Tally
 from services.executor.modes.python.worker_link import WorkerLink
-
-
-class Key(msgspec.Struct, frozen=True):
-    """Whose code a worker runs: never another tenant's, another function's or another version's."""
-
-    tenant: str
-    function_id: int
-    code_hash: str
-    memory_mb: int
 
 
 class PooledWorker:
@@ -28,31 +20,31 @@ class PooledWorker:
         self.key = key
         self.link = link
         self.calls = 0
+        self.held_bytes = 0  # while it is idle
         self.idle_since_s = 0.0
 
 
 class Pool:
     """The workers of one executor, within the bounds of the settings."""
 
-    def __init__(self, spares: Spares, settings: PythonSettings) -> None:
+    def __init__(self, spares: Spares, settings: PythonSettings, tally: Tally) -> None:
         self._loop = asyncio.get_running_loop()
         self._spares = spares
         self._settings = settings
         self._idle: dict[Key, list[PooledWorker]] = {}
         # The same idle workers, the one that has waited longest first.
         self._by_age: OrderedDict[PooledWorker, None] = OrderedDict()
-        # Places taken: workers that live or are being made, all together and by tenant.
-        self._places: Counter[str] = Counter()
-        self._taken = 0
+        # Taken by workers that live and by those that are being made.
+        self._places = Places(settings)
         self.live: set[PooledWorker] = set()
         self._queue: deque[asyncio.Future[None]] = deque()
         self._sweep: asyncio.TimerHandle | None = None
-        self.counts: Counter[str] = Counter()
+        self._tally = tally
 
     @property
     def workers(self) -> int:
         """Workers that live or are being made."""
-        return self._taken
+        return self._places.taken
 
     @property
     def idle(self) -> int:
@@ -66,7 +58,7 @@ class Pool:
             return worker
         try:
             async with asyncio.timeout(self._settings.place_timeout_s):
-                while not self._take_place(key.tenant):
+                while not self._take_place(key):
                     await self._change()
                     worker = self._warm(key)
                     if worker is not None:
@@ -81,9 +73,10 @@ class Pool:
         if not worker.link.alive:
             return
         if self._spent(worker):
-            self.counts["recycled"] += 1
-            worker.link.end("unused")
+            worker.link.end("recycled")
             return
+        worker.held_bytes = max(0, worker.link.grown_bytes)
+        self._places.rest(worker.key, worker.held_bytes)
         worker.idle_since_s = self._loop.time()
         self._idle.setdefault(worker.key, []).append(worker)
         self._by_age[worker] = None
@@ -95,8 +88,7 @@ class Pool:
         """End what is idle and comes from a zygote that has been replaced; what is busy ends when it comes back."""
         for worker in list(self._by_age):
             if worker.link.retired:
-                self.counts["recycled"] += 1
-                worker.link.end("unused")
+                worker.link.end("recycled")
 
     def close(self) -> None:
         """End every worker; calls that still run are cut."""
@@ -110,41 +102,54 @@ class Pool:
         if not waiting:
             return None
         worker = waiting[-1]  # the one used last has the warmest caches; the others may age
+        if not self._make_room(key, worker):
+            return None
         self._forget_idle(worker)
-        self.counts["warm"] += 1
+        self._tally.started(warm=True)
         return worker
 
     async def _make(self, key: Key, code: bytes) -> PooledWorker:
         try:
             link = await self._spares.take()
         except BaseException:
-            self._free_place(key.tenant)
+            self._free_place(key)
             raise
         worker = PooledWorker(key, link)
         if not link.alive:  # it died before anybody listened; the call finds out
-            self._free_place(key.tenant)
+            self._free_place(key)
+            self._tally.ended(link)
             return worker
         link.on_end = lambda _: self._ended(worker)
         self.live.add(worker)
         link.send(pack(InitFrame(code, key.memory_mb)))
-        self.counts["cold"] += 1
+        self._tally.started(warm=False)
         return worker
 
-    def _take_place(self, tenant: str) -> bool:
+    def _take_place(self, key: Key) -> bool:
         """A place for one more worker, made by ending the longest unused one if there is none."""
-        if self._places[tenant] >= self._settings.max_workers_per_tenant and not self._evict(tenant):
+        if not self._places.has_memory(key):
             return False
-        if self._taken >= self._settings.max_workers and not self._evict(None):
+        if self._places.full_for(key.tenant) and not self._evict(tenant=key.tenant):
             return False
-        self._places[tenant] += 1
-        self._taken += 1
+        if self._places.full() and not self._evict():
+            return False
+        self._make_room(key)
+        self._places.take(key)
         return True
 
-    def _evict(self, tenant: str | None) -> bool:
+    def _make_room(self, key: Key, worker: PooledWorker | None = None) -> bool:
+        """Memory for one more busy worker, or for this idle one to be busy, made by ending the longest unused."""
+        if not self._places.has_memory(key):
+            return False
+        held_bytes = worker.held_bytes if worker is not None else 0
+        while self._places.crowded(key, held_bytes) and self._evict(but=worker):
+            pass
+        return True
+
+    def _evict(self, *, tenant: str | None = None, but: PooledWorker | None = None) -> bool:
         for worker in self._by_age:
-            if tenant is None or worker.key.tenant == tenant:
-                self.counts["evicted"] += 1
-                worker.link.end("unused")
+            if worker is not but and tenant in (None, worker.key.tenant):
+                worker.link.end("evicted")
                 return True
         return False
 
@@ -152,26 +157,26 @@ class Pool:
         if worker in self._by_age:
             self._forget_idle(worker)
         self.live.discard(worker)
-        self._free_place(worker.key.tenant)
+        self._tally.ended(worker.link)
+        self._free_place(worker.key)
 
-    def _free_place(self, tenant: str) -> None:
-        self._taken -= 1
-        self._places[tenant] -= 1
-        if not self._places[tenant]:
-            del self._places[tenant]
+    def _free_place(self, key: Key) -> None:
+        self._places.free(key)
         self._notify()
 
     def _forget_idle(self, worker: PooledWorker) -> None:
+        """Count it among the busy ones."""
         waiting = self._idle[worker.key]
         waiting.remove(worker)
         if not waiting:
             del self._idle[worker.key]
         del self._by_age[worker]
+        self._places.wake(worker.key, worker.held_bytes)
 
     def _spent(self, worker: PooledWorker) -> bool:
         if worker.link.retired or worker.calls >= self._settings.recycle_calls:
             return True
-        return worker.link.grown_bytes > self._settings.recycle_memory_share * (worker.key.memory_mb << 20)
+        return worker.link.grown_bytes > self._settings.recycle_memory_share * worker.key.memory_bytes
 
     def _end_unused(self) -> None:
         """End what has been idle for too long, and set the clock for the next."""
@@ -182,7 +187,6 @@ class Pool:
             if left_s > 0:
                 self._sweep = self._loop.call_later(left_s, self._end_unused)
                 return
-            self.counts["unused"] += 1
             worker.link.end("unused")
 
     async def _change(self) -> None:

@@ -17,6 +17,8 @@ class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     max_workers: int = 64
     max_workers_per_tenant: int = 32
+    # Of all workers together; 0: three quarters of what the machine has.
+    memory_mb: int = 0
     idle_s: float = 120.0
     recycle_calls: int = 1000
     # A worker whose resident memory has grown past this share of its limit is replaced after the call.

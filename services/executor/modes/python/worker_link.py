@@ -13,10 +13,11 @@ from typing import Literal
 from services.executor.modes.python.frames import RECEIVE_BYTES, Assembly, FrameError
 from shared.domain.outcome import Usage
 
-Reason = Literal["deadline", "died", "broken", "unused", "closed"]
+Reason = Literal["deadline", "cpu", "memory", "died", "broken", "evicted", "recycled", "unused", "cancelled", "closed"]
 
 _EXIT_NEWS_S = 1.0
 _LEAST_CPU_S = 0.0002  # less than it takes to touch a megabyte of fresh memory
+_LEAST_LOOK_S = 0.002  # between two looks at the CPU time of a call: it is over its limit by no more
 
 
 class WorkerEndedError(Exception):
@@ -45,13 +46,14 @@ class WorkerLink:
             os.close(pidfd)
             raise
         self._cpu_clock = (~self.pid << 3) | 2  # the kernel's number for a process's CPU clock
-        self._exited = exited
+        self.exited = exited
         self._unsent = bytearray()
         self._unseen = False
         self._assembly: Assembly | None = None
         self._waiter: asyncio.Future[bytes] | None = None
-        self._reason: Reason | None = None
+        self.reason: Reason | None = None
         self._cpu_before_s = 0.0
+        self._cpu_timer: asyncio.TimerHandle | None = None
         self.usage = Usage()
         self._start_bytes = 0
         self._own_bytes = 0
@@ -65,45 +67,56 @@ class WorkerLink:
     @property
     def alive(self) -> bool:
         """Whether a request can be sent."""
-        return self._reason is None
+        return self.reason is None
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or put what the socket does not take behind the ones before it."""
-        if self._reason is not None:
+        if self.reason is not None:
             return
         if self._unsent:
             self._unsent += frame
             return
         sent = self._send_some(frame)
-        if sent < len(frame) and self._reason is None:
+        if sent < len(frame) and self.reason is None:
             self._unsent += memoryview(frame)[sent:]
             self._loop.add_writer(self._fd, self._writable)
 
-    async def exchange(self, frame: bytes, *, limit_bytes: int, timeout_s: float) -> bytes:
-        """Send a request and wait for the payload of its reply. Raises WorkerEndedError; the worker is gone then."""
+    async def exchange(self, frame: bytes, *, limit_bytes: int, timeout_s: float, cpu_s: float | None = None) -> bytes:
+        """Send a request and wait for the payload of its reply. Raises WorkerEndedError; the worker is gone then.
+
+        Without `cpu_s` it may compute for as long as it may take.
+        """
         waiter = self._waiter = self._loop.create_future()
         self._assembly = Assembly(limit_bytes)
         self._cpu_before_s = self._cpu_s()
         deadline = self._loop.call_later(timeout_s, self._overdue, waiter)
+        if cpu_s is not None:
+            self._look_at_cpu(cpu_s)
         try:
-            if self._reason is not None:
-                raise WorkerEndedError(self._reason, started=False)
+            if self.reason is not None:
+                raise WorkerEndedError(self.reason, started=False)
             self.send(frame)
             payload: bytes = await waiter
             self._measure()
+            if cpu_s is not None and self.usage.cpu_s > cpu_s:  # the reply came before the look that would have told
+                self.end("cpu")
+                raise WorkerEndedError("cpu", started=True)
             return payload
         finally:
             deadline.cancel()
+            if self._cpu_timer is not None:
+                self._cpu_timer.cancel()
+                self._cpu_timer = None
             self._waiter = None
             if not waiter.done() or waiter.cancelled():
                 # Whoever waited has been cancelled: the code must not run on behind his back.
-                self.end("unused")
+                self.end("cancelled")
 
     def end(self, reason: Reason) -> None:
         """Kill the worker and let go of everything. The first reason counts."""
-        if self._reason is not None:
+        if self.reason is not None:
             return
-        self._reason = reason
+        self.reason = reason
         self._measure()
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -120,7 +133,7 @@ class WorkerLink:
     async def exit_status(self) -> int | None:
         """How the process ended: its status, or the negative number of the signal; None when nobody could see it."""
         with suppress(TimeoutError):
-            return await asyncio.wait_for(asyncio.shield(self._exited), _EXIT_NEWS_S)
+            return await asyncio.wait_for(asyncio.shield(self.exited), _EXIT_NEWS_S)
         return None
 
     @property
@@ -128,11 +141,22 @@ class WorkerLink:
         """Memory the worker had after its last request, over what it was born with."""
         return self._own_bytes - self._start_bytes
 
+    def _look_at_cpu(self, cpu_s: float) -> None:
+        """End the worker if its CPU time is used up, else look again when it may be at the earliest.
+
+        A worker has one thread: its CPU time runs no faster than the clock on the wall.
+        """
+        left_s = cpu_s - (self._cpu_s() - self._cpu_before_s)
+        if left_s <= 0:
+            self.end("cpu")
+        else:
+            self._cpu_timer = self._loop.call_later(max(left_s, _LEAST_LOOK_S), self._look_at_cpu, cpu_s)
+
     def _overdue(self, waiter: asyncio.Future[bytes]) -> None:
         """The time is up: unless the reply is here already, and only we were late (stopped, suspended, starved)."""
-        if not waiter.done() and self._reason is None:
+        if not waiter.done() and self.reason is None:
             self._readable()
-        if not waiter.done() and self._reason is None:
+        if not waiter.done() and self.reason is None:
             self.end("deadline")
 
     def _readable(self) -> None:
@@ -172,7 +196,7 @@ class WorkerLink:
 
     def _writable(self) -> None:
         sent = self._send_some(self._unsent)
-        if self._reason is None:
+        if self.reason is None:
             del self._unsent[:sent]
             if not self._unsent:
                 self._loop.remove_writer(self._fd)

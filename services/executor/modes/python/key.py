@@ -1,0 +1,17 @@
+"""Whose worker it is."""
+
+import msgspec
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Whose code a worker runs: never another tenant's, another function's or another version's."""
+
+    tenant: str
+    function_id: int
+    code_hash: str
+    memory_mb: int
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the code may take."""
+        return self.memory_mb << 20
