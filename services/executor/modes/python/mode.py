@@ -138,8 +138,8 @@ class PythonMode:
         status = await link.exit_status() if ended.reason == "died" else None
         if status == VIOLATION_STATUS:
             self._accuse(call)
-        # A worker that exits by itself before the call does so every time: its code or its limit is at fault. And a call
-        # whose time is up has had it.
+        # A worker that exits by itself before the call does so every time: its code or its limit is at fault. And a
+        # call whose time is up has had it.
         spent = ended.reason in ("deadline", "cpu")
         if not ended.started and not spent and (status is None or status < 0):
             return None
