@@ -1,23 +1,15 @@
-"""One Python mode for the tests of the language; tests of the pool open their own."""
+"""What the tests of the Python mode share."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 
-from services.executor.modes.python.mode import PythonMode, open_mode
-from services.executor.modes.python.settings import PythonSettings
+from services.executor.modes.python.mode import PythonMode
 from shared.domain.outcome import Outcome
 from tests.python_mode.calling import Run, call_of
+from tests.python_mode.opening import mode, opened
 
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def mode() -> AsyncIterator[PythonMode]:
-    """The mode as the executor opens it, with fewer workers."""
-    opened = await open_mode(PythonSettings(max_workers=8))
-    yield opened
-    await opened.close()
+__all__ = ["mode", "opened", "run"]
 
 
 @pytest.fixture

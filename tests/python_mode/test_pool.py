@@ -6,12 +6,10 @@ import os
 import signal
 import sys
 import termios
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-import pytest_asyncio
 import uvloop
 
 from services.executor.mode import Artefact, Unavailable
@@ -19,6 +17,7 @@ from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.pool import PooledWorker
 from services.executor.modes.python.settings import PythonSettings
 from tests.python_mode.calling import call_of, value_of
+from tests.python_mode.opening import Open, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,22 +35,6 @@ def main(params):
 SLOW = "import time\ndef main(params):\n    print('go')\n    time.sleep(params['s'])\n    return 'slept'"
 QUICK = "def main(params):\n    return 'ok'"
 
-Open = Callable[..., Awaitable[PythonMode]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def opened() -> AsyncIterator[Open]:
-    """Opens modes with their own settings, and closes them."""
-    modes: list[PythonMode] = []
-
-    async def open_with(**settings: object) -> PythonMode:
-        modes.append(await open_mode(PythonSettings(**settings)))  # type: ignore[arg-type]
-        return modes[-1]
-
-    yield open_with
-    for mode in modes:
-        await mode.close()
-
 
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
@@ -64,13 +47,6 @@ def idle_of(mode: PythonMode) -> list[PooledWorker]:
 
 def pids_of(mode: PythonMode) -> list[int]:
     return [worker.link.pid for worker in idle_of(mode)]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that only the kernel or a timer can bring about; at most ten seconds."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def busy_pid(mode: PythonMode) -> int:

@@ -3,15 +3,12 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
-from services.executor.modes.python.mode import PythonMode, open_mode
-from services.executor.modes.python.settings import PythonSettings
 from tests.python_mode.calling import call_of, value_of
+from tests.python_mode.opening import Open, until
 from tests.sandbox.breakout import breakout_call
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -19,29 +16,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 QUICK = "def main(params):\n    return 'ok'"
 SLOW = "import time\ndef main(params):\n    time.sleep(0.5)\n    return 'slept'"
 ATTACK = "call('ptrace', 0)"
-
-Open = Callable[..., Awaitable[PythonMode]]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def opened() -> AsyncIterator[Open]:
-    """Opens modes with their own settings, and closes them."""
-    modes: list[PythonMode] = []
-
-    async def open_with(**settings: object) -> PythonMode:
-        modes.append(await open_mode(PythonSettings(**settings)))  # type: ignore[arg-type]
-        return modes[-1]
-
-    yield open_with
-    for mode in modes:
-        await mode.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that only the kernel or a timer can bring about; at most ten seconds."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_spares_wait_from_the_first_use(opened: Open) -> None:
