@@ -13,7 +13,16 @@ import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.executor.modes.python.frames import HEADER, Assembly, FrameError, ReplyFrame, pack, parse_reply
+from services.executor.modes.python.frames import (
+    HEADER,
+    LINE_BYTES,
+    Assembly,
+    FrameError,
+    LineFrame,
+    ReplyFrame,
+    pack,
+    parse_reply,
+)
 from services.executor.modes.python.outcomes import outcome_of
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from shared.domain.outcome import Usage
@@ -77,11 +86,71 @@ def test_dishonest_payloads(payload: bytes) -> None:
         ReplyFrame(1, "ok", result=b"[" * 5 + b"]" * 6),
         ReplyFrame(1, "ok", result=b"[1,2,3,4,5]"),
         ReplyFrame(1, "failed", stdout="é" * 6),
+        ReplyFrame(1, "ok", result=b"[" * 5 + b"]" * 5, lines=[LineFrame(1.0, "info", "")]),
     ],
 )
 def test_results_that_are_not_json_or_over_the_limits(reply: ReplyFrame) -> None:
     with pytest.raises(FrameError):
         outcome_of(reply, LIMITS, Usage())
+
+
+ROOMY = limits(output_bytes=1000, log_lines=2, result_bytes=5000)
+LINE = LineFrame(1.7e9, "info", "m", b"{}")
+
+
+def test_lines_of_an_honest_worker() -> None:
+    most = ROOMY.output_bytes - 2 * LINE_BYTES - len("é".encode()) - 1
+    lines = [LineFrame(0, "debug", "", b"1"), LineFrame(1.5, "error", "é", b'"' + b"x" * (most - 2) + b'"')]
+    outcome = outcome_of(ReplyFrame(1, "failed", lines=lines, lines_too_many=5), ROOMY, Usage())
+    assert [(line.at, line.level, line.message) for line in outcome.logs] == [(0, "debug", ""), (1.5, "error", "é")]
+    assert len(outcome.warnings) == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        ReplyFrame(1, "ok", result=b"1", lines=[LINE] * 3),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(1.0, "info", "m" * 1000)]),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(1.0, "info", "é" * 490)]),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(1.0, "info", "", b"[" + b" " * 990 + b"]")]),
+        ReplyFrame(1, "ok", result=b"1", stdout="x" * 960, lines=[LINE, LINE]),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(float("nan"), "info", "")]),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(float("inf"), "info", "")]),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(-1.0, "info", "")]),
+        ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(1e12, "info", "")]),
+        *(
+            ReplyFrame(1, "ok", result=b"1", lines=[LineFrame(1.0, "info", "", data)])
+            for data in (b"NaN", b"Infinity", b"[1", b'1,"x":2', b"1 2", b'"\xff"', b'"\xed\xa0\x80"', b"{1:2}", b" ")
+        ),
+        ReplyFrame(1, "ok", result=b"1", lines_too_many=1),
+        ReplyFrame(1, "ok", result=b"1", lines=[LINE, LINE], lines_too_many=-1),
+        ReplyFrame(1, "ok", result=b"1", lines_too_large=-1),
+        ReplyFrame(1, "ok", result=b"1", lines_too_large=1 << 60),
+        ReplyFrame(1, "ok", result=b"[" * 900 + b"]" * 900),
+    ],
+)
+def test_lines_that_no_honest_worker_sends(reply: ReplyFrame) -> None:
+    with pytest.raises(FrameError):
+        outcome_of(parse_reply(pack(reply)[HEADER.size :], nonce=1), ROOMY, Usage())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [1.0, "fatal", "m", b""],
+        [1.0, 3, "m", b""],
+        ["now", "info", "m", b""],
+        [1.0, "info", None, b""],
+        [1.0, "info", "m", {"a": 1}],
+        [1.0],
+        "line",
+        None,
+    ],
+)
+def test_lines_that_are_none(line: object) -> None:
+    frame = ["reply", 1, "ok", b"1", "", False, "", "", [line], 0, 0]
+    with pytest.raises(FrameError):
+        parse_reply(msgspec.msgpack.encode(frame), nonce=1)
 
 
 def open_descriptors() -> int:

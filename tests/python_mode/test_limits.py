@@ -74,6 +74,14 @@ async def test_memory_limit_is_that_of_the_call(run: Run) -> None:
     assert value_of(await run(source, memory_mb=128)) == 100_000_000
 
 
+@pytest.mark.parametrize(("memory_mb", "held_mb"), [(64, 40), (256, 200), (512, 300), (1024, 900)])
+async def test_every_size_of_memory_holds_what_it_says(run: Run, memory_mb: int, held_mb: int) -> None:
+    source = "def main(params):\n    return len(bytearray(params['mb'] << 20)) >> 20"
+    assert value_of(await run(source, {"mb": held_mb}, memory_mb=memory_mb)) == held_mb
+    over = await run(source, {"mb": memory_mb + 10}, memory_mb=memory_mb)
+    assert (over.error_type, over.error) == ("MemoryError", f"memory limit of {memory_mb} MB exceeded")
+
+
 async def test_output_flood_is_cut_and_is_no_failure(run: Run) -> None:
     outcome = await run("def main():\n    for i in range(100000): print(i)\n    return 'done'", output_bytes=1000)
     assert value_of(outcome) == "done"
