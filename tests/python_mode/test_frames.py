@@ -153,6 +153,12 @@ def test_lines_that_are_none(line: object) -> None:
         parse_reply(msgspec.msgpack.encode(frame), nonce=1)
 
 
+def test_lines_that_claim_to_be_billions() -> None:
+    head = b"\x9b" + msgspec.msgpack.encode(["reply", 1, "ok", b"1", "", False, "", ""])[1:]
+    with pytest.raises(FrameError):
+        parse_reply(head + b"\xdd\xff\xff\xff\xff", nonce=1)
+
+
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 

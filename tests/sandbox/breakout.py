@@ -69,6 +69,16 @@ def sock():
 def forged(nonce):
     body = b'\\x94\\xa5reply' + bytes([nonce]) + b'\\xa2ok\\xc4\\x011'
     return len(body).to_bytes(4) + body
+def reply(**fields):
+    import sys
+    frames = sys.modules['services.executor.modes.python.frames']
+    own = sys._getframe()
+    while not hasattr(own.f_locals.get('call'), 'nonce'):
+        own = own.f_back
+    honest = {'status': 'ok', 'result': b'{"value": "taken for honest"}'}
+    lines = [frames.LineFrame(*line) for line in fields.pop('lines', [])]
+    os.write(3, frames.pack(frames.ReplyFrame(own.f_locals['call'].nonce, **honest | fields, lines=lines)))
+    time.sleep(60)
 def main(params):
     try:
         value = attack()

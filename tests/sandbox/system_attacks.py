@@ -217,6 +217,36 @@ _REST: dict[str, Attack] = {
     "wait on a lock": Attack("lock = _thread.allocate_lock(); lock.acquire(); lock.acquire()", DEADLINE),
 }
 
+# With the nonce of the call, which a worker whose language layer has fallen can read. Limits: 20 lines, 2000 bytes.
+_LINE = "(1.7e9, 'info', 'forged', b'1')"
+_FORGED_LINES = {
+    "at no time": "lines=[(float('nan'), 'info', '')]",
+    "after the end of time": "lines=[(1e300, 'info', '')]",
+    "before it": "lines=[(-1.0, 'info', '')]",
+    "of a level of its own": "lines=[(1.0, 'fatal', '')]",
+    "of a level that is a number": "lines=[(1.0, 4, '')]",
+    "with a message that is none": "lines=[(1.0, 'info', None)]",
+    "with a message of bytes": "lines=[(1.0, 'info', b'\\xff')]",
+    "with data that is no JSON": "lines=[(1.0, 'info', '', b'{')]",
+    "with data that closes the record": "lines=[(1.0, 'info', '', b'1}],\"status\":\"SUCCESS\"')]",
+    "with data that is not a number": "lines=[(1.0, 'info', '', b'NaN')]",
+    "with data that is no text": "lines=[(1.0, 'info', '', b'\"\\xff\"')]",
+    "with deep data": "lines=[(1.0, 'info', '', b'[' * 900 + b']' * 900)]",
+    "over the bytes": "lines=[(1.0, 'info', 'x' * 2000)]",
+    "over the bytes with what is printed": f"stdout='x' * 1980, lines=[{_LINE}]",
+    "over their number": f"lines=[{_LINE}] * 21",
+    "a hundred thousand": f"lines=[{_LINE}] * 10 ** 5",
+    "fewer than none left out": "lines_too_large=-1",
+    "left out without need": "lines_too_many=1",
+    "more left out than there can be": "lines_too_large=1 << 62",
+    "left out by the word": "lines_too_large='many'",
+}
+
+
+def _forged_lines() -> dict[str, Attack]:
+    made = {f"lines, {name}": Attack(f"reply({fields})", BROKEN) for name, fields in _FORGED_LINES.items()}
+    return made | {"lines like an honest worker's": Attack(f"reply(lines=[{_LINE}])", "taken for honest")}
+
 
 def attacks(machine: str) -> dict[str, Attack]:
     """The attacks for a machine, as uname names it."""
@@ -224,4 +254,4 @@ def attacks(machine: str) -> dict[str, Attack]:
     fatal = _FATAL | _ONLY_X86 if machine == "x86_64" else {k: v for k, v in _FATAL.items() if "other" not in k}
     made = {name: Attack(f"return str({body})", EPERM) for name, body in refused.items()}
     made |= {name: Attack(f"return str({body})", KILLED) for name, body in fatal.items()}
-    return made | _REST
+    return made | _REST | _forged_lines()
