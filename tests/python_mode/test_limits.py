@@ -146,3 +146,8 @@ async def test_a_reply_that_came_in_time_counts_though_the_executor_was_late(mod
         await asyncio.sleep(0)  # until the request is sent
     time.sleep(1.0)  # noqa: ASYNC251 - the loop is to stand still
     assert value_of(await running) == "done"
+
+
+async def test_a_call_whose_time_is_up_before_it_was_read_is_not_made_again(run: Run) -> None:
+    outcome = await run("def main(params):\n    return 1", {"x": "y" * 20_000_000}, timeout_s=0.001)
+    assert outcome.error_type == "TimeoutError"
