@@ -10,8 +10,3 @@ class Key(msgspec.Struct, frozen=True):
     function_id: int
     code_hash: str
     memory_mb: int
-
-    @property
-    def memory_bytes(self) -> int:
-        """What the code may take."""
-        return self.memory_mb << 20

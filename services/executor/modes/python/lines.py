@@ -15,8 +15,6 @@ _any_json = msgspec.json.Decoder(msgspec.Raw)
 
 def log_of(reply: ReplyFrame, limits: Limits, *, room_bytes: int) -> list[LogLine]:
     """The lines of a reply, which may take `room_bytes`. Raises FrameError when they cannot be an honest worker's."""
-    if not (reply.lines or reply.lines_too_large or reply.lines_too_many):
-        return []
     counts = (reply.lines_too_large, reply.lines_too_many)
     if len(reply.lines) > limits.log_lines or not all(0 <= count < _MOST_COUNTED for count in counts):
         raise FrameError("log lines over the limit")

@@ -13,7 +13,8 @@ _any_json = msgspec.json.Decoder(msgspec.Raw)
 
 def too_deep(text: bytes, *, spare: int) -> bool:
     """Whether this JSON leaves fewer than `spare` levels to those who read it."""
-    if text.count(b"[") + text.count(b"{") <= _SURELY_SHALLOW:  # at the speed of memory; nearly all of it ends here
+    # At the speed of memory; nearly all of it ends here.
+    if len(text) <= _SURELY_SHALLOW or text.count(b"[") + text.count(b"{") <= _SURELY_SHALLOW:
         return False
     try:
         _any_json.decode(b"[" * spare + text + b"]" * spare)

@@ -8,7 +8,7 @@ from services.executor.modes.python.frames import FrameError, ReplyFrame
 from services.executor.modes.python.lines import checked, log_of, warnings_of
 from services.executor.modes.python.worker_link import Reason
 from shared.domain.limits import Limits
-from shared.domain.outcome import Outcome, Usage
+from shared.domain.outcome import LogLine, Outcome, Usage
 
 _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
 
@@ -21,7 +21,10 @@ def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
     room_bytes = limits.output_bytes - len(reply.stdout.encode())
     if room_bytes < 0 or len(reply.result) > limits.result_bytes or told > _MAX_TOLD:
         raise FrameError("a reply over the limits")
-    logs, warnings = log_of(reply, limits, room_bytes=room_bytes), warnings_of(reply, limits)
+    logs: list[LogLine] = []
+    warnings: list[str] = []
+    if reply.lines or reply.truncated or reply.lines_too_large or reply.lines_too_many:
+        logs, warnings = log_of(reply, limits, room_bytes=room_bytes), warnings_of(reply, limits)
     if reply.status == "ok":
         return Outcome(
             status="SUCCESS",

@@ -32,34 +32,37 @@ class Places:
         """Whether a tenant has as many as it may have."""
         return self._by_tenant[tenant] >= self._settings.max_workers_per_tenant
 
+    def fits(self, key: Key, held_bytes: int) -> bool:
+        """Whether one more may be busy beside all that there are; `held_bytes` are its own, from when it was idle."""
+        return self._busy_bytes + self._idle_bytes - held_bytes + (key.memory_mb << 20) <= self._most_bytes
+
     def has_memory(self, key: Key) -> bool:
         """Whether one more may be busy, with every idle one gone. What needs more than there is has to run alone."""
-        return not self._busy_bytes or self._busy_bytes + key.memory_bytes <= self._most_bytes
+        return not self._busy_bytes or self._busy_bytes + (key.memory_mb << 20) <= self._most_bytes
 
     def crowded(self, key: Key, held_bytes: int) -> bool:
-        """Whether idle workers hold what one more busy one needs; `held_bytes` are its own, from before."""
-        others_bytes = self._idle_bytes - held_bytes
-        return others_bytes > 0 and self._busy_bytes + key.memory_bytes + others_bytes > self._most_bytes
+        """Whether other idle workers hold what one more busy one needs."""
+        return self._idle_bytes > held_bytes and not self.fits(key, held_bytes)
 
     def take(self, key: Key) -> None:
         """One more, for a call."""
         self.taken += 1
         self._by_tenant[key.tenant] += 1
-        self._busy_bytes += key.memory_bytes
+        self._busy_bytes += key.memory_mb << 20
 
     def rest(self, key: Key, held_bytes: int) -> None:
         """A busy one is idle."""
-        self._busy_bytes -= key.memory_bytes
+        self._busy_bytes -= key.memory_mb << 20
         self._idle_bytes += held_bytes
 
     def wake(self, key: Key, held_bytes: int) -> None:
         """An idle one is busy."""
         self._idle_bytes -= held_bytes
-        self._busy_bytes += key.memory_bytes
+        self._busy_bytes += key.memory_mb << 20
 
     def free(self, key: Key) -> None:
         """A busy one has gone."""
-        self._busy_bytes -= key.memory_bytes
+        self._busy_bytes -= key.memory_mb << 20
         self.taken -= 1
         self._by_tenant[key.tenant] -= 1
         if not self._by_tenant[key.tenant]:

@@ -102,7 +102,7 @@ class Pool:
         if not waiting:
             return None
         worker = waiting[-1]  # the one used last has the warmest caches; the others may age
-        if not self._make_room(key, worker):
+        if not self._places.fits(key, worker.held_bytes) and not self._make_room(key, worker):
             return None
         self._forget_idle(worker)
         self._tally.started(warm=True)
@@ -176,7 +176,7 @@ class Pool:
     def _spent(self, worker: PooledWorker) -> bool:
         if worker.link.retired or worker.calls >= self._settings.recycle_calls:
             return True
-        return worker.link.grown_bytes > self._settings.recycle_memory_share * worker.key.memory_bytes
+        return worker.link.grown_bytes > self._settings.recycle_memory_share * (worker.key.memory_mb << 20)
 
     def _end_unused(self) -> None:
         """End what has been idle for too long, and set the clock for the next."""
