@@ -7,10 +7,10 @@ from prometheus_client import REGISTRY
 
 from services.executor import machine
 from services.executor.mode import Unavailable
-from services.executor.modes.python.key import Key
 from services.executor.modes.python.mode import PythonMode
 from services.executor.modes.python.places import Places
 from services.executor.modes.python.settings import PythonSettings
+from services.executor.modes.python.worker_key import Key
 from tests.python_mode.calling import call_of, value_of
 from tests.python_mode.opening import Open, until
 

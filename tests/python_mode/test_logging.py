@@ -116,6 +116,7 @@ DATA = {
     "the function itself": ("log", "not JSON serializable"),
     "key that is a tuple": ("{(1, 2): 3}", "keys must be"),
     "bytes": ("b'x'", "bytes"),
+    "keys that are one in JSON": ("[{1: 1, '1': 2}]", "two keys that are '1' in JSON"),
 }
 
 

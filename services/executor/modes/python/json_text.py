@@ -31,5 +31,5 @@ def json_text(value: Any) -> bytes:
     else:
         if name is None and not too_deep(text, spare=WORKERS_SPARE):
             return text
-        reason = "it is nested too deeply" if name is None else f"a dict has two keys that are {name!r} in JSON"
+        reason = "it is nested too deeply" if name is None else f"a dict has two keys that are {name[:100]!r} in JSON"
     raise NotJsonError(reason)

@@ -9,12 +9,12 @@ from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
-from services.executor.modes.python.key import Key
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.pool import Pool
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
 from services.executor.modes.python.tally import Tally
+from services.executor.modes.python.worker_key import Key
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from services.executor.modes.python.zygotes import Zygotes
 from shared import telemetry

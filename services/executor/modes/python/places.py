@@ -3,8 +3,8 @@
 from collections import Counter
 
 from services.executor import machine
-from services.executor.modes.python.key import Key
 from services.executor.modes.python.settings import PythonSettings
+from services.executor.modes.python.worker_key import Key
 
 _SHARE = 0.75  # of the machine's memory; the rest is for the executor and its neighbours
 

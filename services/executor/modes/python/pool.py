@@ -5,11 +5,11 @@ from collections import OrderedDict, deque
 
 from services.executor.mode import Unavailable
 from services.executor.modes.python.frames import InitFrame, pack
-from services.executor.modes.python.key import Key
 from services.executor.modes.python.places import Places
 from services.executor.modes.python.settings import PythonSettings
 from services.executor.modes.python.spares import Spares
 from services.executor.modes.python.tally import Tally
+from services.executor.modes.python.worker_key import Key
 from services.executor.modes.python.worker_link import WorkerLink
 
 
