@@ -8,6 +8,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 64 << 10
 HEAD_S = 20.0
+# How long a refused sender may go on sending: closed with bytes unread, the kernel would reset the connection, and the
+# refusal might never be seen.
+_LINGER_S = 1.0
 
 _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
@@ -20,6 +23,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first head."""
@@ -33,6 +37,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and look at what is still head afterwards: a head that comes in one piece costs nothing more."""
+        if self._refused:
+            return
         super().data_received(data)
         if not self._in_head:
             if self._head_timer is not None:
@@ -57,6 +63,16 @@ class BoundedHttp(HttpToolsProtocol):
             return
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """What follows a refused head is nobody's."""
+        if not self._refused:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """What follows a refused head is nobody's."""
+        if not self._refused:
+            super().on_message_complete()
+
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is answered in JSON, as everything else."""
         self._refuse(400, msg)
@@ -72,9 +88,12 @@ class BoundedHttp(HttpToolsProtocol):
             self._head_timer = None
 
     def _refuse(self, status: int, sentence: str) -> None:
-        if self.transport.is_closing():
+        if self._refused or self.transport.is_closing():
             return
+        self._refused = True
+        self._stop_waiting()
         body = json.dumps({"error": sentence, "message": sentence, "detail": sentence}).encode()
         head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, _REASONS[status], len(body)) + body)
-        self.transport.close()
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)

@@ -48,6 +48,13 @@ async def test_a_whole_head_that_is_too_long_is_refused(platform: Platform) -> N
     assert status == 431
 
 
+async def test_a_head_that_is_too_long_is_refused_with_its_body(platform: Platform) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n" + b"X-A: %s\r\n" % (b"a" * 1000) * 100
+    status, body = await answered(platform, head + b"\r\nhello")
+    assert status == 431
+    assert "65536 bytes" in body["error"]
+
+
 async def test_what_is_no_http_is_refused_in_json(platform: Platform) -> None:
     status, body = await answered(platform, b"what is this\r\n\r\n")
     assert status == 400
