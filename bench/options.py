@@ -10,7 +10,8 @@ CONTENDERS = ("floor", "shoal", "celery")
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Durations are seconds; `in_flight` is how many calls the busy measurement keeps open.
 
-    `drain` invocations are queued for the drain; `functions` are deployed to see what they cost while idle.
+    `drain` invocations are queued for the drain; `functions` are deployed to see what they cost while idle; of
+    `invocations` records lists are asked for.
     """
 
     only: tuple[str, ...] = CONTENDERS
@@ -20,6 +21,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     in_flight: int = 32
     drain: int = 10_000
     functions: int = 1_000
+    invocations: int = 1_000_000
     floor_http: str = "litestar"
     write: bool = True
     command: str = "python -m bench"
@@ -49,6 +51,7 @@ def parse(arguments: list[str]) -> Options:
         rounds=1 if given.quick else given.rounds,
         drain=min(given.drain, 1_000) if given.quick else given.drain,
         functions=100 if given.quick else 1_000,
+        invocations=10_000 if given.quick else 1_000_000,
         floor_http=given.floor_http,
         write=not given.no_write,
         command=" ".join(["python -m bench", *arguments]),
