@@ -10,6 +10,7 @@ order of their ids but for the seconds that the recorder may be late; a status i
 
 import asyncio
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -31,50 +32,75 @@ _LONG = 10_000  # lists that are remembered to be long
 _log = telemetry.logger("api")
 
 
+class _Known(NamedTuple):
+    """What this process knows of a long list."""
+
+    generation: int
+    last: Milestone
+
+
 class Counting:
     """The lists of all tenants, as this process knows them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._long: dict[tuple[str, str], None] = {}
+        self._long: dict[tuple[str, str], _Known] = {}
         self._surveys: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def listed(self, tenant: str, wanted: Filter, *, limit: int, skip: int) -> tuple[int, list[Invocation]]:
         """How many match, and a part of them, the newest first. Raises Problem(unavailable)."""
-        record, of = Invocations(self._store, tenant), wanted.name
-        if (tenant, of) not in self._long:
-            count = await record.count(wanted, most=SMALL + 1)
+        record, key = Invocations(self._store, tenant), (tenant, wanted.name)
+        # A near page is looked up while it is being counted.
+        near = record.listed(wanted, limit=limit, skip=skip) if skip <= SMALL else _nothing()
+        if key not in self._long:
+            count, found = await asyncio.gather(record.count(wanted, most=SMALL + 1), near)
             if count <= SMALL:
-                return count, await record.listed(wanted, limit=limit, skip=skip)
-            self._remember((tenant, of))
-        generation = await marks.generation(self._store, tenant)
-        known = Milestones(self._store, tenant, of=of, generation=generation)
-        last = await known.last()
-        behind = await record.count(wanted, after=last.id, most=_WALK)
+                return count, found
+            known = await self._look(key)
+            behind = await record.count(wanted, after=known.last.id, most=_WALK)
+        else:
+            known = self._long[key]
+            counted = record.count(wanted, after=known.last.id, most=_WALK)
+            generation, behind, found = await asyncio.gather(marks.generation(self._store, tenant), counted, near)
+            if generation != known.generation or behind > SMALL:
+                known = await self._look(key)
+                behind = await record.count(wanted, after=known.last.id, most=_WALK)
         if behind > SMALL and (wanted.status is None or wanted.status in FINAL):
-            self._survey(tenant, wanted, known, last)
-        count = last.rank * STEP + behind
-        if skip < behind or behind == _WALK:
-            return count, await record.listed(wanted, limit=limit, skip=skip)
-        return count, await _far(record, wanted, known, limit=limit, rank=count - skip)
+            self._survey(record, wanted, key, known)
+        count = known.last.rank * STEP + behind
+        if SMALL < skip < behind or behind == _WALK:
+            found = await record.listed(wanted, limit=limit, skip=skip)
+        elif skip > SMALL:
+            found = await _far(record, wanted, self._milestones(key, known), limit=limit, rank=count - skip)
+        return count, found
 
-    def _remember(self, one: tuple[str, str]) -> None:
-        self._long[one] = None
+    def _milestones(self, key: tuple[str, str], known: _Known) -> Milestones:
+        return Milestones(self._store, key[0], of=key[1], generation=known.generation)
+
+    async def _look(self, key: tuple[str, str]) -> _Known:
+        """What is known by all."""
+        generation = await marks.generation(self._store, key[0])
+        last = await Milestones(self._store, key[0], of=key[1], generation=generation).last()
+        known = self._long[key] = _Known(generation, last)
         if len(self._long) > _LONG:
             del self._long[next(iter(self._long))]
+        return known
 
-    def _survey(self, tenant: str, wanted: Filter, known: Milestones, last: Milestone) -> None:
+    def _survey(self, record: Invocations, wanted: Filter, key: tuple[str, str], known: _Known) -> None:
         """Begin to set milestones, unless somebody is at it."""
-        key = (tenant, wanted.name)
         if key not in self._surveys and len(self._surveys) < _SURVEYS:
-            record = Invocations(self._store, tenant)
-            survey = self._surveys[key] = asyncio.create_task(_set_milestones(record, wanted, known, last))
+            setting = _set_milestones(record, wanted, self._milestones(key, known), known.last)
+            survey = self._surveys[key] = asyncio.create_task(setting)
             survey.add_done_callback(lambda _: self._surveys.pop(key, None))
 
     async def surveyed(self) -> None:
         """Wait until no survey is under way."""
         while self._surveys:
             await asyncio.wait(self._surveys.values())
+
+
+async def _nothing() -> list[Invocation]:
+    return []
 
 
 async def _far(record: Invocations, wanted: Filter, known: Milestones, *, limit: int, rank: int) -> list[Invocation]:

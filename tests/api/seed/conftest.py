@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -23,9 +23,10 @@ _numbers = count(1)
 class Answer:
     """What came back, however it was asked for."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         self.status = status
         self.text = text
+        self.headers = headers or {}
 
     def json(self, status: int = 200) -> Any:
         """The body, after a look at the status."""
@@ -52,7 +53,7 @@ class Printed:
         if brace:
             headers.setdefault("Content-Type", "application/json")
         answer = await self._http.request(method, path, headers=headers, content=(brace + body).encode())
-        return Answer(answer.status_code, answer.text)
+        return Answer(answer.status_code, answer.text, answer.headers)
 
     async def curl(self, command: str, **places: object) -> Answer:
         """A command line, run by a shell."""
