@@ -1,6 +1,6 @@
 """What is known of functions and tenants: a cache that is never older than what a command has seen."""
 
-from shared.bus.messages import FunctionChanged
+from shared.bus.messages import FunctionChanged, IdentityChanged
 from shared.domain.function import Function
 from shared.domain.tenant import Tenant
 from shared.remembered import Remembered
@@ -52,6 +52,15 @@ class Tenants:
     async def find(self, slug: str) -> Tenant:
         """The tenant. Raises Problem(unavailable) for one not seen before."""
         return await self._tenants.find(slug) or Tenant(slug=slug)
+
+    async def changed(self, notice: IdentityChanged) -> None:
+        """Ask again at its next use, unless it is a user's or a token's matter."""
+        if not (notice.user_id or notice.token or notice.login):
+            self._tenants.expire(notice.tenant)
+
+    def doubt(self) -> None:
+        """Notices may have been missed: ask again for everything."""
+        self._tenants.doubt()
 
     async def _ask(self, slug: str) -> Tenant:
         return await tenants.find(self._store, slug) or Tenant(slug=slug)

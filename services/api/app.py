@@ -15,18 +15,29 @@ from litestar.handlers import BaseRouteHandler
 
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
+from services.api.core.apps import Apps
 from services.api.core.directory import Directory
 from services.api.core.functions import Functions
+from services.api.core.hashing import Hashing
 from services.api.core.history import History
+from services.api.core.identity import Identity
 from services.api.core.invocations import Invocations
+from services.api.core.logins import Logins
 from services.api.core.recent import Recent
+from services.api.core.signing import Signer
+from services.api.core.tokens import Tokens
+from services.api.core.users import Users
 from services.api.core.versions import Versions
 from services.api.core.waiting import Waiting
 from services.api.dialects.rest import execute, problems
+from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked, methods
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
+from services.api.dialects.rest.routes import logins as login_routes
+from services.api.dialects.rest.routes import tokens as token_routes
+from services.api.dialects.rest.routes import users as user_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
 from services.api.limits import METER, Limits, Meter, Tenants
@@ -48,8 +59,11 @@ _FUNCTIONS = ["/api/functions", "/api/apps/{app:str}/functions"]
 _FUNCTION = ["/api/functions/{slug:str}", "/api/apps/{app:str}/functions/{slug:str}"]
 _CODE = [f"{path}/code" for path in _FUNCTION]
 _INVOCATIONS = ["/api/functions/invocations", "/api/invocations"]
+_REFRESH = ["/api/auth/jwt/token/refresh", "/api/auth/jwt/refresh"]
+_LOG_OUT = ["/api/auth/jwt/token/blacklist", "/api/auth/jwt/blacklist"]
 
 # Every path is served with and without a slash at its end. `POST …/{slug}/execute` stands before them: `Door`.
+# Who asks for an `anonymous` route need not be known.
 ROUTES = [
     get(_FUNCTIONS)(function_routes.list_functions),
     post(_FUNCTIONS)(function_routes.create_function),
@@ -67,6 +81,27 @@ ROUTES = [
     get([f"{path}/{{id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
     get([f"{path}/{{id:str}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
     get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation_by_task),
+    get("/api/apps")(app_routes.list_apps),
+    post("/api/apps")(app_routes.create_app),
+    get("/api/apps/{app:str}")(app_routes.show_app),
+    patch("/api/apps/{app:str}")(app_routes.rename_app),
+    delete("/api/apps/{app:str}")(app_routes.delete_app),
+    get("/api/users")(user_routes.list_users),
+    post("/api/users")(user_routes.create_user),
+    get("/api/users/me")(user_routes.show_me),
+    patch("/api/users/me")(user_routes.change_me),
+    post("/api/users/me/sign-out", status_code=204)(user_routes.sign_out_me),
+    get("/api/users/{id:int}")(user_routes.show_user),
+    patch("/api/users/{id:int}")(user_routes.change_user),
+    post("/api/users/{id:int}/sign-out", status_code=204)(user_routes.sign_out_user),
+    get("/api/tokens")(token_routes.list_tokens),
+    post("/api/tokens")(token_routes.create_token),
+    get("/api/tokens/{id:int}")(token_routes.show_token),
+    delete("/api/tokens/{id:int}")(token_routes.revoke_token),
+    post("/api/auth/jwt/token", status_code=200, anonymous=True)(login_routes.log_in),
+    post("/_allauth/app/v1/auth/login", status_code=200, anonymous=True)(login_routes.log_in_by_address),
+    post(_REFRESH, status_code=200, anonymous=True)(login_routes.refresh),
+    post(_LOG_OUT, status_code=200, anonymous=True)(login_routes.log_out),
 ]
 
 
@@ -76,9 +111,11 @@ async def serve(service: Service) -> AsyncIterator[None]:
     settings: Api = service.settings
     platform = service.platform
     waiting = Waiting(service.bus, service.store, instance=service.instance, most=settings.max_waiting)
-    auth = Auth(service.store, believed_s=settings.token_cache_s)
-    core = await _core(service, waiting)
-    await auth.keep_admin(config.read(Admin, prefix="SHOAL_").admin_token)
+    identity = Identity(service.bus, service.store, believed_s=settings.token_cache_s)
+    signer = Signer(service.keyring, access_s=settings.access_s, refresh_s=settings.refresh_s)
+    auth = Auth(identity, signer, domain=settings.domain)
+    core = await _core(service, waiting, identity=identity, signer=signer)
+    await identity.keep_operator(config.read(Admin, prefix="SHOAL_").admin_token)
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
     door = Door(
         execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
@@ -94,7 +131,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
 
 
-async def _core(service: Service, waiting: Waiting) -> asked.Core:
+async def _core(service: Service, waiting: Waiting, *, identity: Identity, signer: Signer) -> asked.Core:
     """The application, listening."""
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     directory = Directory(bus, store, believed_s=platform.cache_s)
@@ -121,9 +158,19 @@ async def _core(service: Service, waiting: Waiting) -> asked.Core:
         wait_s=settings.execute_wait_s,
         kept_s=platform.invoke_days * _DAY_S,
     )
-    for listening in (directory, waiting, recent):
+    for listening in (directory, waiting, recent, identity):
         await listening.open()
-    return asked.Core(functions, versions, invocations, history)
+    hashing = Hashing(at_once=settings.logins_at_once)
+    return asked.Core(
+        functions,
+        versions,
+        invocations,
+        history,
+        users=Users(store, identity, hashing),
+        tokens=Tokens(store, identity),
+        apps=Apps(store),
+        logins=Logins(store, identity, signer, hashing),
+    )
 
 
 def _limits(service: Service) -> Limits:
@@ -139,13 +186,14 @@ def _limits(service: Service) -> Limits:
 def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
     """The route table with its guard and its error handlers."""
 
-    async def known(connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler) -> None:
+    async def known(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if connection.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]
             return  # what a path knows is no secret, and browsers ask for it without a token
-        sent = connection.headers.getall("authorization", [])
-        if len(sent) > 1:
-            raise Problem("unauthenticated", "More than one Authorization header was sent.")
-        caller = connection.scope["user"] = await auth.caller(sent[0] if sent else None)
+        headers = connection.scope["headers"]
+        if handler.opt.get("anonymous"):
+            connection.state.host_tenant = await auth.tenant(headers)
+            return
+        caller = connection.scope["user"] = await auth.caller(headers)
         meter: Meter | None = connection.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
         if meter is not None:
             await meter.spend(caller)

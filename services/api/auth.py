@@ -1,38 +1,78 @@
-"""Who sends a request: `Authorization: Bearer <token>` or `Api-Key <token>`."""
+"""Who sends a request: `Authorization: Bearer <token>`, `Api-Key <token>` or `X-Session-Token: <token>`."""
 
-import msgspec
+from collections.abc import Iterable
+from functools import lru_cache
 
-from shared.domain.caller import Caller, User
+from services.api import hosts
+from services.api.core.identity import Identity
+from services.api.core.signing import Signer
+from shared.domain.caller import Caller
 from shared.domain.problem import Problem
-from shared.remembered import Remembered
 from shared.store import tokens
-from shared.store.client import Store
+
+Headers = Iterable[tuple[bytes, bytes]]
 
 _SCHEMES = frozenset({"bearer", "api-key"})
-_ADMIN = Caller(tenant="default", user=User(id=1, username="admin", email="admin@localhost"), role="admin")
+_JWT_BEGINS = "eyJ"  # {" in base64: what the header of every JSON Web Token begins with
+_MOST_HOSTS = 1000
 
 
 class Auth:
-    """Tokens, each believed for `believed_s`; with the store away, for as long as it is."""
+    """Headers in, a caller out. What was known a moment ago costs no look into the store.
 
-    def __init__(self, store: Store, *, believed_s: float) -> None:
-        self._store = store
-        self._callers: Remembered[str, Caller] = Remembered(self._ask, believed_s=believed_s)
+    `domain` is the one below which each tenant has a host name of its own; empty where host names say nothing.
+    """
 
-    async def caller(self, authorization: str | None) -> Caller:
-        """Who the header's value speaks for. Raises Problem(unauthenticated, unavailable)."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() not in _SCHEMES or not (token := token.strip()):
+    def __init__(self, identity: Identity, signer: Signer, *, domain: str) -> None:
+        self._identity = identity
+        self._signer = signer
+        self._named = lru_cache(maxsize=_MOST_HOSTS)(lambda host: hosts.tenant_of(host, domain))
+
+    async def caller(self, headers: Headers) -> Caller:
+        """Whom the request speaks for. Raises Problem(unauthenticated, not_found, invalid, unavailable)."""
+        token, host = _sent(headers)
+        tenant = await self._host_tenant(host)
+        if not token:
             raise Problem("unauthenticated", "Authentication credentials were not provided.")
-        caller = await self._callers.find(tokens.hashed(token))
-        if caller is None:
+        caller = await self._known(token)
+        # A token of another tenant is as unknown here as one of nobody: that it exists is not told.
+        if caller is None or tenant not in (None, caller.tenant):
             raise Problem("unauthenticated", "Invalid token.")
         return caller
 
-    async def keep_admin(self, token: str) -> None:
-        """Make sure that the operator's own token is known, and none that it had before; "" for no token at all."""
-        await tokens.keep_operator(self._store, token, _ADMIN)
+    async def tenant(self, headers: Headers) -> str | None:
+        """The tenant that the request's host names, or None. Raises Problem(not_found, invalid, unavailable)."""
+        return await self._host_tenant(_sent(headers)[1])
 
-    async def _ask(self, token_hash: str) -> Caller | None:
-        caller = await tokens.whose_hash(self._store, token_hash)
-        return None if caller is None else msgspec.structs.replace(caller, token_id=token_hash)
+    async def _known(self, token: str) -> Caller | None:
+        if not token.startswith(_JWT_BEGINS):
+            return await self._identity.by_token(tokens.hashed(token))
+        claims = self._signer.access(token)
+        return None if claims is None else await self._identity.by_login(claims.tenant, claims.login)
+
+    async def _host_tenant(self, host: str) -> str | None:
+        tenant = self._named(host) if host else None
+        if tenant is not None and await self._identity.tenant(tenant) is None:
+            raise Problem("not_found", hosts.NO_SUCH_TENANT)
+        return tenant
+
+
+def _sent(headers: Headers) -> tuple[str, str]:
+    """The token and the host. Raises Problem(unauthenticated, invalid) where there is more than one."""
+    credential, host, seen, hosts_seen = "", "", 0, 0
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, token = value.decode("latin-1").partition(" ")
+            credential = token.strip() if scheme.lower() in _SCHEMES else ""
+            seen += 1
+        elif name == b"x-session-token":
+            credential = value.decode("latin-1").strip()
+            seen += 1
+        elif name == b"host":
+            host = value.decode("latin-1")
+            hosts_seen += 1
+    if seen > 1:
+        raise Problem("unauthenticated", "More than one credential was sent.")
+    if hosts_seen > 1:
+        raise Problem("invalid", "More than one Host header was sent")
+    return credential, host

@@ -19,7 +19,11 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `compile_wait_s` is how long an upload waits for an executor to check the code.
     `body_bytes` bounds a request body (raised by itself when `SHOAL_PARAMS_BYTES` would not fit), `body_wait_s` how
     long its sender may take. `code_bytes` bounds a source: 1 MiB of it may be 2 MiB of JSON and more.
-    `token_cache_s` is how long a token is believed without asking the store again.
+    `token_cache_s` is how long a token, a user or a tenant is believed without asking the store again, should the
+    notice of a change be lost.
+    `domain` is the one below which each tenant has a host name of its own; empty: host names say nothing.
+    `access_s` and `refresh_s` are how long the two tokens of a login last; `logins_at_once` bounds the passwords that
+    are checked side by side, 20 MB of memory each.
     The `rate_…` are requests a minute by class, of one token or address and of a tenant as a whole, 0 for no limit;
     `rate_limits` switches all of them. `rate_counts` bounds how many tokens, addresses and tenants are counted at once.
     """
@@ -34,6 +38,10 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     body_wait_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
     code_bytes: Annotated[int, msgspec.Meta(gt=0, le=4 << 20)] = 1 << 20
     token_cache_s: Annotated[float, msgspec.Meta(ge=0)] = 30.0
+    domain: Annotated[str, msgspec.Meta(max_length=200, pattern=r"\A([a-z0-9-]+(\.[a-z0-9-]+)*)?\Z")] = ""
+    access_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 900.0
+    refresh_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 604_800.0
+    logins_at_once: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     rate_limits: bool = True
     rate_authentication: Limit = Rates().authentication
     rate_execution: Limit = Rates().execution

@@ -11,7 +11,7 @@ from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
-from shared.bus.messages import Answer, Finished, FunctionChanged, Invoke
+from shared.bus.messages import Answer, Finished, FunctionChanged, IdentityChanged, Invoke
 from shared.directory import Directory, Tenants
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure, limits_reached
@@ -36,7 +36,9 @@ class Handlers:
         bus, settings = self._service.bus, self._service.settings
         assert isinstance(settings, Router)
         await bus.listen(subjects.changed("*", "*"), self._directory.changed, body=FunctionChanged)
+        await bus.listen(subjects.identity("*"), self._tenants.changed, body=IdentityChanged)
         bus.on_return(self._directory.doubt)
+        bus.on_return(self._tenants.doubt)
         spec = streams.router(lease_s=self._service.platform.lease_s, in_hand=settings.in_hand)
         consumer = PullConsumer(bus, spec, body=Invoke, handle=self.route, given_up=self.give_up)
         await consumer.start()

@@ -110,6 +110,18 @@ class FunctionChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
         return self.revision == 0
 
 
+class IdentityChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="identity.v1"):
+    """What is known of the tenant, and of the user, token or login that is named, is no longer true.
+
+    `token` is a token's hash, by which it is kept: nobody can ask for anything with it.
+    """
+
+    tenant: str
+    user_id: int = 0
+    token: str = ""
+    login: str = ""
+
+
 class Compile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="compile.v1"):
     """Compile the stored source and keep the artefact beside it."""
 

@@ -36,6 +36,11 @@ def rate(window: int, count: str) -> str:
     return f"rates.{window}.{count}"
 
 
+def identity(tenant: str) -> str:
+    """A tenant, one of its users or tokens changed: drop what is cached of it. Not stored."""
+    return f"identity.{tenant}"
+
+
 def compile_code(pool: str) -> str:
     """Request to any executor of the pool: compile the stored source with this hash. Not stored."""
     return f"compile.{pool}"

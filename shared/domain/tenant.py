@@ -1,10 +1,17 @@
 """A tenant: whose functions, users and invocations stand apart from everybody else's."""
 
+import re
 from datetime import datetime
 
 import msgspec
 
-from shared.domain.limits import Amount
+from shared.domain.limits import FIELDS, Amount
+from shared.domain.problem import Problem
+
+DEFAULT = "default"
+"""The tenant that is there from the start."""
+MAX_SLUG = 50  # it is a label of a host name, which may have 63
+_SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,3 +28,26 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     rate_limits: dict[str, int] = {}
     is_active: bool = True
     created_at: datetime | None = None
+
+
+def is_tenant_slug(text: str) -> bool:
+    """Whether the text can be a tenant's name in host names and subjects."""
+    return len(text) <= MAX_SLUG and _SLUG.fullmatch(text) is not None
+
+
+def check_tenant_slug(slug: str) -> None:
+    """Raises Problem(invalid)."""
+    if not is_tenant_slug(slug):
+        message = f"slug must be 1 to {MAX_SLUG} characters: words of a-z and 0-9, joined by -"
+        raise Problem("invalid", message, {"slug": message})
+
+
+def check_ceilings(limits: dict[str, Amount]) -> None:
+    """Refuse ceilings of limits that there are not, or that are not positive. Raises Problem(invalid)."""
+    for name, amount in limits.items():
+        if name not in FIELDS:
+            message = f"limits knows: {', '.join(FIELDS)}; not {name!r}"
+            raise Problem("invalid", message, {"limits": message})
+        if not amount > 0:
+            message = f"limits.{name} must be a number above 0"
+            raise Problem("invalid", message, {f"limits.{name}": message})

@@ -185,12 +185,17 @@ class Store:
             return await self._database[collection].find_one(query)
 
     async def global_many(
-        self, collection: str, query: Document, *, order: Order, limit: int, fields: Sequence[str]
+        self, collection: str, query: Document, *, order: Order, limit: int, fields: Sequence[str] = ()
     ) -> list[Document]:
         """At most `limit` documents of a collection that stands above the tenants."""
         async with _within(self._timeout_s * _LONGER):
-            cursor = self._database[collection].find(query, list(fields), limit=limit)
+            cursor = self._database[collection].find(query, list(fields) or None, limit=limit)
             return await (cursor.sort(list(order)) if order else cursor).to_list(length=limit)
+
+    async def global_insert(self, collection: str, document: Document) -> None:
+        """Add a document to a collection that stands above the tenants. Raises Problem(conflict)."""
+        async with _within(self._timeout_s):
+            await self._database[collection].insert_one(document)
 
     async def global_upsert(self, collection: str, query: Document, change: Document) -> None:
         """Write a document of a collection that stands above the tenants."""
@@ -209,7 +214,7 @@ class Store:
                 query, change, upsert=True, return_document=ReturnDocument.AFTER
             )
 
-    async def global_change(self, collection: str, query: Document, change: list[Document]) -> bool:
+    async def global_change(self, collection: str, query: Document, change: Document | list[Document]) -> bool:
         """Change the document that matches; False when there is none."""
         async with _within(self._timeout_s):
             return (await self._database[collection].update_one(query, change)).matched_count > 0

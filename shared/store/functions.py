@@ -9,17 +9,10 @@ import msgspec
 
 from shared.domain.function import ExecutionMode, Function
 from shared.domain.problem import Problem
+from shared.store.apps import App
 from shared.store.client import Document, Store, Table
 
 _BSON = (datetime, bytes)  # what the driver takes as it is
-
-
-class App(msgspec.Struct, frozen=True):
-    """A named group of functions of one tenant."""
-
-    id: int
-    slug: str
-    name: str
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,6 +4,13 @@ from shared.store.client import Store
 
 # collection, keys, unique, name
 INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
+    ("users", [("tenant", 1), ("id", 1)], True, "id"),
+    ("users", [("tenant", 1), ("username", 1)], True, "username"),
+    ("users", [("tenant", 1), ("email", 1)], False, "email"),
+    ("tokens", [("tenant", 1), ("id", 1)], False, "id"),
+    ("tokens", [("tenant", 1), ("user_id", 1), ("id", 1)], False, "by_user"),
+    ("logins", [("tenant", 1), ("id", 1)], True, "id"),
+    ("logins", [("tenant", 1), ("user_id", 1), ("created_at", -1)], False, "by_user"),
     ("apps", [("tenant", 1), ("slug", 1)], True, "slug"),
     ("functions", [("tenant", 1), ("slug", 1)], True, "slug"),
     ("functions", [("tenant", 1), ("id", 1)], True, "id"),

@@ -1,14 +1,106 @@
 """Tenants, in the store. They stand above the tables of any one tenant."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import msgspec
 
-from shared.domain.tenant import Tenant
-from shared.store.client import Store
+from shared.domain.limits import Amount
+from shared.domain.problem import Problem
+from shared.domain.tenant import Tenant, check_ceilings, check_tenant_slug
+from shared.store.client import Document, Store
+from shared.store.indexes import INDEXES
 
 _COLLECTION = "tenants"
+# All that a tenant has: who may ask goes first, what they asked for after it.
+_FIRST = ("tokens", "logins", "users", "functions")
+_REST = sorted({collection for collection, *_ in INDEXES} - set(_FIRST))
+_AT_ONCE = 5000
 
 
 async def find(store: Store, slug: str) -> Tenant | None:
     """The tenant of that slug, or None."""
-    document = await store.global_one(_COLLECTION, {"_id": slug})
+    return _read(await store.global_one(_COLLECTION, {"_id": slug}))
+
+
+async def add(store: Store, slug: str, *, name: str = "") -> Tenant:
+    """A new tenant. Raises Problem(invalid) when the slug cannot be, or is taken."""
+    check_tenant_slug(slug)
+    values = {"name": name, "limits": {}, "is_active": True, "created_at": datetime.now(UTC)}
+    try:
+        await store.global_insert(_COLLECTION, {"_id": slug, **values})
+    except Problem as problem:
+        if problem.code != "conflict":
+            raise
+        message = f"A tenant with slug '{slug}' exists already"
+        raise Problem("invalid", message, {"slug": message}) from None
+    return await named(store, slug)
+
+
+async def keep(store: Store, slug: str) -> None:
+    """See that there is this tenant. One that is there stays as it is."""
+    if await find(store, slug) is None:
+        try:
+            await add(store, slug)
+        except Problem as problem:  # another replica made it a moment ago
+            if problem.code != "invalid":
+                raise
+
+
+async def named(store: Store, slug: str) -> Tenant:
+    """The tenant. Raises Problem(not_found)."""
+    found = await find(store, slug)
+    if found is None:
+        raise _missing(slug)
+    return found
+
+
+async def listed(store: Store, *, limit: int) -> list[Tenant]:
+    """At most `limit` tenants, by slug."""
+    found = await store.global_many(_COLLECTION, {}, order=[("_id", 1)], limit=limit)
+    return [tenant for document in found if (tenant := _read(document))]
+
+
+async def change(
+    store: Store,
+    slug: str,
+    *,
+    name: str | None = None,
+    is_active: bool | None = None,
+    limits: dict[str, Amount | None] | None = None,
+) -> Tenant:
+    """Set what is given; a limit of None is taken away. Raises Problem(not_found, invalid)."""
+    values: dict[str, Any] = {}
+    if name is not None:
+        values["name"] = name
+    if is_active is not None:
+        values["is_active"] = is_active
+    gone: dict[str, str] = {}
+    for field, amount in (limits or {}).items():
+        check_ceilings({field: 1 if amount is None else amount})
+        if amount is None:
+            gone[f"limits.{field}"] = ""
+        else:
+            values[f"limits.{field}"] = amount
+    change = {**({"$set": values} if values else {}), **({"$unset": gone} if gone else {})}
+    if change and not await store.global_change(_COLLECTION, {"_id": slug}, change):
+        raise _missing(slug)
+    return await named(store, slug)
+
+
+async def delete(store: Store, slug: str) -> None:
+    """Remove a tenant and all that it has. Repeating it goes on where it was cut short. Raises Problem(not_found)."""
+    await change(store, slug, is_active=False)
+    for collection in (*_FIRST, *_REST):
+        table = store.table(collection, slug)
+        while await table.delete_some({}, most=_AT_ONCE):
+            pass
+    await store.global_delete(_COLLECTION, {"_id": slug})
+
+
+def _read(document: Document | None) -> Tenant | None:
     return None if document is None else msgspec.convert({**document, "slug": document["_id"]}, Tenant)
+
+
+def _missing(slug: str) -> Problem:
+    return Problem("not_found", f"Tenant '{slug}' not found")

@@ -10,6 +10,7 @@ from shared.store import tokens
 from shared.store.client import Store
 from tests.api.conftest import sentence
 from tests.conftest import TAX, Deploy
+from tests.people import enrol
 from tests.platform import Platform
 
 FORBIDDEN = "Your role may read and execute functions, but not change them"
@@ -17,7 +18,7 @@ FORBIDDEN = "Your role may read and execute functions, but not change them"
 
 async def as_role(platform: Platform, store: Store, role: Role) -> httpx.AsyncClient:
     user = User(id=8, username=role, email=f"{role}@example.org")
-    await tokens.keep(store, f"{role}-token", Caller(tenant="default", user=user, role=role))
+    await enrol(store, f"{role}-token", Caller(tenant="default", user=user, role=role))
     headers = {"Authorization": f"Bearer {role}-token"}
     return httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30)
 
@@ -61,17 +62,23 @@ async def test_a_developer_may_change(platform: Platform, store: Store):
 
 async def test_another_operator_s_token_revokes_the_former_one(platform: Platform):
     store = Store(platform.ready["mongodb"], database="tokens-of-the-test")
-    somebody = Caller(tenant="default", user=User(id=1, username="a", email="a@b"), role="admin")
+    somebody = Caller(tenant="default", user=User(id=2, username="a", email="a@b"), role="admin")
     try:
-        await tokens.keep(store, "a person's own", somebody)
-        await tokens.keep_operator(store, "first", somebody)
-        await tokens.keep_operator(store, "first", somebody)
-        assert await tokens.whose_hash(store, tokens.hashed("first")) == somebody
-        await tokens.keep_operator(store, "second", somebody)
-        assert await tokens.whose_hash(store, tokens.hashed("first")) is None
-        assert await tokens.whose_hash(store, tokens.hashed("second")) == somebody
-        await tokens.keep_operator(store, "", somebody)
-        assert await tokens.whose_hash(store, tokens.hashed("second")) is None
-        assert await tokens.whose_hash(store, tokens.hashed("a person's own")) == somebody
+        await enrol(store, "a person's own", somebody)
+        assert await tokens.keep_operator(store, "first") == []
+        assert await tokens.keep_operator(store, "first") == []
+        assert await known(store, "first") == 1
+        assert await tokens.keep_operator(store, "second") == [tokens.hashed("first")]
+        assert await known(store, "first") is None
+        assert await known(store, "second") == 1
+        await tokens.keep_operator(store, "")
+        assert await known(store, "second") is None
+        assert await known(store, "a person's own") == 2
     finally:
         store.close()
+
+
+async def known(store: Store, token: str) -> int | None:
+    """For which user it speaks."""
+    found = await tokens.by_hash(store, tokens.hashed(token))
+    return found and found.user_id

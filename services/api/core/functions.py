@@ -8,7 +8,7 @@ import msgspec
 
 from services.api.core.directory import Directory
 from services.api.core.history import History
-from services.api.core.rights import must_develop
+from services.api.core.rights import must_develop, must_read
 from shared.domain.caller import Caller
 from shared.domain.function import (
     MAX_SLUG,
@@ -105,6 +105,7 @@ class Functions:
         self, caller: Caller, wanted: Wanted, *, ordering: str, limit: int, skip: int
     ) -> tuple[int, list[Function]]:
         """How many match, and a part of them. `ordering` is field names by commas, `-` before one for descending."""
+        must_read(caller)
         functions, query, order = self._of(caller), wanted.query(), _order(ordering)
         return await functions.count(query), await functions.listed(query, order=order, limit=limit, skip=skip)
 
@@ -117,6 +118,7 @@ class Functions:
 
     async def shown(self, caller: Caller, slug: str, *, app: str | None = None) -> Detail:
         """A function with its versions. Raises Problem(not_found)."""
+        must_read(caller)
         return await self._detail(await self.named(caller, slug, app=app))
 
     async def change(self, caller: Caller, slug: str, settings: dict[str, Any], *, app: str | None = None) -> Detail:

@@ -11,6 +11,7 @@ from services.api.core.counting import Counting, narrowed
 from services.api.core.directory import Directory
 from services.api.core.functions import MAX_ID, no_function
 from services.api.core.recent import Recent
+from services.api.core.rights import must_execute, must_read, must_read_result
 from services.api.core.waiting import Wait, Waiting
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
@@ -72,6 +73,7 @@ class Invocations:
 
     async def invoke(self, caller: Caller, slug: str, params: msgspec.Raw, *, app: str | None, waits: bool) -> Ticket:
         """Submit a call of a function. Raises Problem(not_found, invalid, too_large)."""
+        must_execute(caller)
         function = await self._callable(caller.tenant, slug, app)
         most_bytes = limits_of(function.config, self._bounds, tenant={}).params_bytes
         if len(params) > most_bytes:  # the tenant's own bound is the router's to keep
@@ -107,6 +109,7 @@ class Invocations:
 
     async def by_task(self, caller: Caller, task_id: str) -> Invocation:
         """The invocation with this task id, from the moment it was accepted. Raises Problem(not_found)."""
+        must_read_result(caller)
         await self._recent.settle_task(task_id)
         made_at = _made_at(task_id)
         found = await self._latest(caller, task_id, made_at=made_at)
@@ -119,6 +122,7 @@ class Invocations:
 
     async def by_id(self, caller: Caller, id: int) -> Invocation:
         """The invocation with this number, from the moment it was accepted. Raises Problem(not_found)."""
+        must_read(caller)
         found = await self._of(caller).by_id(id) if 0 < id <= MAX_ID else None
         if found is None and 0 < id <= MAX_ID:
             found = await self._accepted(await command_at(self._bus, tenant=caller.tenant, sequence=id))
@@ -131,6 +135,7 @@ class Invocations:
 
     async def listed(self, caller: Caller, wanted: Wanted, *, limit: int, skip: int) -> tuple[int, list[Invocation]]:
         """How many match, and a part of them, the newest first."""
+        must_read(caller)
         await self._recent.settle(caller.tenant)
         if wanted.function_slug is not None:
             function = await functions.Functions(self._store, caller.tenant).by_slug(wanted.function_slug)

@@ -1,10 +1,47 @@
-"""Who may do what: everybody reads and calls, developers and administrators change."""
+"""Who may do what: the role allows, the scopes of a token narrow. Nowhere else is it decided.
 
-from shared.domain.caller import Caller
+Everybody reads and calls, developers and administrators change functions, administrators keep users, tokens and apps.
+"""
+
+from shared.domain.caller import Caller, Scope
 from shared.domain.problem import Problem
+
+
+def must_read(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may not see functions and what became of their calls."""
+    _must_reach(caller, "functions:read")
+
+
+def must_read_result(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may neither read nor call: who calls may ask what became of it."""
+    if "functions:execute" not in caller.scopes:
+        must_read(caller)
+
+
+def must_execute(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may not call functions."""
+    _must_reach(caller, "functions:execute")
 
 
 def must_develop(caller: Caller) -> None:
     """Raises Problem(forbidden) for a caller who may not create, change, upload or delete."""
     if caller.role == "user":
         raise Problem("forbidden", "Your role may read and execute functions, but not change them")
+    _must_reach(caller, "functions:write")
+
+
+def must_administer(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may not keep the tenant's users, tokens and apps."""
+    if caller.role != "admin":
+        raise Problem("forbidden", "Only an administrator may do this")
+    _must_reach(caller, "admin")
+
+
+def must_keep_account(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a token that is not meant to change its user's own account and tokens."""
+    _must_reach(caller, "admin")
+
+
+def _must_reach(caller: Caller, scope: Scope) -> None:
+    if scope not in caller.scopes:
+        raise Problem("forbidden", f"This token does not have the scope {scope}")

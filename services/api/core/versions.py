@@ -10,7 +10,7 @@ import msgspec
 from services.api.core.directory import Directory
 from services.api.core.functions import MAX_ID, Functions, no_function
 from services.api.core.history import History
-from services.api.core.rights import must_develop
+from services.api.core.rights import must_develop, must_read
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import Compile, Compiled
@@ -102,6 +102,7 @@ class Versions:
 
     async def listed(self, caller: Caller, slug: str | None, *, limit: int, skip: int) -> tuple[int, list[Shown]]:
         """How many versions the function has (None: all functions together), and a part of them, the newest first."""
+        must_read(caller)
         owned = functions.Functions(self._store, caller.tenant)
         function = await owned.by_slug(slug) if slug is not None else None
         if slug is not None and function is None:

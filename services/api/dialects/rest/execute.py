@@ -47,13 +47,6 @@ def target(path: str) -> Target | None:
     return None
 
 
-class Asked(NamedTuple):
-    """What the head of a request says."""
-
-    authorization: str | None
-    respond_async: bool
-
-
 class Execute:
     """The application. `body_bytes` bounds a body, `body_wait_s` the time its sender may take."""
 
@@ -78,12 +71,12 @@ class Execute:
             return 204, _ALLOW, b""
         if scope["method"] != "POST":
             return 405, _ALLOW, _encode(problems.body("Method not allowed"))
-        asked = _asked(scope, most_bytes=self._body_bytes)
-        caller = await self._auth.caller(asked.authorization)
+        respond_async = _responds_async(scope, most_bytes=self._body_bytes)
+        caller = await self._auth.caller(scope["headers"])
         if (meter := scope.get(METER)) is not None:
             await meter.spend(caller)
         call = decode.execute(await self._read(receive))
-        waits = not (call.respond_async or asked.respond_async)
+        waits = not (call.respond_async or respond_async)
         ticket = await self._invocations.invoke(caller, called.slug, call.params, app=called.app, waits=waits)
         watch = None if ticket.wait is None else _Watch(ticket.wait, receive)
         try:
@@ -123,21 +116,18 @@ async def _part(receive: Receive) -> tuple[bytes, bool]:
     return event["body"], event["more_body"]
 
 
-def _asked(scope: Scope, *, most_bytes: int) -> Asked:
-    authorization, respond_async = None, False
+def _responds_async(scope: Scope, *, most_bytes: int) -> bool:
+    """Whether the head of a request wants no wait. Raises Problem(too_large) when it announces too long a body."""
+    respond_async = False
     for name, value in scope["headers"]:
-        if name == b"authorization":
-            if authorization is not None:
-                raise Problem("unauthenticated", "More than one Authorization header was sent.")
-            authorization = value.decode("latin-1")
-        elif name == b"content-length" and value.isdigit() and int(value) > most_bytes:
+        if name == b"content-length" and value.isdigit() and int(value) > most_bytes:
             raise Problem("too_large", f"The body is longer than {most_bytes} bytes")
-        elif name == b"prefer":
+        if name == b"prefer":
             respond_async = respond_async or b"respond-async" in value.lower()
     if query := scope["query_string"]:
         last = parse_qs(query.decode("latin-1")).get("async", [""])[-1]
         respond_async = respond_async or last.lower() in ("true", "1")
-    return Asked(authorization, respond_async)
+    return respond_async
 
 
 class _Watch:

@@ -9,7 +9,11 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter, SkipValidation
 
 from services.api.core import functions, invocations
+from services.api.core.apps import Apps
 from services.api.core.history import History
+from services.api.core.logins import Logins
+from services.api.core.tokens import Tokens
+from services.api.core.users import Users
 from services.api.core.versions import Versions
 from services.api.dialects.rest import decode
 from services.api.dialects.rest.translate import pages
@@ -31,6 +35,10 @@ class Core(NamedTuple):
     versions: Versions
     invocations: invocations.Invocations
     history: History
+    users: Users
+    tokens: Tokens
+    apps: Apps
+    logins: Logins
 
 
 class Asked(Request[Caller, Any, State]):

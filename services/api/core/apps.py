@@ -1,0 +1,51 @@
+"""Apps: named groups of a tenant's functions."""
+
+from services.api.core.rights import must_administer, must_read
+from shared.domain.caller import Caller
+from shared.domain.function import slugify
+from shared.domain.problem import Problem
+from shared.store import apps as stored
+from shared.store.client import Store
+
+App = stored.App
+"""Named here for the dialects, which may not speak to the store."""
+
+
+class Apps:
+    """What can be done with apps. Every method raises Problem(forbidden), and (unavailable) with the store away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def create(self, caller: Caller, *, name: str, slug: str) -> App:
+        """Add an app; without a `slug` of its own it gets one from its name. Raises Problem(invalid)."""
+        must_administer(caller)
+        wanted = slug or slugify(name)
+        if not wanted:
+            message = "name has no letter a-z and no digit to make a slug of; add one, or send a slug of your own"
+            raise Problem("invalid", message, {"name": message})
+        return await self._of(caller).add(wanted, name=name)
+
+    async def listed(self, caller: Caller, *, limit: int, skip: int) -> tuple[int, list[App]]:
+        """How many there are, and a part of them."""
+        must_read(caller)
+        apps = self._of(caller)
+        return await apps.count(), await apps.listed(limit=limit, skip=skip)
+
+    async def shown(self, caller: Caller, slug: str) -> App:
+        """One app. Raises Problem(not_found)."""
+        must_read(caller)
+        return await self._of(caller).named(slug)
+
+    async def rename(self, caller: Caller, slug: str, name: str) -> App:
+        """Another name. Raises Problem(not_found)."""
+        must_administer(caller)
+        return await self._of(caller).rename(slug, name)
+
+    async def delete(self, caller: Caller, slug: str) -> None:
+        """Remove an app that has no functions. Raises Problem(not_found, conflict)."""
+        must_administer(caller)
+        await self._of(caller).delete(slug)
+
+    def _of(self, caller: Caller) -> stored.Apps:
+        return stored.Apps(self._store, caller.tenant)

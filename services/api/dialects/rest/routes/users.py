@@ -1,0 +1,48 @@
+"""Users: made, listed, shown, changed, signed out. `app.py` has the paths."""
+
+from services.api.dialects.rest.routes.asked import Asked, By, To, Within
+from services.api.dialects.rest.translate import users as translate
+from services.api.dialects.rest.wire import users as wire
+from services.api.dialects.rest.wire.pages import Page
+
+
+async def list_users(request: Asked, *, core: To, caller: By, part: Within) -> Page[wire.User]:
+    """The tenant's users."""
+    count, found = await core.users.listed(caller, limit=part.limit, skip=part.skip)
+    return part.page(count, [translate.user(account) for account in found], request)
+
+
+async def create_user(*, core: To, caller: By, data: wire.CreateUser) -> wire.User:
+    """A new user."""
+    return translate.user(await core.users.create(caller, translate.draft(data)))
+
+
+async def show_user(*, core: To, caller: By, id: int) -> wire.User:
+    """One user."""
+    return translate.user(await core.users.shown(caller, id))
+
+
+async def change_user(*, core: To, caller: By, id: int, data: wire.PatchUser) -> wire.User:
+    """Some of a user's values."""
+    return translate.user(await core.users.change(caller, id, translate.values(data)))
+
+
+async def sign_out_user(*, core: To, caller: By, id: int) -> None:
+    """The end of all logins of a user."""
+    await core.users.sign_out(caller, id)
+
+
+async def show_me(*, core: To, caller: By) -> wire.Me:
+    """The user who asks."""
+    return translate.me(await core.users.me(caller))
+
+
+async def change_me(*, core: To, caller: By, data: wire.PatchMe) -> wire.Me:
+    """Some of one's own values."""
+    values = translate.values(data)
+    return translate.me(await core.users.change_me(caller, values, current_password=data.current_password))
+
+
+async def sign_out_me(*, core: To, caller: By) -> None:
+    """The end of all one's own logins."""
+    await core.users.sign_out(caller, caller.user.id)

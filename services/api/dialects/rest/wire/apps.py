@@ -1,0 +1,30 @@
+"""Apps as bodies, field by field."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+
+
+class CreateApp(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of the creation of an app."""
+
+    name: Name
+    slug: str = ""
+
+
+class PatchApp(msgspec.Struct, frozen=True, kw_only=True):
+    """Body of the renaming of an app."""
+
+    name: Name
+
+
+class App(msgspec.Struct, frozen=True, kw_only=True):
+    """An app. One made along with its first function before apps were dated has no `created_at`."""
+
+    id: int
+    slug: str
+    name: str
+    created_at: str | None

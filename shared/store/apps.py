@@ -1,0 +1,89 @@
+"""Apps, in the store: named groups of functions of one tenant."""
+
+from datetime import UTC, datetime
+
+import msgspec
+
+from shared.domain.function import is_slug
+from shared.domain.problem import Problem
+from shared.store.client import Document, Store
+
+
+class App(msgspec.Struct, frozen=True):
+    """A named group of functions of one tenant."""
+
+    id: int
+    slug: str
+    name: str
+    created_at: datetime | None = None
+
+
+class Apps:
+    """One tenant's apps."""
+
+    def __init__(self, store: Store, tenant: str) -> None:
+        self._store = store
+        self._table = store.table("apps", tenant)
+        self._functions = store.table("functions", tenant)
+
+    async def add(self, slug: str, *, name: str) -> App:
+        """A new app. Raises Problem(invalid) when the slug cannot be, or is taken."""
+        if not is_slug(slug):
+            raise _wrong("slug must be 1 to 100 characters: words of a-z and 0-9, joined by -")
+        try:
+            await self._table.insert(
+                {"id": await self._store.next_id("apps"), "slug": slug, "name": name, "created_at": datetime.now(UTC)}
+            )
+        except Problem as problem:
+            if problem.code != "conflict":
+                raise
+            raise _wrong(f"An app with slug '{slug}' exists already") from None
+        return await self.named(slug)
+
+    async def find(self, slug: str) -> App | None:
+        """The app, or None."""
+        return _read(await self._table.one({"slug": slug}))
+
+    async def named(self, slug: str) -> App:
+        """The app. Raises Problem(not_found)."""
+        found = await self.find(slug)
+        if found is None:
+            raise _missing(slug)
+        return found
+
+    async def listed(self, *, limit: int, skip: int = 0) -> list[App]:
+        """At most `limit` apps, the newest first."""
+        found = await self._table.many({}, order=[("id", -1)], limit=limit, skip=skip)
+        return [msgspec.convert(document, App) for document in found]
+
+    async def count(self) -> int:
+        """How many there are."""
+        return await self._table.count({})
+
+    async def rename(self, slug: str, name: str) -> App:
+        """Another name, which its functions then show. Raises Problem(not_found)."""
+        renamed = _read(await self._table.update({"slug": slug}, {"$set": {"name": name}}))
+        if renamed is None:
+            raise _missing(slug)
+        await self._functions.set_all({"app_slug": slug}, {"app_name": name})
+        return renamed
+
+    async def delete(self, slug: str) -> None:
+        """Remove an app that has no functions. Raises Problem(not_found, conflict)."""
+        await self.named(slug)
+        if await self._functions.count({"app_slug": slug}):
+            raise Problem("conflict", f"App '{slug}' has functions; delete or move them first")
+        if await self._table.take({"slug": slug}) is None:
+            raise _missing(slug)
+
+
+def _read(document: Document | None) -> App | None:
+    return None if document is None else msgspec.convert(document, App)
+
+
+def _missing(slug: str) -> Problem:
+    return Problem("not_found", f"App with slug '{slug}' not found")
+
+
+def _wrong(message: str) -> Problem:
+    return Problem("invalid", message, {"slug": message})

@@ -1,0 +1,46 @@
+"""Tenants, users and tokens made straight in the store, as the command line does it."""
+
+from datetime import datetime
+
+from shared.domain.caller import SCOPES, Caller, Role, Scope
+from shared.domain.user import Account
+from shared.passwords import hashed
+from shared.store import tenants, tokens, users
+from shared.store.client import Store
+
+PASSWORD = "correct horse battery"
+
+
+async def account(
+    store: Store, username: str, *, tenant: str = "default", role: Role = "user", password: str = ""
+) -> Account:
+    """The user of that name, made where there is none."""
+    await tenants.keep(store, tenant)
+    known = users.Users(store, tenant)
+    kept = hashed(password) if password else ""
+    draft = users.Draft(username=username, email=f"{username}@example.org", role=role, password_hash=kept)
+    return await known.by_name(username) or await known.add(draft)
+
+
+async def token_for(
+    store: Store,
+    account: Account,
+    *,
+    role: Role | None = None,
+    scopes: frozenset[Scope] = SCOPES,
+    expires_at: datetime | None = None,
+) -> str:
+    """A new token of this user."""
+    draft = tokens.Draft(
+        name="test", user_id=account.id, role=role or account.role, scopes=scopes, expires_at=expires_at
+    )
+    _, secret = await tokens.Tokens(store, account.tenant).add(draft)
+    return secret
+
+
+async def enrol(store: Store, token: str, caller: Caller) -> None:
+    """Let this very token speak for a user of the caller's name, tenant and role. Repeating it changes nothing."""
+    if await tokens.by_hash(store, tokens.hashed(token)) is None:
+        made = await account(store, caller.user.username, tenant=caller.tenant, role=caller.role)
+        draft = tokens.Draft(name="test", user_id=made.id, role=caller.role, scopes=caller.scopes)
+        await tokens.Tokens(store, caller.tenant).add(draft, secret=token)
