@@ -1,41 +1,32 @@
-"""`shoal COMMAND`: every file in `cli/commands` is a command, and only the chosen one is imported."""
+"""`shoal COMMAND`: a command is a file in `cli/commands`, and only the chosen one is imported."""
 
-import argparse
-import importlib
-import pkgutil
 import sys
 from collections.abc import Sequence
-from typing import Protocol, cast
+
+from cyclopts import App, Parameter
 
 from cli import commands
 
 
-class Command(Protocol):
-    """What a file in `cli/commands` offers."""
-
-    __doc__: str | None
-
-    def arguments(self, parser: argparse.ArgumentParser, /) -> None:
-        """Declare the options."""
-
-    def run(self, options: argparse.Namespace, /) -> int:
-        """Do it; the exit code."""
+def app() -> App:
+    """The command line, without any command imported yet."""
+    shoal = App(
+        name="shoal",
+        help="A self-hosted, multi-tenant functions platform.",
+        version_flags=[],
+        help_format="plaintext",
+        result_action="return_value",
+        default_parameter=Parameter(show_default=False),
+    )
+    for name, about in commands.ABOUT.items():
+        shoal.command(f"{commands.__name__}.{name}:{name}", name=name, help=about)
+    return shoal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
-    parser = argparse.ArgumentParser(prog="shoal", description="A self-hosted, multi-tenant functions platform.")
-    parsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for name in arguments[:1] if arguments[:1] and arguments[0] in names else names:
-        command = cast(Command, importlib.import_module(f"{commands.__name__}.{name}"))
-        about = (command.__doc__ or "").strip()
-        chosen = parsers.add_parser(name, help=about.partition("\n")[0], description=about)
-        command.arguments(chosen)
-        chosen.set_defaults(run=command.run)
-    options = parser.parse_args(arguments)
-    return cast(int, options.run(options))
+    """Run one command; the exit code: 0 when it was done, 1 when not, 2 when it was not understood."""
+    done = app()(list(sys.argv[1:] if argv is None else argv))
+    return done if isinstance(done, int) else 0
 
 
 if __name__ == "__main__":

@@ -1,1 +1,10 @@
-"""One command a file: a docstring for `--help`, `arguments(parser)` and `run(options) -> exit code`."""
+"""One command a file: a function, or a cyclopts `App` of commands, of the file's own name."""
+
+ABOUT = {
+    "app": "Apps of a tenant",
+    "tenant": "Tenants, which only the operator makes and ends",
+    "token": "API tokens of users",
+    "up": "Start Shoal on this machine: bus, store and all services, until Ctrl-C",
+    "user": "Users of a tenant, its first administrator among them",
+}
+"""Every command with its line in `shoal --help`, which is to import none of them."""

@@ -1,0 +1,133 @@
+"""`shoal tenant`: tenants, which only the operator makes and ends."""
+
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+
+from cli import asking, show
+from cli.opened import Opened, OpenError, Where, run
+
+tenant = App(name="tenant", help="Tenants: whose functions, users and invocations stand apart.")
+
+_COLUMNS = ("slug", "name", "is_active", "limits", "created_at")
+_MOST = 10_000
+_HERE = Where()
+
+
+@tenant.command
+def create(
+    slug: str,
+    /,
+    *,
+    name: Annotated[str, Parameter(help="its name for people")] = "",
+    where: Where = _HERE,
+) -> int:
+    """Make a tenant. Its first administrator comes from `shoal user create --tenant SLUG --role admin`."""
+
+    async def work(opened: Opened) -> None:
+        from shared.store import tenants
+
+        made = await tenants.add(opened.store, slug, name=name)
+        await _announce(opened, slug)
+        show.done(f"Tenant {slug} is made", _row(made), as_json=where.json)
+
+    return run(where, work)
+
+
+@tenant.command(name="list")
+def list_(*, where: Where = _HERE) -> int:
+    """List all tenants."""
+
+    async def work(opened: Opened) -> None:
+        from shared.store import tenants
+
+        found = await tenants.listed(opened.store, limit=_MOST)
+        show.rows([_row(one) for one in found], _COLUMNS, as_json=where.json)
+
+    return run(where, work)
+
+
+@tenant.command(name="show")
+def show_(slug: str, /, *, where: Where = _HERE) -> int:
+    """Show one tenant."""
+
+    async def work(opened: Opened) -> None:
+        from shared.store import tenants
+
+        show.one(_row(await tenants.named(opened.store, slug)), _COLUMNS, as_json=where.json)
+
+    return run(where, work)
+
+
+@tenant.command(name="set")
+def set_(
+    slug: str,
+    /,
+    *,
+    name: Annotated[str | None, Parameter(help="its name for people")] = None,
+    active: Annotated[bool | None, Parameter(help="one that is not active is refused everything")] = None,
+    limit: Annotated[
+        list[str] | None, Parameter(negative="", help="a ceiling, such as timeout_s=60; timeout_s= takes it away")
+    ] = None,
+    where: Where = _HERE,
+) -> int:
+    """Change a tenant: its name, its limits, whether it is active."""
+
+    async def work(opened: Opened) -> None:
+        from shared.store import tenants
+
+        changed = await tenants.change(
+            opened.store, slug, name=name, is_active=active, limits=dict(_limit(text) for text in limit or [])
+        )
+        await _announce(opened, slug)
+        show.one(_row(changed), _COLUMNS, as_json=where.json)
+
+    return run(where, work)
+
+
+@tenant.command
+def delete(
+    slug: str,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative="", help="do not ask")] = False,
+    where: Where = _HERE,
+) -> int:
+    """Delete a tenant with all its users, functions and invocations, for good."""
+
+    async def work(opened: Opened) -> None:
+        from shared.domain.tenant import DEFAULT
+        from shared.store import tenants
+
+        if slug == DEFAULT:
+            raise OpenError(f"the tenant {DEFAULT} is the operator's own and stays")
+        await tenants.named(opened.store, slug)
+        asking.sure(f"Everything that {slug} has will be lost", slug, yes=yes)
+        await tenants.change(opened.store, slug, is_active=False)
+        await _announce(opened, slug)  # from here on nobody asks for anything
+        await tenants.delete(opened.store, slug)
+        await _announce(opened, slug)
+        show.done(f"Tenant {slug} is deleted", {"slug": slug, "deleted": True}, as_json=where.json)
+
+    return run(where, work)
+
+
+async def _announce(opened: Opened, slug: str) -> None:
+    from shared.bus.messages import IdentityChanged
+
+    await opened.announce(IdentityChanged(tenant=slug))
+
+
+def _limit(text: str) -> tuple[str, float | int | None]:
+    field, equals, amount = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError
+        return field, msgspec.json.decode(amount, type=int | float) if amount else None
+    except (ValueError, msgspec.DecodeError):
+        raise OpenError(f"--limit must be like timeout_s=60, got {text!r}") from None
+
+
+def _row(one: Any) -> dict[str, Any]:
+    return msgspec.structs.asdict(one)

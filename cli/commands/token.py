@@ -1,0 +1,99 @@
+"""`shoal token`: API tokens of a tenant's users."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App, Parameter
+
+from cli import show
+from cli.opened import InTenant, Opened, OpenError, Where, run
+from shared.domain.caller import SCOPES, Role, Scope, lesser
+
+token = App(name="token", help="API tokens of a tenant's users.")
+
+_COLUMNS = ("id", "name", "username", "role", "scopes", "expires_at", "revoked_at", "last_used_at", "created_at")
+_MOST = 10_000
+_HERE = Where()
+
+
+@token.command
+def create(
+    name: str,
+    /,
+    *,
+    user: Annotated[str, Parameter(help="for whom it speaks")],
+    role: Annotated[Role | None, Parameter(help="at most the user's own, which it is unless given")] = None,
+    scope: Annotated[list[Scope] | None, Parameter(negative="", help="how far it reaches; all unless given")] = None,
+    days: Annotated[float | None, Parameter(help="how long it is good; for ever unless given")] = None,
+    tenant: InTenant = "default",
+    where: Where = _HERE,
+) -> int:
+    """Make a token, and print it: it is not kept and cannot be shown again."""
+
+    async def work(opened: Opened) -> None:
+        from shared.store import tokens
+        from shared.store.users import Users
+
+        account = await Users(opened.store, tenant).by_name(user)
+        if account is None:
+            raise OpenError(f"there is no user '{user}' in tenant {tenant}")
+        wanted = role or account.role
+        if lesser(wanted, account.role) != wanted:
+            raise OpenError(f"--role must be at most the user's own: {account.role}")
+        draft = tokens.Draft(
+            name=name,
+            user_id=account.id,
+            role=wanted,
+            scopes=frozenset(scope) if scope else SCOPES,
+            expires_at=None if days is None else datetime.now(UTC) + timedelta(days=days),
+        )
+        made, secret = await tokens.Tokens(opened.store, tenant).add(draft)
+        show.done(secret, {**_row(made, user), "token": secret}, as_json=where.json)
+
+    return run(where, work)
+
+
+@token.command(name="list")
+def list_(
+    *,
+    user: Annotated[str, Parameter(help="only this user's")] = "",
+    tenant: InTenant = "default",
+    where: Where = _HERE,
+) -> int:
+    """List a tenant's tokens, without their secrets."""
+
+    async def work(opened: Opened) -> None:
+        from shared.store.tokens import Tokens
+        from shared.store.users import Users
+
+        users = Users(opened.store, tenant)
+        account = await users.by_name(user) if user else None
+        if user and account is None:
+            raise OpenError(f"there is no user '{user}' in tenant {tenant}")
+        found = await Tokens(opened.store, tenant).listed(user_id=account.id if account else None, limit=_MOST)
+        names = await users.by_ids([one.user_id for one in found])
+        rows = [_row(one, names[one.user_id].username if one.user_id in names else "") for one in found]
+        show.rows(rows, _COLUMNS, as_json=where.json)
+
+    return run(where, work)
+
+
+@token.command
+def revoke(id: int, /, *, tenant: InTenant = "default", where: Where = _HERE) -> int:
+    """Let a token speak for nobody from now on."""
+
+    async def work(opened: Opened) -> None:
+        from shared.bus.messages import IdentityChanged
+        from shared.store.tokens import Tokens
+
+        token_hash = await Tokens(opened.store, tenant).revoke(id)
+        await opened.announce(IdentityChanged(tenant=tenant, token=token_hash))
+        show.done(f"Token {id} is revoked", {"id": id, "revoked": True}, as_json=where.json)
+
+    return run(where, work)
+
+
+def _row(one: Any, username: str) -> dict[str, Any]:
+    row = msgspec.structs.asdict(one)
+    return {**{column: row.get(column) for column in _COLUMNS}, "username": username}
