@@ -13,6 +13,7 @@ TAX = (
     "def main(params, user_data):\n amount = params.get('amount', 0)\n rate = params.get('rate', 0.1)\n"
     " tax = amount * rate\n return {'amount': amount, 'tax': tax, 'total': amount + tax}"
 )
+DOMAIN = "shoal.test"
 _numbers = count(1)
 
 
@@ -20,7 +21,7 @@ _numbers = count(1)
 async def platform(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """Shoal, running, for tests that leave it as it was."""
     folder: Path = tmp_path_factory.mktemp("shoal") / "data"
-    async with running(folder) as platform:
+    async with running(folder, SHOAL_API_DOMAIN=DOMAIN) as platform:
         yield platform
 
 

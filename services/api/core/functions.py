@@ -116,10 +116,14 @@ class Functions:
             raise no_function(slug)
         return function
 
+    async def seen(self, caller: Caller, slug: str, *, app: str | None = None) -> Function:
+        """`named`, for who may read. Raises Problem(not_found)."""
+        must_read(caller)
+        return await self.named(caller, slug, app=app)
+
     async def shown(self, caller: Caller, slug: str, *, app: str | None = None) -> Detail:
         """A function with its versions. Raises Problem(not_found)."""
-        must_read(caller)
-        return await self._detail(await self.named(caller, slug, app=app))
+        return await self._detail(await self.seen(caller, slug, app=app))
 
     async def change(self, caller: Caller, slug: str, settings: dict[str, Any], *, app: str | None = None) -> Detail:
         """Set these settings and leave the others. Raises Problem(not_found, invalid)."""

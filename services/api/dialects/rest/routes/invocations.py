@@ -18,7 +18,7 @@ async def list_executions(
     *, core: To, caller: By, slug: str, app: str | None = None, limit: Size = None, offset: Whole = None
 ) -> wire.Executions:
     """A function's history, the newest first."""
-    function = await core.functions.named(caller, slug, app=app)
+    function = await core.functions.seen(caller, slug, app=app)
     wanted = invocations.Wanted(function_id=function.id)
     size, skip = min(limit or EXECUTIONS, MAX_EXECUTIONS), offset or 0
     count, found = await core.invocations.listed(caller, wanted, limit=size, skip=skip)

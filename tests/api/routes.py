@@ -1,0 +1,102 @@
+"""Every route of the API, as a case: how it is asked for, and who may. A route without a case fails the tests."""
+
+from typing import Any, NamedTuple
+
+from services.api import app
+from shared.domain.caller import Role, Scope
+
+CODE = "def main(params, user_data):\n return 1"
+
+
+class Case(NamedTuple):
+    """`ids` names what fills `{id}`; `scopes`: any of them lets the request through, none at all asks for none."""
+
+    role: Role
+    scopes: tuple[Scope, ...]
+    body: dict[str, Any] | None = None
+    ids: str = ""
+
+
+READ: tuple[Scope, ...] = ("functions:read",)
+WRITE: tuple[Scope, ...] = ("functions:write",)
+EXECUTE: tuple[Scope, ...] = ("functions:execute",)
+RESULT: tuple[Scope, ...] = ("functions:read", "functions:execute")
+ADMIN: tuple[Scope, ...] = ("admin",)
+
+CASES = {
+    "execute": Case("user", EXECUTE, {"params": {}}),
+    "list_functions": Case("user", READ),
+    "create_function": Case("developer", WRITE, {"name": "Made By A Case"}),
+    "show_function": Case("user", READ),
+    "change_function": Case("developer", WRITE, {"description": "changed"}),
+    "delete_function": Case("developer", WRITE),
+    "upload_code": Case("developer", WRITE, {"version": "9.9.9", "code": CODE}),
+    "edit_code": Case("developer", WRITE, {"code": CODE}),
+    "list_code": Case("user", READ),
+    "activate_code": Case("developer", WRITE, {}, ids="version"),
+    "list_executions": Case("user", READ),
+    "show_result": Case("user", RESULT),
+    "list_invocations": Case("user", READ),
+    "show_invocation": Case("user", READ, ids="invocation"),
+    "show_invocation_result": Case("user", READ, ids="invocation"),
+    "show_invocation_by_task": Case("user", RESULT),
+    "list_apps": Case("user", READ),
+    "create_app": Case("admin", ADMIN, {"name": "Made By A Case", "slug": "made-by-a-case"}),
+    "show_app": Case("user", READ),
+    "rename_app": Case("admin", ADMIN, {"name": "Renamed"}),
+    "delete_app": Case("admin", ADMIN),
+    "list_users": Case("admin", ADMIN),
+    "create_user": Case("admin", ADMIN, {"username": "made-by-a-case"}),
+    "show_me": Case("user", ()),
+    "change_me": Case("user", ADMIN, {}),
+    "sign_out_me": Case("user", ADMIN, {}),
+    "show_user": Case("admin", ADMIN, ids="user"),
+    "change_user": Case("admin", ADMIN, {"full_name": "Changed"}, ids="user"),
+    "sign_out_user": Case("admin", ADMIN, {}, ids="user"),
+    "list_tokens": Case("user", ADMIN),
+    "create_token": Case("user", ADMIN, {"name": "Made By A Case"}),
+    "show_token": Case("user", ADMIN, ids="token"),
+    "revoke_token": Case("user", ADMIN, ids="token"),
+}
+ANONYMOUS = {"log_in", "log_in_by_address", "refresh", "log_out"}
+
+
+class Route(NamedTuple):
+    """One method on one path."""
+
+    name: str
+    method: str
+    path: str
+
+    @property
+    def case(self) -> Case:
+        return CASES[self.name]
+
+    def filled(self, values: dict[str, Any]) -> str:
+        """The path, asked for what the values name."""
+        path = self.path.replace("{id:int}", str(values[self.case.ids]) if self.case.ids else "")
+        if self.name == "create_function":
+            values = {**values, "app": "made-by-a-case"}  # it makes the app too, and that is to be missing elsewhere
+        for name in ("slug", "app", "task_id"):
+            path = path.replace(f"{{{name}:str}}", str(values[name]))
+        assert "{" not in path, f"{path} has a parameter that the cases do not fill"
+        return path + "/"
+
+
+def routes() -> list[Route]:
+    """All that ask for somebody: the framework's table, and the call that stands before it."""
+    found = [
+        Route(handler.fn.__name__, method, path)
+        for handler in app.ROUTES
+        if not handler.opt.get("anonymous")
+        for path in sorted(handler.paths)
+        for method in sorted(handler.http_methods)
+        if method != "OPTIONS"
+    ]
+    before = ("/api/functions/{slug:str}/execute", "/api/apps/{app:str}/functions/{slug:str}/execute")
+    return [*found, *(Route("execute", "POST", path) for path in before)]
+
+
+def anonymous() -> set[str]:
+    """The handlers that ask for nobody."""
+    return {handler.fn.__name__ for handler in app.ROUTES if handler.opt.get("anonymous")}
