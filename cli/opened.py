@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from shared.bus.messages import IdentityChanged
+    from shared.bus.messages import FunctionChanged, IdentityChanged
     from shared.store.client import Store
 
 Result = TypeVar("Result")
@@ -46,16 +46,21 @@ class Opened:
         self.store = store
         self._nats_url = nats_url
 
-    async def announce(self, change: "IdentityChanged") -> None:
+    async def announce(self, *changes: "IdentityChanged | FunctionChanged") -> None:
         """Tell the running services what has changed; who is not told finds out when it asks again."""
         from shared.bus import broker, subjects
+        from shared.bus.messages import FunctionChanged
 
         try:
             async with asyncio.timeout(_TELL_S):
                 if not self._nats_url:
                     raise OSError("NATS_URL is not set")
                 async with broker.connect(self._nats_url, name="cli", timeout_s=_TELL_S) as bus:
-                    await bus.send(subjects.identity(change.tenant), change)
+                    for change in changes:
+                        if isinstance(change, FunctionChanged):
+                            await bus.send(subjects.changed(change.tenant, change.function), change)
+                        else:
+                            await bus.send(subjects.identity(change.tenant), change)
         except Exception as error:  # noqa: BLE001 - the change is made; that it was not told is all there is to say
             why = str(error) or "the bus does not answer"
             print(f"shoal: done, but running services learn of it only within 30 s: {why}", file=sys.stderr)

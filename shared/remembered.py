@@ -71,6 +71,13 @@ class Remembered(Generic[Key, Value]):
         self._entries.pop(key, None)
         self._loads.pop(key, None)
 
+    def drop_all(self, whose: Callable[[Key, Value], bool]) -> None:
+        """Forget all for which `whose` is true: it looks at each, and is for what happens rarely."""
+        self._drops += 1
+        for key in [key for key, entry in self._entries.items() if whose(key, entry.value)]:
+            del self._entries[key]
+        self._loads.clear()
+
     def expire(self, key: Key) -> None:
         """Ask anew at its next use: it has changed, but the old answer is better than none."""
         self._drops += 1

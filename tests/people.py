@@ -1,13 +1,20 @@
 """Tenants, users and tokens made straight in the store, as the command line does it."""
 
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE
 from datetime import datetime
+from pathlib import Path
 
 from shared.domain.caller import SCOPES, Caller, Role, Scope
 from shared.domain.user import Account
 from shared.passwords import hashed
 from shared.store import tenants, tokens, users
 from shared.store.client import Store
+from tests.platform import ROOT
 
+COMMAND_S = 60.0
 PASSWORD = "correct horse battery"
 
 
@@ -44,3 +51,17 @@ async def enrol(store: Store, token: str, caller: Caller) -> None:
         made = await account(store, caller.user.username, tenant=caller.tenant, role=caller.role)
         draft = tokens.Draft(name="test", user_id=made.id, role=caller.role, scopes=caller.scopes)
         await tokens.Tokens(store, caller.tenant).add(draft, secret=token)
+
+
+async def shoal(*argv: str, data_dir: Path | None = None, typed: str = "", **environ: str) -> tuple[int, str, str]:
+    """One command of the command line; its exit code and what it said."""
+    where = ["--data-dir", str(data_dir)] if data_dir else []
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli", *argv, *where,
+        cwd=ROOT, env=inherited | environ, stdin=PIPE, stdout=PIPE, stderr=PIPE,
+    )  # fmt: skip
+    async with asyncio.timeout(COMMAND_S):
+        out, errors = await process.communicate(typed.encode())
+    assert process.returncode is not None
+    return process.returncode, out.decode(), errors.decode()

@@ -1,12 +1,15 @@
 """`shoal tenant`: tenants, which only the operator makes and ends."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
 
 from cli import asking, show
 from cli.opened import Opened, OpenError, Where, run
+
+if TYPE_CHECKING:
+    from shared.bus.messages import FunctionChanged
 
 tenant = App(name="tenant", help="Tenants: whose functions, users and invocations stand apart.")
 
@@ -97,6 +100,7 @@ def delete(
     """Delete a tenant with all its users, functions and invocations, for good."""
 
     async def work(opened: Opened) -> None:
+        from shared.bus.messages import IdentityChanged
         from shared.domain.tenant import DEFAULT
         from shared.store import tenants
 
@@ -106,8 +110,9 @@ def delete(
         asking.sure(f"Everything that {slug} has will be lost", slug, yes=yes)
         await tenants.change(opened.store, slug, is_active=False)
         await _announce(opened, slug)  # from here on nobody asks for anything
+        gone = await _functions(opened, slug)
         await tenants.delete(opened.store, slug)
-        await _announce(opened, slug)
+        await opened.announce(IdentityChanged(tenant=slug), *gone)
         show.done(f"Tenant {slug} is deleted", {"slug": slug, "deleted": True}, as_json=where.json)
 
     return run(where, work)
@@ -117,6 +122,16 @@ async def _announce(opened: Opened, slug: str) -> None:
     from shared.bus.messages import IdentityChanged
 
     await opened.announce(IdentityChanged(tenant=slug))
+
+
+async def _functions(opened: Opened, slug: str) -> "list[FunctionChanged]":
+    """Notices that the tenant's functions are deleted."""
+    from shared.bus.messages import FunctionChanged
+    from shared.store.functions import Functions
+
+    functions = Functions(opened.store, slug)
+    found = await functions.listed({}, order=[("id", 1)], limit=await functions.count({}) or 1, skip=0)
+    return [FunctionChanged(tenant=slug, function=one.slug, revision=0) for one in found]
 
 
 def _limit(text: str) -> tuple[str, float | int | None]:

@@ -41,7 +41,7 @@ CASES = {
     "show_invocation_result": Case("user", READ, ids="invocation"),
     "show_invocation_by_task": Case("user", RESULT),
     "list_apps": Case("user", READ),
-    "create_app": Case("admin", ADMIN, {"name": "Made By A Case", "slug": "made-by-a-case"}),
+    "create_app": Case("admin", ADMIN, {"name": "Made By A Case", "slug": "another-case"}),
     "show_app": Case("user", READ),
     "rename_app": Case("admin", ADMIN, {"name": "Renamed"}),
     "delete_app": Case("admin", ADMIN),

@@ -114,3 +114,19 @@ async def test_bounded(source: Source):
     assert source.asked == 3
     await known.find("a")
     assert source.asked == 4
+
+
+async def test_what_belongs_together_is_forgotten_together():
+    asked: list[str] = []
+
+    async def ask(key: str) -> str:
+        asked.append(key)
+        return key.upper()
+
+    remembered: Remembered[str, str] = Remembered(ask, believed_s=60)
+    for key in ("a1", "a2", "b1"):
+        await remembered.find(key)
+    remembered.drop_all(lambda key, value: key.startswith("a") and value.startswith("A"))
+    assert [remembered.known(key) for key in ("a1", "a2", "b1")] == [None, None, "B1"]
+    await remembered.find("a1")
+    assert asked == ["a1", "a2", "b1", "a1"]

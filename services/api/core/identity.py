@@ -90,7 +90,14 @@ class Identity:
         if change.login:
             self._logins.drop((change.tenant, change.login))
         if not (change.user_id or change.token or change.login):
-            self._tenants.drop(change.tenant)
+            self._forget(change.tenant)
+
+    def _forget(self, tenant: str) -> None:
+        """With a tenant goes all that it has: it may have been deleted, and another one made of that name."""
+        self._tenants.drop(tenant)
+        self._users.drop_all(lambda key, _: key[0] == tenant)
+        self._logins.drop_all(lambda key, _: key[0] == tenant)
+        self._tokens.drop_all(lambda _, token: token.tenant == tenant)
 
     def _doubt(self) -> None:
         for remembered in (self._tenants, self._users, self._tokens, self._logins):

@@ -1,0 +1,108 @@
+"""Who is who, without a server: hosts, signatures, roles, passwords."""
+
+import time
+
+import jwt
+import pytest
+
+from services.api import hosts
+from services.api.core.signing import Signer
+from shared import passwords
+from shared.domain.caller import ROLES, lesser
+from shared.domain.problem import Problem
+from shared.secrets import Keyring
+
+KEYS = [bytes([number]) * 32 for number in (1, 2)]
+NAMES = {"tenant": "acme", "user_id": 7, "login": "ab" * 12, "turn": 3}
+
+
+@pytest.mark.parametrize(
+    ("host", "tenant"),
+    [
+        ("acme.shoal.example.org", "acme"),
+        ("ACME.Shoal.Example.ORG.:8443", "acme"),
+        ("a-1.shoal.example.org", "a-1"),
+        ("shoal.example.org", None),
+        ("shoal.example.org:80", None),
+        ("localhost:8000", None),
+        ("127.0.0.1:8000", None),
+        ("[::1]:8000", None),
+        ("api", None),
+        ("acme.shoal.example.org.evil.test", None),
+        ("acmeshoal.example.org", None),
+        ("shoal_api_1:8000", None),
+    ],
+)
+def test_hosts(host: str, tenant: str | None):
+    assert hosts.tenant_of(host, "shoal.example.org") == tenant
+
+
+@pytest.mark.parametrize("label", ["a.b", "xn--acme-1", "a_b", "x" * 51])
+def test_hosts_below_the_domain_that_are_nobody_s(label: str):
+    with pytest.raises(Problem) as raised:
+        hosts.tenant_of(f"{label}.shoal.example.org", "shoal.example.org")
+    assert raised.value.code == "not_found"
+
+
+@pytest.mark.parametrize("host", ["", " ", "a b", "a..b", "-a.b", "ä.b", "a/b", "a@b", "a.b:x", "[::1", "a" * 254, "ⓐ"])
+def test_no_hosts(host: str):
+    with pytest.raises(Problem) as raised:
+        hosts.tenant_of(host, "shoal.example.org")
+    assert raised.value.code == "invalid"
+
+
+def test_without_a_domain_hosts_say_nothing():
+    assert hosts.tenant_of("acme.shoal.example.org", "") is None
+    assert hosts.tenant_of("a b", "") is None
+
+
+def test_a_key_that_was_rotated_still_verifies_and_the_new_one_signs():
+    old = Signer(Keyring(KEYS[1:]), access_s=60, refresh_s=60)
+    both = Signer(Keyring(KEYS), access_s=60, refresh_s=60)
+    new = Signer(Keyring(KEYS[:1]), access_s=60, refresh_s=60)
+    of_old, of_both = old.signed("access", **NAMES), both.signed("access", **NAMES)
+    assert both.access(of_old) == old.access(of_old) is not None
+    assert new.access(of_both) is not None
+    assert new.access(of_old) is None
+    assert old.access(of_both) is None
+
+
+def test_a_remembered_token_ends_when_it_ends(monkeypatch: pytest.MonkeyPatch):
+    signer = Signer(Keyring(KEYS), access_s=60, refresh_s=60)
+    token = signer.signed("access", **NAMES)
+    assert signer.access(token) == ("acme", 7, "ab" * 12, 3, pytest.approx(time.time() + 60, abs=5))
+    monkeypatch.setattr(Signer, "read", None)  # from here on it is remembered
+    assert signer.access(token) is not None
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert signer.access(token) is None
+
+
+def test_an_access_token_refreshes_nothing():
+    signer = Signer(Keyring(KEYS), access_s=60, refresh_s=60)
+    assert signer.read("refresh", signer.signed("access", **NAMES)) is None
+    assert signer.read("access", signer.signed("refresh", **NAMES)) is None
+
+
+def test_without_a_key_nothing_is_signed_and_nothing_verified():
+    signer = Signer(Keyring([]), access_s=60, refresh_s=60)
+    with pytest.raises(Problem) as raised:
+        signer.signed("access", **NAMES)
+    assert raised.value.code == "unavailable"
+    assert signer.access(jwt.encode({"sub": "1"}, KEYS[0], algorithm="HS256")) is None
+
+
+def test_the_lesser_role():
+    assert [[lesser(one, other) for one in ROLES] for other in ROLES] == [
+        ["admin", "developer", "user"], ["developer", "developer", "user"], ["user", "user", "user"],
+    ]  # fmt: skip
+
+
+def test_passwords():
+    kept = passwords.hashed("correct horse")
+    assert kept.startswith("$argon2id$")
+    assert passwords.matches("correct horse", kept)
+    assert not passwords.matches("wrong", kept)
+    assert not passwords.matches("nobody's", "")
+    assert not passwords.matches("anything", "garbage")
+    assert not passwords.outdated(kept)
