@@ -60,6 +60,10 @@ async def test_limits_of_a_tenant(platform: Platform):
     assert (await told(platform, "tenant", "set", "bounded", *limits))["limits"] == {"timeout_s": 2.5, "memory_mb": 96}
     assert (await told(platform, "tenant", "set", "bounded", "--limit", "timeout_s="))["limits"] == {"memory_mb": 96}
     assert (await told(platform, "tenant", "show", "bounded"))["limits"] == {"memory_mb": 96}
+    rates = await told(platform, "tenant", "set", "bounded", "--rate", "execution=5", "--rate", "other=0")
+    assert rates["rate_limits"] == {"execution": 5, "other": 0}
+    code, _, errors = await shoal("tenant", "set", "bounded", "--rate", "execution=1.5", data_dir=platform.data_dir)
+    assert (code, "whole number of requests a minute" in errors) == (1, True)
 
 
 async def test_a_deleted_tenant_leaves_nothing(platform: Platform):
@@ -111,7 +115,7 @@ async def test_tables_for_people(platform: Platform):
         (("token", "create", "t", "--user", "nobody"), "there is no user 'nobody' in tenant default"),
         (("token", "revoke", "999999999"), "Token with id 999999999 not found"),
         (("tenant", "create", "Not A Slug"), "slug must be 1 to 50 characters: words of a-z and 0-9, joined by -"),
-        (("tenant", "set", "default", "--limit", "timeout_s"), "--limit must be like timeout_s=60, got 'timeout_s'"),
+        (("tenant", "set", "default", "--limit", "timeout_s"), "--limit must be like name=60, got 'timeout_s'"),
         (("tenant", "delete", "default", "--yes"), "the tenant default is the operator's own and stays"),
     ],
 )

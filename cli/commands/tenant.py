@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 tenant = App(name="tenant", help="Tenants: whose functions, users and invocations stand apart.")
 
-_COLUMNS = ("slug", "name", "is_active", "limits", "created_at")
+_COLUMNS = ("slug", "name", "is_active", "limits", "rate_limits", "created_at")
 _MOST = 10_000
 _HERE = Where()
 
@@ -73,6 +73,9 @@ def set_(
     limit: Annotated[
         list[str] | None, Parameter(negative="", help="a ceiling, such as timeout_s=60; timeout_s= takes it away")
     ] = None,
+    rate: Annotated[
+        list[str] | None, Parameter(negative="", help="requests a minute, such as execution=200; 0: no limit")
+    ] = None,
     where: Where = _HERE,
 ) -> int:
     """Change a tenant: its name, its limits, whether it is active."""
@@ -80,9 +83,9 @@ def set_(
     async def work(opened: Opened) -> None:
         from shared.store import tenants
 
-        changed = await tenants.change(
-            opened.store, slug, name=name, is_active=active, limits=dict(_limit(text) for text in limit or [])
-        )
+        limits = dict(_amount("--limit", text) for text in limit or [])
+        rates: dict[str, Any] = dict(_amount("--rate", text) for text in rate or [])
+        changed = await tenants.change(opened.store, slug, name=name, is_active=active, limits=limits, rates=rates)
         await _announce(opened, slug)
         show.one(_row(changed), _COLUMNS, as_json=where.json)
 
@@ -134,14 +137,14 @@ async def _functions(opened: Opened, slug: str) -> "list[FunctionChanged]":
     return [FunctionChanged(tenant=slug, function=one.slug, revision=0) for one in found]
 
 
-def _limit(text: str) -> tuple[str, float | int | None]:
+def _amount(option: str, text: str) -> tuple[str, float | int | None]:
     field, equals, amount = text.partition("=")
     try:
         if not equals:
             raise ValueError
         return field, msgspec.json.decode(amount, type=int | float) if amount else None
     except (ValueError, msgspec.DecodeError):
-        raise OpenError(f"--limit must be like timeout_s=60, got {text!r}") from None
+        raise OpenError(f"{option} must be like name=60, got {text!r}") from None
 
 
 def _row(one: Any) -> dict[str, Any]:

@@ -2,11 +2,13 @@
 
 import re
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from shared.domain.limits import FIELDS, Amount
 from shared.domain.problem import Problem
+from shared.domain.rates import Rates
 
 DEFAULT = "default"
 """The tenant that is there from the start."""
@@ -51,3 +53,14 @@ def check_ceilings(limits: dict[str, Amount]) -> None:
         if not amount > 0:
             message = f"limits.{name} must be a number above 0"
             raise Problem("invalid", message, {f"limits.{name}": message})
+
+
+def check_rates(rates: dict[str, Any]) -> None:
+    """Refuse rate limits that there are not, or that are not whole numbers. Raises Problem(invalid)."""
+    for name, rate in rates.items():
+        if name not in Rates.__struct_fields__:
+            message = f"rate_limits knows: {', '.join(Rates.__struct_fields__)}; not {name!r}"
+            raise Problem("invalid", message, {"rate_limits": message})
+        if not isinstance(rate, int) or rate < 0:
+            message = f"rate_limits.{name} must be a whole number of requests a minute, 0 for no limit"
+            raise Problem("invalid", message, {f"rate_limits.{name}": message})

@@ -35,6 +35,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
 EXPIRING: list[tuple[str, str]] = [
     ("history", "expires_at"),
     ("deletions", "expires_at"),
+    ("logins", "expires_at"),
 ]
 
 # collection, name: what an earlier version had

@@ -22,7 +22,7 @@ class Logins:
         self._tenant = tenant
 
     async def begin(self, account: Account, id: str, *, lasts_s: float) -> Login:
-        """A new login; what has expired of the user's is cleared away."""
+        """A new login; where the user has very many, the oldest are over."""
         now = datetime.now(UTC)
         login = Login(
             id=id,
@@ -32,7 +32,6 @@ class Logins:
             expires_at=now + timedelta(seconds=lasts_s),
             created_at=now,
         )
-        await self._table.delete({"user_id": account.id, "expires_at": {"$lt": now}})
         await self._table.insert(msgspec.to_builtins(login, builtin_types=_BSON))
         order = [("created_at", -1)]
         over = await self._table.many({"user_id": account.id}, order=order, skip=MAX_LOGINS, limit=_AT_ONCE)

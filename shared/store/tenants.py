@@ -7,14 +7,16 @@ import msgspec
 
 from shared.domain.limits import Amount
 from shared.domain.problem import Problem
-from shared.domain.tenant import Tenant, check_ceilings, check_tenant_slug
+from shared.domain.tenant import Tenant, check_ceilings, check_rates, check_tenant_slug
+from shared.store import deletions
 from shared.store.client import Document, Store
 from shared.store.indexes import INDEXES
 
 _COLLECTION = "tenants"
 # All that a tenant has: who may ask goes first, what they asked for after it.
 _FIRST = ("tokens", "logins", "users", "functions")
-_REST = sorted({collection for collection, *_ in INDEXES} - set(_FIRST))
+_REST = sorted({collection for collection, *_ in INDEXES} - set(_FIRST) - {deletions.COLLECTION})
+_FORGOTTEN_S = 60 * 86_400.0  # by then nothing that was asked of a deleted function is under way
 _AT_ONCE = 5000
 
 
@@ -68,8 +70,9 @@ async def change(
     name: str | None = None,
     is_active: bool | None = None,
     limits: dict[str, Amount | None] | None = None,
+    rates: dict[str, int | None] | None = None,
 ) -> Tenant:
-    """Set what is given; a limit of None is taken away. Raises Problem(not_found, invalid)."""
+    """Set what is given; a limit or a rate of None is taken away. Raises Problem(not_found, invalid)."""
     values: dict[str, Any] = {}
     if name is not None:
         values["name"] = name
@@ -78,10 +81,10 @@ async def change(
     gone: dict[str, str] = {}
     for field, amount in (limits or {}).items():
         check_ceilings({field: 1 if amount is None else amount})
-        if amount is None:
-            gone[f"limits.{field}"] = ""
-        else:
-            values[f"limits.{field}"] = amount
+        _put(f"limits.{field}", amount, values, gone)
+    for field, rate in (rates or {}).items():
+        check_rates({field: rate or 0})
+        _put(f"rate_limits.{field}", rate, values, gone)
     change = {**({"$set": values} if values else {}), **({"$unset": gone} if gone else {})}
     if change and not await store.global_change(_COLLECTION, {"_id": slug}, change):
         raise _missing(slug)
@@ -91,11 +94,21 @@ async def change(
 async def delete(store: Store, slug: str) -> None:
     """Remove a tenant and all that it has. Repeating it goes on where it was cut short. Raises Problem(not_found)."""
     await change(store, slug, is_active=False)
+    functions = store.table("functions", slug)
+    for document in await functions.many({}, limit=await functions.count({}) or 1, fields=["id"]):
+        await deletions.note(store, deletions.Gone(slug, document["id"]), kept_s=_FORGOTTEN_S)
     for collection in (*_FIRST, *_REST):
         table = store.table(collection, slug)
         while await table.delete_some({}, most=_AT_ONCE):
             pass
     await store.global_delete(_COLLECTION, {"_id": slug})
+
+
+def _put(name: str, amount: Amount | None, values: dict[str, Any], gone: dict[str, str]) -> None:
+    if amount is None:
+        gone[name] = ""
+    else:
+        values[name] = amount
 
 
 def _read(document: Document | None) -> Tenant | None:

@@ -34,6 +34,7 @@ CASES = {
     "edit_code": Case("developer", WRITE, {"code": CODE}),
     "list_code": Case("user", READ),
     "activate_code": Case("developer", WRITE, {}, ids="version"),
+    "list_history": Case("user", READ),
     "list_executions": Case("user", READ),
     "show_result": Case("user", RESULT),
     "list_invocations": Case("user", READ),
@@ -74,7 +75,7 @@ class Route(NamedTuple):
 
     def filled(self, values: dict[str, Any]) -> str:
         """The path, asked for what the values name."""
-        path = self.path.replace("{id:int}", str(values[self.case.ids]) if self.case.ids else "")
+        path = self.path.replace("{id:str}", str(values[self.case.ids]) if self.case.ids else "")
         if self.name == "create_function":
             values = {**values, "app": "made-by-a-case"}  # it makes the app too, and that is to be missing elsewhere
         for name in ("slug", "app", "task_id"):

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from shared.domain.caller import Caller, User
-from shared.store import tokens
 from shared.store.client import Store
 from tests.api.conftest import STAMP, sentence
 from tests.conftest import Deploy
+from tests.people import enrol
 from tests.platform import Platform
 
 LOGS = """
@@ -210,7 +210,7 @@ async def small(platform: Platform, store: Store):
     document = {"limits": CEILING, "created_at": datetime.now(UTC)}
     await store.global_upsert("tenants", {"_id": "small"}, {"$set": document})
     user = User(id=8, username="small", email="small@example.org")
-    await tokens.keep(store, "small-token", Caller(tenant="small", user=user, role="admin"))
+    await enrol(store, "small-token", Caller(tenant="small", user=user, role="admin"))
     headers = {"Authorization": "Bearer small-token"}
     async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30) as client:
         yield client

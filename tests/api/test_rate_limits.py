@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from shared.domain.caller import Caller, User
-from shared.store import tokens
 from shared.store.client import Store
 from tests.conftest import TAX
+from tests.people import enrol
 from tests.platform import ROOT, Platform, running
 
 HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -66,7 +66,7 @@ async def someone(limited: Platform, records: Store) -> AsyncIterator[Any]:
 
     async def made(tenant: str) -> As:
         token = os.urandom(8).hex()
-        await tokens.keep(records, token, Caller(tenant=tenant, user=USER, role="admin"))
+        await enrol(records, token, Caller(tenant=tenant, user=USER, role="admin"))
         http = httpx.AsyncClient(base_url=limited.url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
         opened.append(http)
         return As(http)

@@ -1,5 +1,6 @@
 """The history of functions: written with every change of one, and read, also for a while after its end."""
 
+from services.api.core.rights import must_read
 from shared.domain.caller import Caller
 from shared.domain.function import Function, is_slug
 from shared.store import functions
@@ -31,6 +32,7 @@ class History:
 
         Where it is deleted, of the last one that had the slug.
         """
+        must_read(caller)
         owner = await functions.Functions(self._store, caller.tenant).by_slug(slug) if is_slug(slug) else None
         if owner is not None:
             found = None if app not in (None, owner.app_slug) else owner.id

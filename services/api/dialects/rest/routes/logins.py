@@ -4,13 +4,14 @@ from services.api.core.logins import REFUSED
 from services.api.dialects.rest.routes.asked import Asked, To
 from services.api.dialects.rest.translate import logins as translate
 from services.api.dialects.rest.wire import logins as wire
+from services.api.limits import METER, Meter
 from shared.domain.problem import Problem
 from shared.domain.tenant import DEFAULT
 
 
 async def log_in(request: Asked, *, core: To, data: wire.Login) -> wire.Pair:
     """The tokens for a name and a password."""
-    tenant = _tenant(request, data.tenant)
+    tenant = await _tenant(request, data.tenant, data.username)
     return translate.pair(await core.logins.by_password(tenant, data.username, data.password))
 
 
@@ -19,7 +20,8 @@ async def log_in_by_address(request: Asked, *, core: To, data: wire.AppLogin) ->
     if bool(data.email) == bool(data.username):
         message = "exactly one of email and username is required"
         raise Problem("invalid", message, {"email": message})
-    tenant, name = _tenant(request, data.tenant), data.email or data.username
+    name = data.email or data.username
+    tenant = await _tenant(request, data.tenant, name)
     return translate.app_pair(await core.logins.by_password(tenant, name, data.password, by_email=bool(data.email)))
 
 
@@ -34,9 +36,16 @@ async def log_out(request: Asked, *, core: To, data: wire.Refresh) -> wire.Ended
     return wire.Ended()
 
 
-def _tenant(request: Asked, named: str) -> str:
-    """The host's word, else the body's or the header's, which may not contradict it or each other."""
+async def _tenant(request: Asked, named: str, username: str) -> str:
+    """The host's word, else the body's or the header's, which may not contradict it or each other.
+
+    The attempt is counted for the user whom it names. Raises Problem(unauthenticated, rate_limited).
+    """
     said = {name for name in (request.state.host_tenant, named, request.headers.get("x-tenant")) if name}
     if len(said) > 1:
         raise Problem("unauthenticated", REFUSED)
-    return str(said.pop()) if said else DEFAULT
+    tenant = str(said.pop()) if said else DEFAULT
+    meter: Meter | None = request.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
+    if meter is not None:
+        await meter.spend_login(tenant, username.strip())
+    return tenant

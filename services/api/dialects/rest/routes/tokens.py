@@ -1,6 +1,6 @@
 """API tokens: made, listed, shown, revoked. `app.py` has the paths."""
 
-from services.api.dialects.rest.routes.asked import Asked, By, Id, To, Within
+from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, To, Within
 from services.api.dialects.rest.translate import tokens as translate
 from services.api.dialects.rest.wire import tokens as wire
 from services.api.dialects.rest.wire.pages import Page
@@ -17,11 +17,11 @@ async def create_token(*, core: To, caller: By, data: wire.CreateToken) -> wire.
     return translate.new_token(*await core.tokens.create(caller, translate.draft(data)))
 
 
-async def show_token(*, core: To, caller: By, id: int) -> wire.Token:
+async def show_token(*, core: To, caller: By, number: Numbered) -> wire.Token:
     """One token."""
-    return translate.token(await core.tokens.shown(caller, id))
+    return translate.token(await core.tokens.shown(caller, number))
 
 
-async def revoke_token(*, core: To, caller: By, id: int) -> None:
+async def revoke_token(*, core: To, caller: By, number: Numbered) -> None:
     """The end of a token."""
-    await core.tokens.revoke(caller, id)
+    await core.tokens.revoke(caller, number)

@@ -1,6 +1,6 @@
 """Users: made, listed, shown, changed, signed out. `app.py` has the paths."""
 
-from services.api.dialects.rest.routes.asked import Asked, By, To, Within
+from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within
 from services.api.dialects.rest.translate import users as translate
 from services.api.dialects.rest.wire import users as wire
 from services.api.dialects.rest.wire.pages import Page
@@ -17,19 +17,19 @@ async def create_user(*, core: To, caller: By, data: wire.CreateUser) -> wire.Us
     return translate.user(await core.users.create(caller, translate.draft(data)))
 
 
-async def show_user(*, core: To, caller: By, id: int) -> wire.User:
+async def show_user(*, core: To, caller: By, number: Numbered) -> wire.User:
     """One user."""
-    return translate.user(await core.users.shown(caller, id))
+    return translate.user(await core.users.shown(caller, number))
 
 
-async def change_user(*, core: To, caller: By, id: int, data: wire.PatchUser) -> wire.User:
+async def change_user(*, core: To, caller: By, number: Numbered, data: wire.PatchUser) -> wire.User:
     """Some of a user's values."""
-    return translate.user(await core.users.change(caller, id, translate.values(data)))
+    return translate.user(await core.users.change(caller, number, translate.values(data)))
 
 
-async def sign_out_user(*, core: To, caller: By, id: int) -> None:
+async def sign_out_user(*, core: To, caller: By, number: Numbered) -> None:
     """The end of all logins of a user."""
-    await core.users.sign_out(caller, id)
+    await core.users.sign_out(caller, number)
 
 
 async def show_me(*, core: To, caller: By) -> wire.Me:
