@@ -8,6 +8,8 @@ from services.api.limits import METER, Meter
 from shared.domain.problem import Problem
 from shared.domain.tenant import DEFAULT
 
+_TENANT = 100  # characters of a header, of which no tenant's name has as many
+
 
 async def log_in(request: Asked, *, core: To, data: wire.Login) -> wire.Pair:
     """The tokens for a name and a password."""
@@ -41,7 +43,7 @@ async def _tenant(request: Asked, named: str, username: str) -> str:
 
     The attempt is counted for the user whom it names. Raises Problem(unauthenticated, rate_limited).
     """
-    said = {name for name in (request.state.host_tenant, named, request.headers.get("x-tenant")) if name}
+    said = {name for name in (request.state.host_tenant, named, request.headers.get("x-tenant", "")[:_TENANT]) if name}
     if len(said) > 1:
         raise Problem("unauthenticated", REFUSED)
     tenant = str(said.pop()) if said else DEFAULT

@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Meta
 
 Text = Annotated[str, Meta(max_length=4096)]
+Tenant = Annotated[str, Meta(max_length=100)]
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -13,7 +14,7 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
     username: Text
     password: Text
-    tenant: Text = ""
+    tenant: Tenant = ""
 
 
 class AppLogin(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +23,7 @@ class AppLogin(msgspec.Struct, frozen=True, kw_only=True):
     password: Text
     username: Text = ""
     email: Text = ""
-    tenant: Text = ""
+    tenant: Tenant = ""
 
 
 class Refresh(msgspec.Struct, frozen=True, kw_only=True):
