@@ -4,8 +4,10 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+
+import msgspec
 
 from shared.domain.caller import SCOPES, Caller, Role, Scope
 from shared.domain.user import Account
@@ -45,12 +47,28 @@ async def token_for(
     return secret
 
 
-async def enrol(store: Store, token: str, caller: Caller) -> None:
-    """Let this very token speak for a user of the caller's name, tenant and role. Repeating it changes nothing."""
-    if await tokens.by_hash(store, tokens.hashed(token)) is None:
-        made = await account(store, caller.user.username, tenant=caller.tenant, role=caller.role)
-        draft = tokens.Draft(name="test", user_id=made.id, role=caller.role, scopes=caller.scopes)
-        await tokens.Tokens(store, caller.tenant).add(draft, secret=token)
+async def enrol(store: Store, token: str, caller: Caller, *, exactly: bool = False) -> None:
+    """Let this very token speak for a user of the caller's name, tenant and role. Repeating it changes nothing.
+
+    `exactly` gives the user the caller's number and address too, which nobody else in the tenant may have.
+    """
+    if await tokens.by_hash(store, tokens.hashed(token)) is not None:
+        return
+    if exactly:
+        user = Account(
+            id=caller.user.id,
+            tenant=caller.tenant,
+            username=caller.user.username,
+            email=caller.user.email,
+            role=caller.role,
+            created_at=datetime.now(UTC),
+        )
+        await tenants.keep(store, caller.tenant)
+        await store.table("users", caller.tenant).insert(msgspec.to_builtins(user, builtin_types=(datetime,)))
+    else:
+        user = await account(store, caller.user.username, tenant=caller.tenant, role=caller.role)
+    draft = tokens.Draft(name="test", user_id=user.id, role=caller.role, scopes=caller.scopes)
+    await tokens.Tokens(store, caller.tenant).add(draft, secret=token)
 
 
 async def shoal(*argv: str, data_dir: Path | None = None, typed: str = "", **environ: str) -> tuple[int, str, str]:

@@ -1,15 +1,22 @@
 """Who is who, without a server: hosts, signatures, roles, passwords."""
 
 import time
+from datetime import UTC, datetime
+from typing import Any
 
 import jwt
 import pytest
 
 from services.api import hosts
+from services.api.auth import Auth
+from services.api.core.identity import Identity
 from services.api.core.signing import Signer
 from shared import passwords
 from shared.domain.caller import ROLES, lesser
 from shared.domain.problem import Problem
+from shared.domain.tenant import Tenant
+from shared.domain.token import Login, Token
+from shared.domain.user import Account
 from shared.secrets import Keyring
 
 KEYS = [bytes([number]) * 32 for number in (1, 2)]
@@ -106,3 +113,29 @@ def test_passwords():
     assert not passwords.matches("nobody's", "")
     assert not passwords.matches("anything", "garbage")
     assert not passwords.outdated(kept)
+
+
+async def test_who_is_known_costs_no_look_into_the_store(monkeypatch: pytest.MonkeyPatch):
+    now, asked = datetime.now(UTC), []
+
+    def answer(value: object) -> Any:
+        async def ask(_key: object) -> object:
+            asked.append(type(value).__name__)
+            return value
+
+        return ask
+
+    identity = Identity(None, None, believed_s=60)  # type: ignore[arg-type]  # neither may be asked for anything
+    account = Account(id=7, tenant="acme", username="a", created_at=now)
+    token = Token(id=1, tenant="acme", name="t", user_id=7, role="admin", created_at=now)
+    login = Login(id=NAMES["login"], tenant="acme", user_id=7, session=0, expires_at=now, created_at=now)
+    for cache, value in (("tenants", Tenant(slug="acme")), ("users", account), ("tokens", token), ("logins", login)):
+        monkeypatch.setattr(getattr(identity, f"_{cache}"), "_ask", answer(value))
+    signer = Signer(Keyring(KEYS), access_s=60, refresh_s=60)
+    auth = Auth(identity, signer, domain="shoal.example.org")
+    for sent in ("shoal_x", signer.signed("access", **NAMES)):
+        for _ in range(3):
+            headers = [(b"host", b"acme.shoal.example.org"), (b"authorization", f"Bearer {sent}".encode())]
+            caller = await auth.caller(headers)
+            assert (caller.tenant, caller.user.id, caller.role) == ("acme", 7, "user")
+    assert sorted(asked) == ["Account", "Login", "Tenant", "Token"]

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from shared.domain.caller import Caller, User
-from shared.store import tokens
 from shared.store.client import Store
+from tests.people import enrol
 from tests.platform import Platform
 
 HOST = "https://tenant.taruvi.cloud"
@@ -78,7 +78,7 @@ async def _tenant(platform: Platform) -> AsyncIterator[Printed]:
     name = f"seed-{next(_numbers)}"
     store = Store(platform.ready["mongodb"], database="shoal")
     user = User(id=3, username="john.doe", email="john@example.com")
-    await tokens.keep(store, f"{name}-token", Caller(tenant=name, user=user, role="admin"))
+    await enrol(store, f"{name}-token", Caller(tenant=name, user=user, role="admin"), exactly=True)
     store.close()
     async with httpx.AsyncClient(base_url=platform.url, timeout=60) as http:
         yield Printed(http, f"{name}-token")
