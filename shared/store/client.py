@@ -25,6 +25,7 @@ Document = dict[str, Any]
 Order = Sequence[tuple[str, int]]
 
 _DUPLICATE_KEY = 11000
+_NO_INDEX = frozenset({26, 27})  # no such collection, no such index: another service may have been faster
 # The server is on its way down, or another one is becoming primary; the driver has tried once more already.
 _PASSING = frozenset({6, 7, 64, 89, 91, 112, 134, 189, 9001, 10058, 10107, 11600, 11602, 13435, 13436})
 AWAY = "The database is not reachable; try again in a moment"
@@ -262,8 +263,11 @@ class Store:
     async def drop_index(self, collection: str, name: str) -> None:
         """Remove an index that is not needed any more; nothing happens where there is none."""
         async with _within(self._timeout_s):
-            if name in await self._database[collection].index_information():
+            try:
                 await self._database[collection].drop_index(name)
+            except OperationFailure as error:
+                if error.code not in _NO_INDEX:
+                    raise
 
     async def ping(self) -> bool:
         """Whether the database answers now."""

@@ -1,5 +1,6 @@
 """The store against a real mongod: what can never be written, and what only has to be tried again."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -60,3 +61,11 @@ async def test_documents_are_not_blamed_for_the_server(
     with pytest.raises(Problem) as raised:
         await invocations.write(store, [upsert("a")])
     assert raised.value.code == "unavailable"
+
+
+async def test_an_index_that_is_gone_is_dropped_again_without_harm(store: Store):
+    await store.ensure_index("dropped", [("tenant", 1), ("a", 1)], name="old")
+    await asyncio.gather(*(store.drop_index("dropped", "old") for _ in range(4)))
+    await store.drop_index("dropped", "old")
+    await store.drop_index("never-made", "old")
+    await store.ensure_index("dropped", [("tenant", 1), ("a", 1), ("b", 1)], name="old")  # the name is free
