@@ -1,6 +1,8 @@
 """The one door: whatever wants a function run comes through here."""
 
+import hashlib
 import time
+import uuid
 
 import msgspec
 import uuid_utils
@@ -25,6 +27,17 @@ class Accepted(msgspec.Struct, frozen=True):
 def new_task_id() -> str:
     """A fresh task id: a UUIDv7, so that it says when it was made."""
     return str(uuid_utils.uuid7())
+
+
+def due_task_id(tenant: str, function_id: int, due: int) -> str:
+    """The task id of the run that is due at that moment (Unix seconds): the same for whoever submits it, and again.
+
+    It has the form of a UUIDv7, so that it says when the run was due.
+    """
+    tail = int.from_bytes(hashlib.sha256(f"{tenant}/{function_id}/{due}".encode()).digest()[:10])
+    version, variant = 7 << 76, 2 << 62
+    rest = (tail & ((1 << 80) - 1)) & ~(0xF << 76) & ~(3 << 62)
+    return str(uuid.UUID(int=(due * 1000) << 80 | rest | version | variant))
 
 
 async def submit(

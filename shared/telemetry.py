@@ -32,6 +32,12 @@ RATE_LIMITED = Counter(
 )
 LIMITS_REACHED = Counter("shoal_limits_reached", "Invocations that met one of their limits", ["pool", "limit"])
 WORKERS_ENDED = Counter("shoal_workers_ended", "Worker processes of functions that ended", ["pool", "reason"])
+TICKS = Counter("shoal_schedule_ticks", "Ticks of schedules, by what became of them", ["state"])
+LATENESS = Histogram(
+    "shoal_schedule_lateness_seconds",
+    "From the moment a tick was due until its run was submitted",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
+)
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

@@ -24,6 +24,7 @@ from services.api.core.identity import Identity
 from services.api.core.invocations import Invocations
 from services.api.core.logins import Logins
 from services.api.core.recent import Recent
+from services.api.core.schedules import Schedules
 from services.api.core.signing import Signer
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
@@ -36,6 +37,7 @@ from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
 from services.api.dialects.rest.routes import logins as login_routes
+from services.api.dialects.rest.routes import schedules as schedule_routes
 from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
 from services.api.dialects.rest.routes import versions as version_routes
@@ -75,6 +77,7 @@ ROUTES = [
     get("/api/functions/code")(version_routes.list_code),
     post("/api/functions/code/{id:str}/activate", status_code=200)(version_routes.activate_code),
     get([f"{path}/history" for path in _FUNCTION])(history_routes.list_history),
+    get([f"{path}/schedule" for path in _FUNCTION])(schedule_routes.show_schedule),
     get([f"{path}/executions" for path in _FUNCTION])(invocation_routes.list_executions),
     get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(invocation_routes.show_result),
     get(_INVOCATIONS)(invocation_routes.list_invocations),
@@ -166,6 +169,7 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         versions,
         invocations,
         history,
+        schedules=Schedules(store),
         users=Users(store, identity, hashing),
         tokens=Tokens(store, identity),
         apps=Apps(store),

@@ -20,7 +20,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import APIError, NotFoundError
 
 from shared.bus.delivery import Stored
-from shared.bus.publisher import AWAY, Publisher
+from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
 from shared.bus.streams import Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
 from shared.domain.problem import Problem
@@ -63,7 +63,11 @@ class Bus:
 
     async def store(self, subject: str, body: msgspec.Struct, *, id: str) -> Stored:
         """Publish durably; returns when JetStream has it. The same `id` again, within the window, stores nothing."""
-        return await self._publisher.publish(subject, encode(body), id=id)
+        return await self._publisher.publish(subject, encode(body), headers={MESSAGE_ID: id})
+
+    async def publish(self, subject: str, data: bytes, *, headers: dict[str, str]) -> Stored:
+        """Publish durably with the server's headers; Problem(conflict) when a sequence is not the expected one."""
+        return await self._publisher.publish(subject, data, headers=headers)
 
     async def add(self, subject: str, amount: int) -> int:
         """Add to a counter of a stream of counters; what it has come to. Raises Problem(unavailable)."""
@@ -186,6 +190,13 @@ class Bus:
         except NotFoundError:
             return False
         return True
+
+    async def last_sequence(self, name: str) -> int:
+        """The sequence of the last message that a stream was given. Raises Problem(unavailable)."""
+        try:
+            return (await self.stream.stream_info(name)).state.last_seq
+        except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
+            raise Problem("unavailable", AWAY) from error
 
     async def created(self, name: str) -> str:
         """When a stream was made, as the server says it: another text means another stream of that name."""

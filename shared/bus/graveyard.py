@@ -15,8 +15,12 @@ async def bury(bus: Bus, message: Msg, *, stream: str, reason: str) -> None:
     """Put a message into DEAD; one that is too large is kept without its bytes. Raises Problem(unavailable)."""
     sequence = Place.of(message).sequence
     tokens = message.subject.split(".")
-    # work.<pool>.<tenant> names no function; invoke and events have <tenant>.<function> behind their first token.
-    tenant, function = (tokens[2], "unknown") if stream == streams.WORK else (tokens[1], tokens[2])
+    # work.<pool>.<tenant> names no function; sched.due.<tenant>.<function id> does behind its second token, invoke and
+    # events behind their first.
+    if stream == streams.WORK:
+        tenant, function = tokens[2], "unknown"
+    else:
+        tenant, function = tokens[-2:] if stream == streams.SCHEDULES else tokens[1:3]
     letter = DeadLetter(
         stream=stream, sequence=sequence, subject=message.subject, reason=reason, at=time.time(), data=message.data
     )

@@ -122,6 +122,15 @@ class IdentityChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
     login: str = ""
 
 
+class Tick(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="tick.v1"):
+    """A function's schedule comes due at `due`, Unix seconds; `plan` says by which expression and in which zone."""
+
+    tenant: str
+    function_id: int
+    due: int
+    plan: str
+
+
 class Compile(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="compile.v1"):
     """Compile the stored source and keep the artefact beside it."""
 

@@ -16,12 +16,14 @@ from shared.bus.delivery import Stored
 from shared.domain.problem import Problem
 
 AWAY = "The message bus is not reachable; try again in a moment"
-_MESSAGE_ID = "Nats-Msg-Id"
+MESSAGE_ID = "Nats-Msg-Id"
+_WRONG_LAST = frozenset({10071, 10164})  # the subject's last sequence is not the expected one
 _INCREMENT = "Nats-Incr"
 
 
 class _Error(msgspec.Struct, frozen=True):
     code: int
+    err_code: int = 0
     description: str = ""
 
 
@@ -48,9 +50,12 @@ class Publisher:
         self._waiting: dict[str, asyncio.Future[_Ack]] = {}
         self._listening = False
 
-    async def publish(self, subject: str, data: bytes, *, id: str) -> Stored:
-        """Return when JetStream has it on disk. Raises Problem(unavailable, too_large)."""
-        ack = await self._acknowledgement(subject, data, {_MESSAGE_ID: id})
+    async def publish(self, subject: str, data: bytes, *, headers: dict[str, str]) -> Stored:
+        """Return when JetStream has it on disk. Raises Problem(unavailable, too_large).
+
+        Raises Problem(conflict) when a sequence that `headers` expect is not the last one.
+        """
+        ack = await self._acknowledgement(subject, data, headers)
         return Stored(sequence=ack.seq, duplicate=ack.duplicate)
 
     async def add(self, subject: str, amount: int) -> int:
@@ -93,7 +98,9 @@ class Publisher:
             waiting.set_exception(Problem("unavailable", AWAY))
             return
         ack = _ACK.decode(message.data)
-        if ack.error is not None:
+        if ack.error is not None and ack.error.err_code in _WRONG_LAST:
+            waiting.set_exception(Problem("conflict", "Somebody else was first"))
+        elif ack.error is not None:
             waiting.set_exception(
                 Problem("unavailable", f"The message bus refused to store it: {ack.error.description}")
             )

@@ -11,6 +11,7 @@ WORK = "WORK"
 EVENTS = "EVENTS"
 DEAD = "DEAD"
 RATES = "RATES"
+SCHEDULES = "SCHEDULES"
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
@@ -87,6 +88,15 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             schedules=True,
         ),
         Stream(
+            name=SCHEDULES,
+            subjects=["sched.cron.*.*", "sched.due.*.*"],
+            # A plan stays though nobody consumes its subject; a tick that has come goes when it is handled.
+            retention="workqueue",
+            replicas=bounds.replicas,
+            dedupe_s=bounds.dedupe_s,
+            schedules=True,
+        ),
+        Stream(
             name=EVENTS,
             subjects=["events.*.*.*"],
             max_age_s=bounds.event_age_s,
@@ -124,6 +134,17 @@ def router(*, lease_s: float, in_hand: int) -> Consumer:
         stream=INVOKE,
         name="router",
         subject="invoke.*.*",
+        lease_s=lease_s,
+        in_hand=in_hand,
+    )
+
+
+def scheduler(*, lease_s: float, in_hand: int) -> Consumer:
+    """Every tick that has come due, to whichever scheduler asks first."""
+    return Consumer(
+        stream=SCHEDULES,
+        name="scheduler",
+        subject="sched.due.*.*",
         lease_s=lease_s,
         in_hand=in_hand,
     )

@@ -21,6 +21,19 @@ def dead(tenant: str, function: str) -> str:
     return f"dead.{tenant}.{function}"
 
 
+def plan(tenant: str, function_id: int) -> str:
+    """The next tick of a function's schedule, held back until it is due. Stored in SCHEDULES."""
+    return f"sched.cron.{tenant}.{function_id}"
+
+
+def due(tenant: str, function_id: int) -> str:
+    """A tick that has come due, waiting for a scheduler. Stored in SCHEDULES."""
+    return f"sched.due.{tenant}.{function_id}"
+
+
+PLANS = "sched.cron.*.*"  # all of them
+
+
 def reply(instance: str, task_id: str) -> str:
     """Where one API instance waits for one outcome. Not stored."""
     return f"reply.{instance}.{task_id}"

@@ -13,6 +13,8 @@ from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.problem import Problem
 
 ExecutionMode = Literal["app", "proxy", "system"]
+MissedRuns = Literal["skip", "once"]
+Overlap = Literal["allow", "skip"]
 
 # Words that are path segments of the HTTP dialects; a slug that equals one would make a URL ambiguous.
 RESERVED_SLUGS = frozenset(
@@ -38,7 +40,11 @@ class ActiveVersion(msgspec.Struct, frozen=True):
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """A function as it is configured. `revision` grows by one at every change of the function or its active code."""
+    """A function as it is configured. `revision` grows by one at every change of the function or its active code.
+
+    `schedule_timezone` is an IANA name. `schedule_missed_runs` says what becomes of the runs that were missed while the
+    platform was down, `schedule_overlap` what becomes of a run whose predecessor has not ended.
+    """
 
     id: int
     tenant: str
@@ -59,10 +65,18 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     schedule_enabled: bool = False
     cron_expression: str = ""
     schedule_params: dict[str, Any] = {}
+    schedule_timezone: str = "UTC"
+    schedule_missed_runs: MissedRuns = "once"
+    schedule_overlap: Overlap = "allow"
     active: ActiveVersion | None = None
     revision: int = 1
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it is to run by its cron expression."""
+        return self.is_active and self.schedule_enabled and bool(self.cron_expression)
 
     @property
     def pool(self) -> str:

@@ -28,6 +28,12 @@ async def take(store: Store, reader: str, *, holder: str, lease_s: float) -> dic
     return msgspec.convert(found.get("marks", {}), dict[str, Mark]) if found["holder"] == holder else None
 
 
+async def marks(store: Store, reader: str) -> dict[str, Mark]:
+    """How far the reader has come in each stream, as far as it has written down."""
+    found = await store.global_one(_COLLECTION, {"_id": reader})
+    return msgspec.convert(found.get("marks", {}), dict[str, Mark]) if found else {}
+
+
 async def keep(store: Store, reader: str, marks: dict[str, Mark], *, holder: str, lease_s: float) -> bool:
     """Write down how far it has come, and stay at work for another `lease_s`; 0 gives it up. False when it was lost."""
     until = {"$add": ["$$NOW", int(lease_s * 1000)]}

@@ -186,7 +186,7 @@ class Store:
             return await self._database[collection].find_one(query)
 
     async def global_many(
-        self, collection: str, query: Document, *, order: Order, limit: int, fields: Sequence[str] = ()
+        self, collection: str, query: Document, *, order: Order = (), limit: int, fields: Sequence[str] = ()
     ) -> list[Document]:
         """At most `limit` documents of a collection that stands above the tenants."""
         async with _within(self._timeout_s * _LONGER):
@@ -197,6 +197,11 @@ class Store:
         """Add a document to a collection that stands above the tenants. Raises Problem(conflict)."""
         async with _within(self._timeout_s):
             await self._database[collection].insert_one(document)
+
+    async def global_count(self, collection: str, query: Document) -> int:
+        """How many documents of all tenants match."""
+        async with _within(self._timeout_s):
+            return await self._database[collection].count_documents(query)
 
     async def global_upsert(self, collection: str, query: Document, change: Document) -> None:
         """Write a document of a collection that stands above the tenants."""
@@ -233,6 +238,19 @@ class Store:
         repeated = {again[position] for position in await self._bulk(collection, upserts)}
         return [position for position in taken if position in repeated or not writes[position].document]
 
+    async def add_new(self, collection: str, documents: Sequence[Document]) -> None:
+        """Add those of the documents whose key is not taken yet, in no order."""
+        if documents:
+            await self._bulk(collection, [InsertOne(document) for document in documents])
+
+    async def change_many(self, collection: str, changes: Sequence[tuple[Document, Document]]) -> int:
+        """Many changes of existing documents in one go, in no order; how many of them found theirs."""
+        if not changes:
+            return 0
+        operations = [UpdateOne(query, change) for query, change in changes]
+        async with _within(self._timeout_s * _LONGER):
+            return (await self._database[collection].bulk_write(operations, ordered=False)).matched_count
+
     async def _bulk(self, collection: str, operations: Sequence[UpdateOne | InsertOne[Document]]) -> list[int]:
         """The positions whose key was taken. Raises what the driver does for a document that can never be written."""
         async with _within(self._timeout_s * _LONGER):
@@ -249,13 +267,24 @@ class Store:
         return []
 
     async def ensure_index(
-        self, collection: str, keys: Order, *, unique: bool = False, name: str, expires: bool = False
+        self,
+        collection: str,
+        keys: Order,
+        *,
+        unique: bool = False,
+        name: str,
+        expires: bool = False,
+        sparse: bool = False,
     ) -> None:
         """Create an index unless it is there. With `expires` a document goes when the date in its key has come.
 
+        With `sparse` it has only the documents that have the field.
+
         The server is told no deadline, or it would throw away what it has built by then: so it goes on building.
         """
-        options: dict[str, Any] = {"unique": unique, "name": name} | ({"expireAfterSeconds": 0} if expires else {})
+        options: dict[str, Any] = {"unique": unique, "sparse": sparse, "name": name} | (
+            {"expireAfterSeconds": 0} if expires else {}
+        )
         async with _within(self._timeout_s * (_LONGER + 1)):
             with pymongo.timeout(None):
                 await self._database[collection].create_indexes([IndexModel(list(keys), **options)])

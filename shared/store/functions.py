@@ -12,6 +12,8 @@ from shared.domain.problem import Problem
 from shared.store.apps import App
 from shared.store.client import Document, Store, Table
 
+# A change of one of these sets `schedule_due` to 0: the schedulers have to plan anew (`shared/store/schedules.py`).
+_SCHEDULED_BY = frozenset({"is_active", "schedule_enabled", "cron_expression", "schedule_timezone"})
 _BSON = (datetime, bytes)  # what the driver takes as it is
 
 
@@ -79,11 +81,12 @@ class Functions:
 
     async def insert(self, function: Function) -> None:
         """Add a function. Raises Problem(conflict) when its slug is taken."""
-        await self._table.insert(msgspec.to_builtins(function, builtin_types=_BSON))
+        planned = {"schedule_due": 0} if function.is_scheduled else {}
+        await self._table.insert({**msgspec.to_builtins(function, builtin_types=_BSON), **planned})
 
     async def change(self, slug: str, values: dict[str, Any]) -> Function:
         """Set fields and raise the revision. Raises Problem(not_found)."""
-        changed = _read(await self._table.update({"slug": slug}, {"$set": values, "$inc": {"revision": 1}}))
+        changed = _read(await self._table.update({"slug": slug}, _change(values)))
         if changed is None:
             raise Problem("not_found", f"Function with slug '{slug}' not found")
         return changed
@@ -91,7 +94,7 @@ class Functions:
     async def change_at(self, function: Function, values: dict[str, Any]) -> Function | None:
         """`change`, unless somebody else has changed the function since it was read: then nothing happens, and None."""
         query = {"id": function.id, "revision": function.revision}
-        return _read(await self._table.update(query, {"$set": values, "$inc": {"revision": 1}}))
+        return _read(await self._table.update(query, _change(values)))
 
     async def delete(self, function: Function) -> None:
         """Remove a function. What belongs to it is to be removed before."""
@@ -108,6 +111,11 @@ class Functions:
                     raise
             found = await self._apps.one({"slug": slug})
         return msgspec.convert(found, App)
+
+
+def _change(values: dict[str, Any]) -> Document:
+    planned = {} if _SCHEDULED_BY.isdisjoint(values) else {"schedule_due": 0}
+    return {"$set": {**values, **planned}, "$inc": {"revision": 1}}
 
 
 def _read(document: Document | None) -> Function | None:

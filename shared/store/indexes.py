@@ -27,6 +27,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("invocations", [("tenant", 1), ("function_id", 1), ("status", 1), ("id", -1)], False, "by_function_and_status"),
     ("invocations", [("tenant", 1), ("status", 1), ("id", -1)], False, "by_status"),
     ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
+    ("ticks", [("tenant", 1), ("function_id", 1), ("due", -1)], False, "by_function"),
     ("milestones", [("tenant", 1), ("generation", 1), ("of", 1), ("rank", 1)], True, "rank"),
     ("milestone_generations", [("tenant", 1)], True, "tenant"),
 ]
@@ -36,7 +37,11 @@ EXPIRING: list[tuple[str, str]] = [
     ("history", "expires_at"),
     ("deletions", "expires_at"),
     ("logins", "expires_at"),
+    ("ticks", "expires_at"),
 ]
+
+# collection, field that few documents have: what the schedulers look at next
+SPARSE: list[tuple[str, str]] = [("functions", "schedule_due")]
 
 # collection, name: what an earlier version had
 RETIRED: list[tuple[str, str]] = [("invocations", "by_function")]
@@ -50,3 +55,5 @@ async def ensure(store: Store) -> None:
         await store.drop_index(collection, name)
     for collection, field in EXPIRING:
         await store.ensure_index(collection, [(field, 1)], name=field, expires=True)
+    for collection, field in SPARSE:
+        await store.ensure_index(collection, [(field, 1)], name=field, sparse=True)

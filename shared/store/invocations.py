@@ -150,6 +150,13 @@ async def write(store: Store, writes: Sequence[Upsert]) -> list[int]:
     return await store.write_many(COLLECTION, writes)
 
 
+async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
+    """The statuses of those of the tasks, of any tenants, that are on record."""
+    query = {"_id": {"$in": list(task_ids)}}
+    found = await store.global_many(COLLECTION, query, limit=max(len(task_ids), 1), fields=["status"])
+    return {document["_id"]: document["status"] for document in found}
+
+
 def _read(document: Document | None) -> Invocation | None:
     if document is None:
         return None

@@ -16,7 +16,8 @@ ROW = [
 DETAIL = [
     "id", "name", "slug", "environment", "execution_mode", "category", "description", "app", "app_name", "is_active",
     "webhook_url", "auth_config", "headers", "config", "schedule_enabled", "cron_expression", "schedule_params",
-    "active_code", "code_versions", "created_at", "updated_at",
+    "schedule_timezone", "schedule_missed_runs", "schedule_overlap", "active_code", "code_versions", "created_at",
+    "updated_at",
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import msgspec
 from services.api.core.directory import Directory
 from services.api.core.history import History
 from services.api.core.rights import must_develop, must_read
+from services.api.core.schedules import check_settings, touches_schedule
 from shared.domain.caller import Caller
 from shared.domain.function import (
     MAX_SLUG,
@@ -27,6 +28,7 @@ from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
 from shared.store.client import Store
 from shared.store.invocations import Invocations
+from shared.store.ticks import Ticks
 from shared.store.versions import Versions
 
 Wanted = stored.Filter
@@ -35,6 +37,7 @@ Wanted = stored.Filter
 ENVIRONMENTS = ("python",)
 MAX_ID = 2**63 - 1  # the store keeps no larger number
 MAX_VERSIONS_SHOWN = 100
+_CHANGE_TRIES = 20  # each is lost only to another change of the same function in the same moment
 _SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
@@ -78,6 +81,7 @@ class Functions:
         if not is_slug(draft.app):
             raise _wrong("app", "app must be 1 to 100 characters: words of a-z and 0-9, joined by -")
         _check_settings(draft.settings)
+        check_settings(draft.settings)
         await self._check_limits(caller, draft.settings)
         slug = _wanted_slug(draft)
         functions = self._of(caller)
@@ -135,7 +139,7 @@ class Functions:
         _check_settings({"webhook_url": function.webhook_url, **values})
         await self._check_limits(caller, values)
         if values:
-            function = await self._of(caller).change(slug, {**values, "updated_at": datetime.now(UTC)})
+            function = await self._changed(function, {**values, "updated_at": datetime.now(UTC)})
             await self._directory.announce(function)
             await self._history.add(caller, function, "Changed")
         return await self._detail(function)
@@ -155,10 +159,27 @@ class Functions:
         await milestones.forget(self._store, caller.tenant)
         versions = Versions(self._store, caller.tenant)
         await versions.delete_of(function.id)
+        await Ticks(self._store, caller.tenant).delete_of(function.id)
         await self._history.close(caller, function)
         await self._of(caller).delete(function)
         await self._directory.announce(function, deleted=True)
         await versions.delete_of(function.id)  # what was uploaded meanwhile
+
+    async def _changed(self, function: Function, values: dict[str, Any]) -> Function:
+        """The change made. A schedule is checked with what it leaves as it was, so that must be what was read."""
+        owned = self._of_tenant(function.tenant)
+        for _ in range(_CHANGE_TRIES):
+            if not touches_schedule(values):
+                return await owned.change(function.slug, values)
+            check_settings({**msgspec.structs.asdict(function), **values})
+            changed = await owned.change_at(function, values)
+            latest = changed or await owned.by_id(function.id)
+            if latest is None:
+                raise Problem("not_found", f"Function with slug '{function.slug}' not found or not active")
+            if changed is not None:
+                return changed
+            function = latest
+        raise Problem("conflict", "The function is being changed by others; try again in a moment")
 
     async def _check_limits(self, caller: Caller, settings: dict[str, Any]) -> None:
         if config := settings.get("config"):
@@ -166,7 +187,10 @@ class Functions:
             check_config(config, self._most, tenant=tenant.limits if tenant else {})
 
     def _of(self, caller: Caller) -> stored.Functions:
-        return stored.Functions(self._store, caller.tenant)
+        return self._of_tenant(caller.tenant)
+
+    def _of_tenant(self, tenant: str) -> stored.Functions:
+        return stored.Functions(self._store, tenant)
 
     async def _detail(self, function: Function) -> Detail:
         versions = Versions(self._store, function.tenant)
@@ -229,8 +253,6 @@ def _check_settings(settings: dict[str, Any]) -> None:
         raise _wrong("environment", f"environment must be one of: {', '.join(ENVIRONMENTS)}")
     if settings.get("auth_config"):
         raise _wrong("auth_config", "auth_config belongs to PROXY mode, which is not available in this version yet")
-    if settings.get("schedule_enabled"):
-        raise _wrong("schedule_enabled", "Scheduled execution is not available in this version yet")
     _check_request(settings)
     for field in _FREEFORM:
         check_freeform(field, settings.get(field, {}))

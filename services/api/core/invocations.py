@@ -26,6 +26,7 @@ from shared.domain.problem import Problem
 from shared.store import functions
 from shared.store import invocations as stored
 from shared.store.client import Store
+from shared.store.ticks import Ticks
 from shared.submit import Accepted, new_task_id, submit
 
 Wanted = stored.Filter
@@ -114,7 +115,9 @@ class Invocations:
         made_at = _made_at(task_id)
         found = await self._latest(caller, task_id, made_at=made_at)
         if found is None and made_at is not None and -self._kept_s < made_at - time.time() < _CLOCK_S:
-            command = await find_command(self._bus, tenant=caller.tenant, task_id=task_id, around=made_at)
+            # A run of a schedule has an id from the moment it was due; the ledger knows when it was submitted.
+            around = await Ticks(self._store, caller.tenant).submitted_at(task_id) or made_at
+            command = await find_command(self._bus, tenant=caller.tenant, task_id=task_id, around=around)
             found = await self._accepted(command)
         if found is None:
             raise Problem("not_found", f"Task '{task_id[:_TASK_SHOWN]}' not found")

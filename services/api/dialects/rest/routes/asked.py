@@ -12,6 +12,7 @@ from services.api.core import functions, invocations
 from services.api.core.apps import Apps
 from services.api.core.history import History
 from services.api.core.logins import Logins
+from services.api.core.schedules import Schedules
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
 from services.api.core.versions import Versions
@@ -35,6 +36,7 @@ class Core(NamedTuple):
     versions: Versions
     invocations: invocations.Invocations
     history: History
+    schedules: Schedules
     users: Users
     tokens: Tokens
     apps: Apps

@@ -6,13 +6,14 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from services.api.dialects.rest.wire.versions import ActiveCode, VersionBrief
-from shared.domain.function import ExecutionMode
+from shared.domain.function import ExecutionMode, MissedRuns, Overlap
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 Category = Annotated[str, Meta(max_length=100)]
 Description = Annotated[str, Meta(max_length=10_000)]
 Url = Annotated[str, Meta(max_length=2000)]
 Cron = Annotated[str, Meta(max_length=200)]
+Zone = Annotated[str, Meta(max_length=100)]
 
 
 class CreateFunction(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +33,9 @@ class CreateFunction(msgspec.Struct, frozen=True, kw_only=True):
     schedule_enabled: bool = False
     cron_expression: Cron = ""
     schedule_params: dict[str, Any] = {}
+    schedule_timezone: Zone = "UTC"
+    schedule_missed_runs: MissedRuns = "once"
+    schedule_overlap: Overlap = "allow"
 
 
 class PatchFunction(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,9 @@ class PatchFunction(msgspec.Struct, frozen=True, kw_only=True):
     schedule_enabled: bool | UnsetType = UNSET
     cron_expression: Cron | UnsetType = UNSET
     schedule_params: dict[str, Any] | UnsetType = UNSET
+    schedule_timezone: Zone | UnsetType = UNSET
+    schedule_missed_runs: MissedRuns | UnsetType = UNSET
+    schedule_overlap: Overlap | UnsetType = UNSET
 
 
 class Created(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +110,9 @@ class FunctionDetail(msgspec.Struct, frozen=True, kw_only=True):
     schedule_enabled: bool
     cron_expression: str
     schedule_params: dict[str, Any]
+    schedule_timezone: str
+    schedule_missed_runs: MissedRuns
+    schedule_overlap: Overlap
     active_code: ActiveCode | None
     code_versions: list[VersionBrief]
     created_at: str
