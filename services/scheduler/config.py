@@ -9,8 +9,8 @@ from msgspec import Meta
 class Scheduler(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Times in seconds.
 
-    `in_hand` bounds the ticks that are held while their runs are submitted; one that is held by a process that is silent
-    for `lease_s` is handed to another. A tick that is later than `missed_s` was missed, and its function's policy says
+    `in_hand` bounds the ticks that are held while their runs are submitted; one held by a process that is silent for
+    `lease_s` is handed to another. A tick that is later than `missed_s` was missed, and its function's policy says
     what becomes of it. A run that has not ended after `overlap_s` is taken for lost, and holds up no other.
     Every `sweep_s` what is planned is compared with what should be. The ledger is kept for `tick_days`.
     """

@@ -1,5 +1,7 @@
 """What becomes of a tick that has come: a function and a moment in, one decision out. Pure."""
 
+import math
+
 import msgspec
 
 from shared.bus.messages import Tick
@@ -64,7 +66,7 @@ def decide(
         state: State = "late" if now - tick.due > LATE_S else "fired"
         return _run(tick.due, state, [], function=function, table=table, previous=previous, now=now, rules=rules)
     if function.schedule_missed_runs == "skip":
-        then = table.after(int(now - rules.missed_s))
+        then = table.after(math.ceil(now - rules.missed_s) - 1)
         missed = _missed(tick.due, until=then or int(now), table=table, what="the policy is to skip them")
         return Decision(run=None, entries=[missed], then=then)
     due = max(table.latest(int(now)) or tick.due, tick.due)

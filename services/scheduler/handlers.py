@@ -1,4 +1,4 @@
-"""What arrives at the scheduler service by bus: ticks that have come due, and notices of functions that have changed."""
+"""What arrives at the scheduler service by bus: ticks that have come due, and notices of changed functions."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -63,6 +63,10 @@ class Sweep:
                 _log.warning("waiting", reason=problem.message)
                 await asyncio.sleep(_RETRY_S)
                 pause_s = 0.0
+            except Exception:  # noqa: BLE001 - the loop that logs our own faults and goes on: ticks must not wait for it
+                _log.exception("sweeping failed")
+                await asyncio.sleep(_RETRY_S)
+                pause_s = self._settings.sweep_s
 
     async def _look(self) -> None:
         """Plan anew for every function whose schedule has changed. What others win is not looked at again here."""

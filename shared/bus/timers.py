@@ -30,7 +30,7 @@ class _Info(msgspec.Struct, frozen=True):
 
 
 async def set_timer(bus: Bus, subject: str, body: msgspec.Struct, *, target: str, at: float, after: int) -> bool:
-    """Have `body` delivered on `target` at a moment (Unix seconds). False if `after` is not the subject's last sequence.
+    """Have `body` delivered on `target` at a moment, Unix seconds. False if `after` is not the subject's last sequence.
 
     `after` is what `last` said, 0 for "there is none". Raises Problem(unavailable).
     """

@@ -37,5 +37,5 @@ async def marks(store: Store, reader: str) -> dict[str, Mark]:
 async def keep(store: Store, reader: str, marks: dict[str, Mark], *, holder: str, lease_s: float) -> bool:
     """Write down how far it has come, and stay at work for another `lease_s`; 0 gives it up. False when it was lost."""
     until = {"$add": ["$$NOW", int(lease_s * 1000)]}
-    change = [{"$set": {"until": until, "marks": msgspec.to_builtins(marks)}}]
+    change = [{"$set": {"until": until, "marks": {"$literal": msgspec.to_builtins(marks)}}}]
     return await store.global_change(_COLLECTION, {"_id": reader, "holder": holder}, change)

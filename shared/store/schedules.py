@@ -118,7 +118,7 @@ def _as_read(step: Step) -> Document:
         "schedule_enabled": True,
         "cron_expression": function.cron_expression,
         "schedule_timezone": zone,
-        "schedule_due": {"$lt": step.due},  # never back: a repeat may come late
+        "schedule_due": {"$lte": step.due},  # never back: a repeat may come late
     }
 
 

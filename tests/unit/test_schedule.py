@@ -17,30 +17,33 @@ ZONES = ["UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Euro
 DAYS = ["2026-03-07", "2026-03-28", "2026-04-04", "2026-06-15", "2026-10-03", "2026-10-24", "2026-10-31", "2027-02-27"]
 
 
-def matches(field: str, low: int, high: int, value: int) -> bool:
+def named(field: str, low: int, high: int) -> frozenset[int]:
+    found: set[int] = set()
     for term in field.split(","):
         body, _, step = term.partition("/")
         first, last = (low, high) if body == "*" else (int(body.split("-")[0]), int(body.split("-")[-1]))
-        if value in range(first, last + 1, int(step or 1)):
-            return True
-    return False
+        found.update(range(first, last + 1, int(step or 1)))
+    return frozenset(found)
 
 
-def shown(wall: datetime, expression: str) -> bool:
-    minute, hour, day, month, weekday = expression.split()
-    if not matches(minute, 0, 59, wall.minute):
-        return False
-    dow = wall.isoweekday() % 7
-    on_day = matches(day, 1, 31, wall.day)
-    on_weekday = matches(weekday, 0, 7, dow) or (dow == 0 and matches(weekday, 0, 7, 7))
-    whole_month = all(matches(day, 1, 31, one) for one in range(1, 32))
-    whole_week = all(matches(weekday, 0, 7, one) or (one == 0 and matches(weekday, 0, 7, 7)) for one in range(7))
-    both = not whole_month and not whole_week  # a field that leaves nothing out narrows nothing
-    return (
-        matches(hour, 0, 23, wall.hour)
-        and matches(month, 1, 12, wall.month)
-        and ((on_day or on_weekday) if both else (on_day and on_weekday))
-    )
+class Walked:
+    """An expression as sets of numbers."""
+
+    def __init__(self, expression: str) -> None:
+        minute, hour, day, month, weekday = expression.split()
+        self.minutes, self.hours = named(minute, 0, 59), named(hour, 0, 23)
+        self.days, self.months = named(day, 1, 31), named(month, 1, 12)
+        self.weekdays = {one % 7 for one in named(weekday, 0, 7)}
+        # A field that leaves nothing out narrows nothing.
+        self.either = len(self.days) < 31 and len(self.weekdays) < 7
+        starred = minute.startswith("*") or hour.startswith("*")
+        self.fixed = not starred and len(self.minutes) < 60 and len(self.hours) < 24
+
+    def shows(self, wall: datetime) -> bool:
+        if wall.minute not in self.minutes or wall.hour not in self.hours or wall.month not in self.months:
+            return False
+        on_day, on_weekday = wall.day in self.days, wall.isoweekday() % 7 in self.weekdays
+        return (on_day or on_weekday) if self.either else (on_day and on_weekday)
 
 
 @functools.cache
@@ -51,11 +54,8 @@ def walls(zone: ZoneInfo, start: datetime, minutes: int) -> list[datetime]:
 
 def walked(expression: str, zone: ZoneInfo, start: datetime, *, minutes: int) -> list[int]:
     """Every due minute in a stretch of time, found by looking at each: it knows nothing of how the other one works."""
-    minute, hour, *_ = expression.split()
-    every_minute, every_hour = (
-        all(matches(f, 0, n, one) for one in range(n + 1)) for f, n in ((minute, 59), (hour, 23))
-    )
-    fixed = not (minute.startswith("*") or hour.startswith("*") or every_minute or every_hour)
+    walker = Walked(expression)
+    fixed = walker.fixed
     found: list[int] = []
     fired_walls: set[datetime] = set()
     seen = walls(zone, start, minutes)
@@ -65,7 +65,7 @@ def walked(expression: str, zone: ZoneInfo, start: datetime, *, minutes: int) ->
         if fixed and wall > before + timedelta(minutes=1):
             gap = int((wall - before).total_seconds() // 60)
             passed = [before + timedelta(minutes=1 + skipped) for skipped in range(gap)]
-        hits = {one for one in passed if shown(one, expression)}
+        hits = {one for one in passed if walker.shows(one)}
         if fixed:
             hits -= fired_walls
             fired_walls |= hits
