@@ -48,8 +48,9 @@ class Page:
             facts = {name: fact() for name, fact in self.facts.items()}
             return 200, b"application/json", msgspec.json.encode({"service": self.service, "status": "live", **facts})
         if path == "/readyz":
-            held = await asyncio.gather(*(_holds(check) for check in self.checks.values()))
-            checks = dict(zip(self.checks, held, strict=True))
+            asked = dict(self.checks)  # a service that is starting adds some meanwhile
+            held = await asyncio.gather(*(_holds(check) for check in asked.values()))
+            checks = dict(zip(asked, held, strict=True))
             ready = self.started and all(checks.values())
             body = {"service": self.service, "ready": ready, "started": self.started, **checks}
             return 200 if ready else 503, b"application/json", msgspec.json.encode(body)
