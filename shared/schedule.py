@@ -62,10 +62,16 @@ class Timetable:
         self._wall = croniter(expression, 0.0)
         self._zone = zoneinfo.ZoneInfo(zone)
         self._utc = zone == "UTC"
+        self._known: tuple[int, int | None] = (-1, None)  # many functions share an expression, and come due together
         self._fixed = not minute.startswith("*") and not hour.startswith("*")
 
     def after(self, moment: int) -> int | None:
         """The first due moment after this one; None when the next fifty years have none."""
+        if self._known[0] != moment:
+            self._known = (moment, self._after(moment))
+        return self._known[1]
+
+    def _after(self, moment: int) -> int | None:
         if self._utc:
             return self._step(self._wall.get_next, moment)
         wall, fold = self._seen(moment)

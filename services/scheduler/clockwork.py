@@ -30,8 +30,9 @@ from shared.store.schedules import NEVER, Planned, Run, Step
 from shared.submit import due_task_id, submit
 
 _ROUND = 250  # ticks decided together
-_MOST_OPEN = 2000  # submitted, and not entered yet
-_CALM_S = 0.25  # the books wait for so long while there is something to submit
+_PAGE = 1000  # ticks entered together
+_MOST_OPEN = 5000  # submitted, and not entered yet
+_CALM_S = 1.0  # the books wait for so long while there is something to submit
 _log = telemetry.logger("clockwork")
 
 
@@ -61,6 +62,7 @@ class _Decided(msgspec.Struct, frozen=True):
     planned: Planned
     decision: Decision
     at: float
+    task_id: str = ""  # of the run that is to be submitted
 
 
 class Clockwork:
@@ -104,7 +106,7 @@ class Clockwork:
                 if len(self._open) < _MOST_OPEN and not self._calm.is_set():
                     with suppress(TimeoutError):
                         await asyncio.wait_for(self._calm.wait(), timeout=_CALM_S)
-                round_ = [self._open.popleft() for _ in range(min(_ROUND, len(self._open)))]
+                round_ = [self._open.popleft() for _ in range(min(_PAGE, len(self._open)))]
                 await _guarded(self._enter(round_), [decided.held for decided in round_])
             self._submitted.clear()
 
@@ -115,7 +117,7 @@ class Clockwork:
         now = time.time()
         decided = await self._decided(round_, found, now)
         # Beyond the window of the bus, what was submitted before must not be submitted again.
-        old = [_task_id(one) for one in decided if one.decision.run and now - one.decision.run > self._ledger.young_s]
+        old = [one.task_id for one in decided if one.decision.run and now - one.decision.run > self._ledger.young_s]
         before = await self._ledger.submitted(old)
         await asyncio.gather(*(self._submit_one(one, before) for one in decided))
 
@@ -138,7 +140,7 @@ class Clockwork:
         decided: list[_Decided] = []
         for held, planned in current:
             if planned.due is not None and _id(held.tick) in handled:  # all that may be missing is the next plan
-                decision = Decision(run=None, entries=[], then=planned.due)
+                decision = Decision(run=None, entries=[], after=planned.due - 1)
             else:
                 function = planned.function
                 decision = decide(
@@ -149,17 +151,18 @@ class Clockwork:
                     previous=previous.get(planned.key),
                     rules=self._rules,
                 )
-            decided.append(_Decided(held, planned, decision, now))
+            task_id = "" if decision.run is None else due_task_id(*planned.key, decision.run)
+            decided.append(_Decided(held, planned, decision, now, task_id))
         return decided
 
     async def _submit_one(self, one: _Decided, before: set[str]) -> None:
         try:
-            if one.decision.run is not None and (task_id := _task_id(one)) not in before:
+            if one.decision.run is not None and one.task_id not in before:
                 function = one.planned.function
                 await submit(
                     self._service.bus,
                     function,
-                    task_id=task_id,
+                    task_id=one.task_id,
                     params=msgspec.Raw(msgspec.json.encode(function.schedule_params)),
                     trigger_type="schedule",
                     user=None,
@@ -179,15 +182,19 @@ class Clockwork:
         _, all_current = await asyncio.gather(self._ledger.enter(entries), schedules.keep(self._service.store, steps))
         for entry in entries:
             telemetry.TICKS.labels(entry.state).inc(entry.count)
-        open_ = round_ if all_current else await self._still_current(round_)
-        await asyncio.gather(*(set_plan(self._service.bus, one.planned.function, _then(one)) for one in open_))
+        open_ = steps if all_current else await self._still_current(round_, steps)
+        await asyncio.gather(*(set_plan(self._service.bus, step.planned.function, step.due) for step in open_))
         for one in round_:
             one.held.end()
 
-    async def _still_current(self, round_: Sequence[_Decided]) -> list[_Decided]:
+    async def _still_current(self, round_: Sequence[_Decided], steps: Sequence[Step]) -> list[Step]:
         """Those whose schedule has not changed since it was read: whoever changed the others has them planned anew."""
         found = await schedules.by_keys(self._service.store, {one.planned.key for one in round_})
-        return [one for one in round_ if (p := found.get(one.planned.key)) and is_current(one.held.tick, p.function)]
+        return [
+            step
+            for one, step in zip(round_, steps, strict=True)
+            if (planned := found.get(one.planned.key)) and is_current(one.held.tick, planned.function)
+        ]
 
 
 async def _guarded(work: Coroutine[Any, Any, None], round_: Sequence[_Held]) -> None:
@@ -203,17 +210,10 @@ def _id(tick: Tick) -> str:
     return due_task_id(tick.tenant, tick.function_id, tick.due)
 
 
-def _task_id(one: _Decided) -> str:
-    return due_task_id(one.planned.function.tenant, one.planned.function.id, one.decision.run or 0)
-
-
-def _then(one: _Decided) -> int:
-    return one.decision.then or NEVER
-
-
 def _step(one: _Decided) -> Step:
-    run = None if one.decision.run is None else Run(_task_id(one), one.at)
-    return Step(one.planned, _then(one), run)
+    function = one.planned.function
+    then = timetable(function.cron_expression, function.schedule_timezone).after(one.decision.after)
+    return Step(one.planned, then or NEVER, Run(one.task_id, one.at) if one.task_id else None)
 
 
 def _entries(one: _Decided) -> list[tick.Tick]:

@@ -26,11 +26,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What to do: submit the run that is due at `run`, if any, enter `entries`, plan `then` (None: nothing comes)."""
+    """What to do: submit the run that is due at `run`, if any, enter `entries`, plan the first tick after `after`.
+
+    Which one that is is left to be computed when there is time: it takes longer than all the rest.
+    """
 
     run: int | None
     entries: list[Entry]
-    then: int | None
+    after: int
 
 
 class Previous(msgspec.Struct, frozen=True):
@@ -64,14 +67,14 @@ def decide(
     """What becomes of a tick of a schedule that is the function's own (`is_current`)."""
     if now - tick.due <= rules.missed_s:
         state: State = "late" if now - tick.due > LATE_S else "fired"
-        return _run(tick.due, state, [], function=function, table=table, previous=previous, now=now, rules=rules)
+        return _run(tick.due, state, [], function=function, previous=previous, now=now, rules=rules)
     if function.schedule_missed_runs == "skip":
-        then = table.after(math.ceil(now - rules.missed_s) - 1)
-        missed = _missed(tick.due, until=then or int(now), table=table, what="the policy is to skip them")
-        return Decision(run=None, entries=[missed], then=then)
+        after = math.ceil(now - rules.missed_s) - 1
+        missed = _missed(tick.due, until=after + 1, table=table, what="the policy is to skip them")
+        return Decision(run=None, entries=[missed], after=after)
     due = max(table.latest(int(now)) or tick.due, tick.due)
     made_up = [] if due == tick.due else [_missed(tick.due, until=due, table=table, what="one run makes up for all")]
-    return _run(due, "caught_up", made_up, function=function, table=table, previous=previous, now=now, rules=rules)
+    return _run(due, "caught_up", made_up, function=function, previous=previous, now=now, rules=rules)
 
 
 def overlaps(previous: Previous | None, *, now: float, overlap_s: float) -> bool:
@@ -87,7 +90,6 @@ def _run(
     missed: list[Entry],
     *,
     function: Function,
-    table: Timetable,
     previous: Previous | None,
     now: float,
     rules: Rules,
@@ -99,7 +101,7 @@ def _run(
         assert previous is not None
         reason = f"The run before, task {previous.task_id}, has not ended"
     entry = Entry(due=due, state="skipped", reason=reason) if reason else Entry(due=due, state=state)
-    return Decision(run=None if reason else due, entries=[*missed, entry], then=table.after(due))
+    return Decision(run=None if reason else due, entries=[*missed, entry], after=due)
 
 
 def _missed(first: int, *, until: int, table: Timetable, what: str) -> Entry:
