@@ -35,6 +35,7 @@ CASES = {
     "list_code": Case("user", READ),
     "activate_code": Case("developer", WRITE, {}, ids="version"),
     "list_history": Case("user", READ),
+    "show_schedule": Case("user", READ),
     "list_executions": Case("user", READ),
     "show_result": Case("user", RESULT),
     "list_invocations": Case("user", READ),

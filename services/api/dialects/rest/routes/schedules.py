@@ -7,5 +7,5 @@ from services.api.dialects.rest.wire import schedules as wire
 
 async def show_schedule(*, core: To, caller: By, slug: str, app: str | None = None) -> wire.Schedule:
     """When a function runs by itself, and whether it did."""
-    function = await core.functions.named(caller, slug, app=app)
+    function = await core.functions.seen(caller, slug, app=app)
     return translate.schedule(await core.schedules.shown(function))
