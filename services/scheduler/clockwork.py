@@ -25,7 +25,7 @@ from shared.bus.messages import Tick
 from shared.domain import tick
 from shared.domain.problem import Problem
 from shared.schedule import timetable
-from shared.store import schedules
+from shared.store import schedules, tenants
 from shared.store.schedules import NEVER, Planned, Run, Step
 from shared.submit import due_task_id, submit
 
@@ -134,6 +134,7 @@ class Clockwork:
                 telemetry.TICKS.labels("withdrawn").inc()
                 held.end()
         previous = await self._ledger.previous(planned for _, planned in current)
+        barred = await tenants.inactive(self._service.store, {planned.function.tenant for _, planned in current})
         handled = await self._ledger.entered(
             _id(h.tick) for h, p in current if p.due is not None and p.due > h.tick.due
         )
@@ -149,7 +150,7 @@ class Clockwork:
                     table=timetable(function.cron_expression, function.schedule_timezone),
                     now=now,
                     previous=previous.get(planned.key),
-                    rules=self._rules,
+                    rules=msgspec.structs.replace(self._rules, is_active=function.tenant not in barred),
                 )
             task_id = "" if decision.run is None else due_task_id(*planned.key, decision.run)
             decided.append(_Decided(held, planned, decision, now, task_id))

@@ -45,10 +45,11 @@ class Previous(msgspec.Struct, frozen=True):
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """The operator's bounds, in seconds."""
+    """The operator's bounds, in seconds, and whether the tenant may have anything run."""
 
     missed_s: float
     overlap_s: float
+    is_active: bool = True
 
 
 def plan_of(function: Function) -> str:
@@ -95,7 +96,9 @@ def _run(
     rules: Rules,
 ) -> Decision:
     reason = ""
-    if function.execution_mode == "app" and function.active is None:
+    if not rules.is_active:
+        reason = "The tenant is not active"
+    elif function.execution_mode == "app" and function.active is None:
         reason = "The function has no active code"
     elif function.schedule_overlap == "skip" and overlaps(previous, now=now, overlap_s=rules.overlap_s):
         assert previous is not None

@@ -1,5 +1,6 @@
 """Tenants, in the store. They stand above the tables of any one tenant."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -47,6 +48,14 @@ async def keep(store: Store, slug: str) -> None:
         except Problem as problem:  # another replica made it a moment ago
             if problem.code != "invalid":
                 raise
+
+
+async def inactive(store: Store, slugs: Iterable[str]) -> set[str]:
+    """Which of these tenants are not active: nothing of theirs runs."""
+    wanted = list(slugs)
+    query = {"_id": {"$in": wanted}, "is_active": False}
+    found = await store.global_many(_COLLECTION, query, limit=max(len(wanted), 1), fields=["_id"])
+    return {document["_id"] for document in found}
 
 
 async def named(store: Store, slug: str) -> Tenant:

@@ -85,6 +85,12 @@ def test_no_code_and_overlap_are_reasons() -> None:
     found = decided(0, active=None)
     assert (found.run, then(found)) == (None, NOON + 5 * MINUTE)
     assert found.entries[0].reason == "The function has no active code"
+    one = function()
+    tick = Tick(tenant="acme", function_id=7, due=NOON, plan=plan_of(one))
+    barred = Rules(missed_s=60, overlap_s=3600, is_active=False)
+    table = timetable(one.cron_expression, "UTC")
+    found = decide(tick, function=one, table=table, now=NOON, previous=None, rules=barred)
+    assert (found.run, found.entries[0].reason) == (None, "The tenant is not active")
     found = decided(0, previous=RUNS, schedule_overlap="skip")
     assert found.run is None
     assert "task-before" in found.entries[0].reason
