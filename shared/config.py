@@ -42,6 +42,9 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     one may ask for.
     `secret_key`, or else the file `secret_key_file`, holds what seals secrets at rest: 64 hexadecimal digits, or
     several such keys by commas or on lines, of which the first one seals.
+    `egress_private` opens private networks and this machine to requests whose address a user chose, `egress_allow` the
+    networks that it names, by commas. Names are resolved within `egress_lookup_s`, connections made within
+    `egress_connect_s`; `egress_ca_file` holds certificates of authorities to be believed beside the usual ones.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -70,6 +73,11 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 10_000
     secret_key: str = ""
     secret_key_file: str = ""
+    egress_private: bool = False
+    egress_allow: str = ""
+    egress_ca_file: str = ""
+    egress_lookup_s: Annotated[float, Meta(gt=0, le=60)] = 5.0
+    egress_connect_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     bus_timeout_s: Positive = 5.0
     stream_replicas: Annotated[int, Meta(ge=1, le=5)] = 1
     invoke_days: Positive = 7.0

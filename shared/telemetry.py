@@ -38,6 +38,7 @@ LATENESS = Histogram(
     "From the moment a tick was due until its run was submitted",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
+RETRIED = Counter("shoal_attempts_retried", "Attempts that failed and were followed by another one", ["error"])
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

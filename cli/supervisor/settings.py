@@ -45,6 +45,7 @@ def read(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Setti
     workers = given("workers")
     inherited = {name: value for name, value in environ.items() if name not in config.OF_UP}
     inherited.setdefault("SHOAL_DRAIN_S", _DRAIN_S)
+    inherited.setdefault("SHOAL_EGRESS_PRIVATE", "true")  # webhooks on one's own machine, where Shoal is tried out
     shared = _shared(inherited)
     return Settings(
         host=given("host") or LOOPBACK,

@@ -15,7 +15,7 @@ from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
-from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, FunctionChanged, Started
+from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, FunctionChanged, Retrying, Started
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.outcome import limits_reached
@@ -23,6 +23,7 @@ from shared.domain.problem import Problem
 from shared.domain.version import CompileError
 from shared.store.invocations import Invocations
 
+_LINES = 4  # a function may have this part of what is held ready, where it has a share
 _log = telemetry.logger("executor")
 _QUEUED = telemetry.STAGE.labels("queued")
 _RUN = telemetry.STAGE.labels("run")
@@ -30,7 +31,7 @@ _REPORTED = telemetry.STAGE.labels("reported")
 
 
 class BusLinks:
-    """`execution.Links` by bus and store."""
+    """`links.Links` by bus and store."""
 
     def __init__(self, service: Service, artefacts: Artefacts, pool: str, *, functions: Directory | None) -> None:
         self._bus = service.bus
@@ -51,9 +52,9 @@ class BusLinks:
             return Refusal([CompileError(0, f"function '{dispatch.function}' is not in the store any more")])
         return found
 
-    async def finished(self, tenant: str, task_id: str) -> bool:
+    async def passed(self, dispatch: Dispatch) -> bool:
         """By the record in the store."""
-        return await Invocations(self._store, tenant).finished(task_id)
+        return await Invocations(self._store, dispatch.tenant).passed(dispatch.task_id, dispatch.attempt)
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
         """On the caller's own subject, not stored."""
@@ -62,6 +63,17 @@ class BusLinks:
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         """Into EVENTS; a lost notice does no harm, the end carries the time too."""
         await self._bus.send(subjects.event(dispatch.tenant, dispatch.function, "started"), event)
+
+    async def postpone(self, dispatch: Dispatch, *, due_at: float, id: str) -> None:
+        """Into WORK, on a subject of its own until it is due."""
+        waiting = subjects.later(self._pool, dispatch.tenant, dispatch.task_id, dispatch.attempt)
+        target = subjects.work(self._pool, dispatch.tenant)
+        await self._bus.store_later(waiting, dispatch, id=id, target=target, at=due_at)
+
+    async def retrying(self, event: Retrying) -> None:
+        """Into EVENTS, once an attempt."""
+        subject = subjects.event(event.tenant, event.function, "retrying")
+        await self._bus.store(subject, event, id=f"{event.task_id}.retrying.{event.attempt}")
 
     async def report(self, finished: Finished) -> None:
         """Into EVENTS, under an id that makes the first end the only one."""
@@ -99,15 +111,17 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, functions: Dir
             return Compiled(unavailable=str(error))
         return Compiled(errors=made.errors if isinstance(made, Refusal) else [])
 
+    # What runs no code only waits, so that a few more in hand cost nothing.
+    ahead = settings.held_ready if mode.runs_code else mode.slots
     execution = Execution(
         BusLinks(service, artefacts, pool, functions=None if mode.runs_code else functions),
         mode,
         executor=service.instance,
-        slots=settings.slots,
         notice_s=settings.notice_s,
         slot_wait_s=settings.slot_wait_s,
+        line=max(1, ahead // _LINES) if mode.share < 1 else ahead,
     )
-    spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=settings.slots, ahead=settings.held_ready)
+    spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=mode.slots, ahead=ahead)
     consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle, given_up=execution.give_up)
     if mode.runs_code:
         await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)

@@ -37,7 +37,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call of one function version. `params` is JSON text; `context` is JSON values for the handler.
 
     A mode that runs no code is given the `function` instead of an artefact: its settings as they are stored, with what
-    is secret still sealed.
+    is secret still sealed. `attempt` counts from 1.
     """
 
     task_id: str
@@ -49,10 +49,22 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     params: bytes
     context: dict[str, Any]
     limits: Limits
+    attempt: int = 1
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else
     """The mode cannot run anything just now, and nothing of the call has started: hand the work back."""
+
+
+class Crowded(Unavailable):
+    """This call would take more than its share of the mode: put it aside until there may be room, and hold no slot."""
+
+
+class Again(msgspec.Struct, frozen=True):
+    """The try failed as `outcome` says, and another one `after_s` from now may not: it is made if any is left."""
+
+    outcome: Outcome
+    after_s: float
 
 
 class Opening(NamedTuple):
@@ -70,12 +82,16 @@ class Mode(Protocol):
     # Whether it runs a tenant's code, and so is given artefacts; else it is given the function's settings.
     runs_code: bool
     compiler: str
+    # How many calls run side by side, and the part of these slots that one function may have while nobody else wants
+    # any: what is over it is put aside on the bus. With 1 every call waits in one line.
+    slots: int
+    share: float
 
     async def prepare(self, source: str) -> Artefact | Refusal:
         """Check and compile a source, away from every other tenant's code. Never runs it. Raises Unavailable."""
         ...
 
-    async def run(self, call: Call) -> Outcome:
+    async def run(self, call: Call) -> Outcome | Again:
         """Run one call to its end. What the code does is an Outcome. Raises Unavailable before anything started."""
         ...
 

@@ -1,44 +1,95 @@
-"""Places for calls that run side by side; who finds none waits in line, for a bounded time."""
+"""Places for calls that run side by side. Who finds none waits in its function's line, for a bounded time.
+
+Where there is a `share` below 1, a function may have a place only while it has fewer than so many times the free ones:
+alone it gets up to its share of all, and the more functions want some, the less each of them. What is left free is for
+whoever comes next, so that one whose calls take long does not keep the others waiting.
+"""
 
 import asyncio
-from collections import deque
+from collections import Counter, OrderedDict, deque
+
+_Turn = asyncio.Future[bool]
 
 
 class Slots:
-    """`count` places, given in the order in which they were asked for."""
+    """`count` places: in each function's line in the order in which they were asked for, the functions in turn.
 
-    def __init__(self, count: int) -> None:
+    At most `line` calls of one function wait; one more is told so at once.
+    """
+
+    def __init__(self, count: int, *, share: float = 1.0, line: int = 1 << 30) -> None:
         self._free = count
-        self._line: deque[asyncio.Future[bool]] = deque()
+        self._times_free = share / (1.0 - share) if share < 1 else float("inf")
+        self._most_in_line = line
+        self._held: Counter[int] = Counter()
+        self._lines: OrderedDict[int, deque[_Turn]] = OrderedDict()
 
-    async def take(self, *, within_s: float) -> bool:
-        """Take a place; False when none became free in time."""
-        if self._free:
-            self._free -= 1
+    async def take(self, of: int, *, within_s: float) -> bool:
+        """Take a place for the function `of`; False when there was none for it in time, or its line is full."""
+        line = self._lines.get(of)
+        if line is None and self._may(of):
+            self._grant(of)
             return True
+        if line is not None and len(line) >= self._most_in_line:
+            return False
         loop = asyncio.get_running_loop()
-        turn: asyncio.Future[bool] = loop.create_future()
-        self._line.append(turn)
+        turn: _Turn = loop.create_future()
+        self._lines.setdefault(of, deque()).append(turn)
         timer = loop.call_later(within_s, self._give_up, turn)
         try:
             return await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.result():
-                self.give()  # it was our turn when we were cancelled: the next one's now
+                self.give(of)  # it was our turn when we were cancelled: the next one's now
             raise
         finally:
             timer.cancel()
+            self._leave(of, turn)
 
-    def give(self) -> None:
-        """Give a place back; the first in line has it then."""
-        while self._line:
-            turn = self._line.popleft()
-            if not turn.done():
-                turn.set_result(True)
-                return
+    def give(self, of: int) -> None:
+        """Give a place back; those in line who may have one now get it."""
         self._free += 1
+        self._held[of] -= 1
+        if not self._held[of]:
+            del self._held[of]
+        while self._lines and self._free and self._admit():
+            pass
+
+    def _may(self, of: int) -> bool:
+        # None held: any free place will do, however small the share.
+        held = self._held.get(of, 0)
+        return self._free > 0 and (not held or held < self._times_free * self._free)
+
+    def _grant(self, of: int) -> None:
+        self._free -= 1
+        self._held[of] += 1
+
+    def _admit(self) -> bool:
+        """Let the first in the first line that may have a place have it; its line is the last then."""
+        for of, line in self._lines.items():
+            if not self._may(of):
+                continue
+            while line:
+                turn = line.popleft()
+                if not turn.done():
+                    self._grant(of)
+                    turn.set_result(True)
+                    break
+            self._lines.move_to_end(of)
+            if not line:
+                del self._lines[of]
+            return True
+        return False
+
+    def _leave(self, of: int, turn: _Turn) -> None:
+        """Who gave up waits no more; who has its place is out of the line already."""
+        line = self._lines.get(of)
+        if line is not None and turn in line:
+            line.remove(turn)
+            if not line:
+                del self._lines[of]
 
     @staticmethod
-    def _give_up(turn: "asyncio.Future[bool]") -> None:
+    def _give_up(turn: _Turn) -> None:
         if not turn.done():
             turn.set_result(False)

@@ -11,7 +11,7 @@ from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.batches import Batch, BatchReader
-from shared.bus.messages import Event, Finished, FunctionChanged, Invoke, Recorded, Started
+from shared.bus.messages import Event, FunctionChanged, Invoke, Recorded
 from shared.domain.problem import Problem
 from shared.store import checkpoints, invocations
 from shared.store.checkpoints import Mark
@@ -60,7 +60,7 @@ class Handlers:
 
     async def _write_kept(self, batch: Batch) -> None:
         commands = [delivery for delivery in batch if isinstance(delivery.body, Invoke)]
-        events = [delivery.body for delivery in batch if isinstance(delivery.body, Finished | Started)]
+        events = [delivery.body for delivery in batch if not isinstance(delivery.body, Invoke)]
         writes = project(commands, events)
         if writes:
             await invocations.write(self._service.store, writes)

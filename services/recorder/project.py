@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 import msgspec
 
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Finished, Invoke, Started
+from shared.bus.messages import Event, Finished, Invoke, Retrying, Started
 from shared.domain.caller import User
-from shared.domain.invocation import closed_to
+from shared.domain.invocation import Status, closed_to
 from shared.store.client import Document, Upsert
 
 # Outcome's fields that are empty as a rule, and not stored then.
 _RARE = ("stdout", "stderr", "warnings", "error_type", "error", "traceback")
 
 
-def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Finished | Started]) -> list[Upsert]:
+def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Event]) -> list[Upsert]:
     """The writes for one batch: one a task where its command and its end came together, else one each."""
     accepted = {delivery.body.task_id: delivery for delivery in commands}
     writes: list[Upsert] = []
@@ -26,6 +26,8 @@ def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Finished | St
                 continue
             ended.add(event.task_id)
             writes.append(_finished(event, accepted.get(event.task_id)))
+        elif isinstance(event, Retrying):
+            writes.append(_retrying(event))
         else:
             writes.append(_started(event))
     writes.extend(_accepted(delivery) for task_id, delivery in accepted.items() if task_id not in ended)
@@ -48,6 +50,7 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
         "version": event.version,
         "executor": event.executor,
         "delivery": event.delivery,
+        "attempts": event.attempt,
         "cpu_s": outcome.usage.cpu_s,
         "peak_bytes": outcome.usage.peak_bytes,
         "routed_at": _when(timeline.routed),
@@ -66,12 +69,35 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
 
 
 def _started(event: Started) -> Upsert:
-    """An end that is on record stays."""
-    running = {**_described(event, event.id), "status": "STARTED", "started_at": _when(event.timeline.started)}
-    return Upsert({"_id": event.task_id, "status": {"$nin": closed_to("STARTED")}}, {"$set": running})
+    """An end that is on record stays, also one of this attempt."""
+    running = {
+        **_described(event, event.id),
+        "status": "STARTED",
+        "started_at": _when(event.timeline.started),
+        "attempts": event.attempt - 1,
+    }
+    return Upsert(_before("STARTED", event), {"$set": running})
 
 
-def _described(source: Invoke | Started | Finished, id: int) -> Document:
+def _retrying(event: Retrying) -> Upsert:
+    """The writes of a batch are done in no order: the count of attempts says which of a task is the newest."""
+    waiting = {
+        **_described(event, event.id),
+        "status": "RETRY",
+        "attempts": event.attempt,
+        "last_error": event.error,
+        "retry_at": _when(event.due_at),
+    }
+    return Upsert(_before("RETRY", event), {"$set": waiting})
+
+
+def _before(then: Status, event: Started | Retrying) -> Document:
+    """The record, unless it says more than the event does."""
+    attempts = {"$not": {"$gte": event.attempt}}
+    return {"_id": event.task_id, "status": {"$nin": closed_to(then)}, "attempts": attempts}
+
+
+def _described(source: Invoke | Event, id: int) -> Document:
     accepted = source.accepted_at if isinstance(source, Invoke) else source.timeline.accepted
     user: User | None = source.user
     return {

@@ -7,6 +7,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome, failure
+from shared.domain.retry import retries_of
 from shared.domain.tenant import Tenant
 
 
@@ -65,5 +66,6 @@ def decide(
             timeline=Timeline(accepted=command.accepted_at, routed=moment.routed_at),
             reply_to=command.reply_to,
             repeated=moment.repeated,
+            max_retries=retries_of(function.config),
         ),
     )

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -72,6 +73,16 @@ class Bus:
     async def add(self, subject: str, amount: int) -> int:
         """Add to a counter of a stream of counters; what it has come to. Raises Problem(unavailable)."""
         return await self._publisher.add(subject, amount)
+
+    async def store_later(self, subject: str, body: msgspec.Struct, *, id: str, target: str, at: float) -> Stored:
+        """Have JetStream put the message on `target` at this moment, Unix seconds; returns when that is on disk.
+
+        `subject` is where it waits: of several with one subject, the last one is kept. The same `id` again, within the
+        window, stores nothing, whether the first one waits or has gone.
+        """
+        moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        headers = {MESSAGE_ID: id, "Nats-Schedule": f"@at {moment}", "Nats-Schedule-Target": target}
+        return await self._publisher.publish(subject, encode(body), headers=headers)
 
     async def send(self, subject: str, body: msgspec.Struct) -> None:
         """Publish to whoever listens now; nothing is stored. A bus that is away swallows it silently."""

@@ -33,7 +33,9 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """An invocation that an executor pool is to run now. `id` is the command's sequence in INVOKE.
 
     `revision` is that of the function when it was decided.
-    `repeated` says that its command had been handed out before: there may be another dispatch of the same task.
+    `repeated` says that its command had been handed out before, or that this is a later attempt: there may be another
+    dispatch of the same task. `attempt` counts from 1; at most `max_retries` more follow the first one. `put_aside`
+    counts how often this attempt has waited for room.
     """
 
     id: int
@@ -53,6 +55,9 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     timeline: Timeline
     reply_to: str = ""
     repeated: bool = False
+    attempt: int = 1
+    max_retries: int = 0
+    put_aside: int = 0
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):
@@ -67,10 +72,31 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     trigger_type: TriggerType
     user: User | None
     timeline: Timeline
+    attempt: int = 1
+
+
+class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="retrying.v1"):
+    """An attempt failed, and the next one is due at `due_at`, Unix seconds. `error` is `Type: sentence`."""
+
+    id: int
+    task_id: str
+    tenant: str
+    function: str
+    function_id: int
+    function_name: str
+    trigger_type: TriggerType
+    user: User | None
+    timeline: Timeline
+    attempt: int
+    due_at: float
+    error: str
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
-    """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut."""
+    """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut.
+
+    `attempt` is the one that was the last.
+    """
 
     id: int
     task_id: str
@@ -85,9 +111,10 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     delivery: int
     executor: str
     outcome: Outcome
+    attempt: int = 1
 
 
-Event = Started | Finished
+Event = Started | Retrying | Finished
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer.v1"):

@@ -80,7 +80,7 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
         ),
         Stream(
             name=WORK,
-            subjects=["work.>"],
+            subjects=["work.>", "later.>"],
             retention="workqueue",
             # No bound in bytes: "discard new" does not go with schedules (10052), and "discard old" would lose work.
             replicas=bounds.replicas,

@@ -11,8 +11,13 @@ def work(pool: str, tenant: str) -> str:
     return f"work.{pool}.{tenant}"
 
 
+def later(pool: str, tenant: str, task_id: str, attempt: int) -> str:
+    """A dispatched invocation that is due at a later moment; then it is work of the pool. Stored in WORK."""
+    return f"later.{pool}.{tenant}.{task_id}.{attempt}"
+
+
 def event(tenant: str, function: str, what: str) -> str:
-    """Something that happened to an invocation: `started`, `finished`. Stored in EVENTS."""
+    """Something that happened to an invocation: `started`, `retrying`, `finished`. Stored in EVENTS."""
     return f"events.{tenant}.{function}.{what}"
 
 

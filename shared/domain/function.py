@@ -11,6 +11,7 @@ import msgspec
 
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.problem import Problem
+from shared.domain.retry import MAX_RETRIES
 
 ExecutionMode = Literal["app", "proxy", "system"]
 MissedRuns = Literal["skip", "once"]
@@ -23,8 +24,6 @@ RESERVED_SLUGS = frozenset(
 
 MAX_SLUG = 100
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-MAX_RETRIES = 100
 
 # Bounds of the settings whose inside is the user's own: `config`, `headers`, `schedule_params`.
 MAX_FREEFORM_BYTES = 64 << 10

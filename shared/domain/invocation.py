@@ -12,7 +12,7 @@ TriggerType = Literal["api", "schedule"]
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     "PENDING": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE"}),
     "STARTED": frozenset({"RETRY", "SUCCESS", "FAILURE"}),
-    "RETRY": frozenset({"STARTED", "SUCCESS", "FAILURE"}),
+    "RETRY": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE"}),
     "SUCCESS": frozenset(),
     "FAILURE": frozenset(),
 }
@@ -38,7 +38,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
 
     `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
-    `warnings` say what was left out.
+    `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
+    was not the end, `Type: sentence`.
     """
 
     id: int
@@ -60,6 +61,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     error_type: str = ""
     error: str = ""
     traceback: str = ""
+    attempts: int = 0
+    last_error: str = ""
     version: str = ""
     created_at: datetime
     done_at: datetime | None = None

@@ -76,6 +76,11 @@ class Invocations:
         """Whether the task's end is on record."""
         return await self._table.one({"_id": task_id, "status": {"$in": sorted(FINAL)}}, fields=["_id"]) is not None
 
+    async def passed(self, task_id: str, attempt: int) -> bool:
+        """Whether this attempt's end, or the task's, is on record."""
+        over: list[Document] = [{"status": {"$in": sorted(FINAL)}}, {"attempts": {"$gte": attempt}}]
+        return await self._table.one({"_id": task_id, "$or": over}, fields=["_id"]) is not None
+
     async def ended(self, task_ids: Sequence[str]) -> list[str]:
         """Which of these tasks have their end on record."""
         query = {"_id": {"$in": list(task_ids)}, "status": {"$in": sorted(FINAL)}}

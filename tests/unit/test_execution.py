@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from services.executor import execution
+from services.executor import postponing
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Call, Refusal, Unavailable
+from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Later
-from shared.bus.messages import Answer, Dispatch, Finished, Started
+from shared.bus.messages import Answer, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
@@ -48,6 +48,8 @@ class Links:
         self.answers: list[Outcome] = []
         self.ends: list[Finished] = []
         self.starts: list[Started] = []
+        self.postponed: list[tuple[Dispatch, float, str]] = []
+        self.retries: list[Retrying] = []
         self.troubles: list[Problem] = []
         self.announced = asyncio.Event()
 
@@ -55,7 +57,7 @@ class Links:
         assert (dispatch.tenant, dispatch.code_hash) == ("acme", "abc")
         return self.loaded
 
-    async def finished(self, tenant: str, task_id: str) -> bool:
+    async def passed(self, dispatch: Dispatch) -> bool:
         return self.ended
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
@@ -64,6 +66,12 @@ class Links:
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         self.starts.append(event)
         self.announced.set()
+
+    async def postpone(self, dispatch: Dispatch, *, due_at: float, id: str) -> None:
+        self.postponed.append((dispatch, due_at, id))
+
+    async def retrying(self, event: Retrying) -> None:
+        self.retries.append(event)
 
     async def report(self, finished: Finished) -> None:
         if self.troubles:
@@ -78,16 +86,18 @@ class Mode:
     runs_code = True
     compiler = "c"
 
-    def __init__(self) -> None:
+    def __init__(self, *, slots: int = 1, share: float = 1.0) -> None:
+        self.slots = slots
+        self.share = share
         self.calls: list[Call] = []
-        self.result: Outcome | Exception = SUCCESS
+        self.result: Outcome | Again | Exception = SUCCESS
         self.hold: asyncio.Event | None = None
         self.begun = asyncio.Event()
 
     async def prepare(self, source: str) -> Artefact | Refusal:
         raise NotImplementedError
 
-    async def run(self, call: Call) -> Outcome:
+    async def run(self, call: Call) -> Outcome | Again:
         self.calls.append(call)
         self.begun.set()
         if self.hold is not None:
@@ -104,7 +114,7 @@ class Mode:
 
 
 def made(links: Links, mode: Mode, **options: float) -> Execution:
-    chosen: dict[str, Any] = {"slots": 1, "notice_s": 10.0, "slot_wait_s": 0.05, **options}
+    chosen: dict[str, Any] = {"notice_s": 10.0, "slot_wait_s": 0.05, **options}
     return Execution(links, mode, executor="e-1", **chosen)
 
 
@@ -177,7 +187,7 @@ async def test_room_is_made_when_the_run_ends_not_when_it_is_settled() -> None:
 
 
 async def test_work_that_is_done_waits_for_the_bus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "_UNAVAILABLE_S", 0.01)
+    monkeypatch.setattr(postponing, "_AGAIN_S", 0.01)
     links, mode = Links(), Mode()
     links.troubles = [Problem("unavailable", "away"), Problem("unavailable", "away")]
     assert await made(links, mode).handle(delivery()) == DONE
@@ -209,3 +219,52 @@ async def test_what_cannot_be_handled_by_any_means_is_ended() -> None:
     await made(links, mode).give_up(delivery(count=10), "failed 10 times")
     assert links.ends[0].outcome.message == "Undeliverable: failed 10 times"
     assert links.answers == [links.ends[0].outcome]
+
+
+FAILED = Outcome(status="FAILURE", error_type="HTTPError", error="503")
+
+
+async def test_another_attempt_is_put_off_and_said_before_the_delivery_is_done() -> None:
+    links, mode = Links(), Mode()
+    mode.result = Again(FAILED, after_s=9.0)
+    assert await made(links, mode).handle(delivery(max_retries=2)) == DONE
+    (following, due_at, id), (event,) = links.postponed[0], links.retries
+    assert (following.attempt, following.repeated, id) == (2, True, "t-1.2")
+    assert (event.attempt, event.error, event.due_at) == (1, "HTTPError: 503", due_at)
+    assert 8.9 < due_at - event.timeline.done < 9.1
+    assert (links.answers, links.ends) == ([], [])
+
+
+async def test_the_last_attempts_failure_is_the_end() -> None:
+    links, mode = Links(), Mode()
+    mode.result = Again(FAILED, after_s=9.0)
+    assert await made(links, mode).handle(delivery(max_retries=2, attempt=3, repeated=True)) == DONE
+    assert (links.postponed, links.retries) == ([], [])
+    assert (links.ends[0].outcome, links.ends[0].attempt) == (FAILED, 3)
+    assert mode.calls[0].attempt == 3
+
+
+async def test_what_exceeds_its_share_is_put_aside_on_the_bus() -> None:
+    links, mode = Links(), Mode(slots=4, share=0.5)
+    mode.hold = asyncio.Event()
+    execution = made(links, mode)
+    running = [asyncio.create_task(execution.handle(delivery(task_id=f"t-{n}"))) for n in range(2)]
+    await mode.begun.wait()
+    assert await execution.handle(delivery(task_id="t-9")) == DONE
+    (following, _, id), *others = links.postponed
+    assert (following.task_id, following.attempt, following.put_aside, id) == ("t-9", 1, 1, "t-9.1.1")
+    assert others == []
+    another = asyncio.create_task(execution.handle(delivery(task_id="t-10", function_id=4)))
+    mode.hold.set()
+    assert await asyncio.gather(*running, another) == [DONE] * 3
+    assert len(links.ends) == 3
+
+
+async def test_a_crowded_mode_puts_its_call_aside_and_in_the_end_gives_it_up() -> None:
+    links, mode = Links(), Mode()
+    mode.result = Crowded("endpoint in doubt")
+    execution = made(links, mode)
+    assert await execution.handle(delivery()) == DONE
+    assert len(links.postponed) == 1
+    assert await execution.handle(delivery(put_aside=10_000)) == DONE
+    assert links.ends[0].outcome.error_type == "Undeliverable"

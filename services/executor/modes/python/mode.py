@@ -34,9 +34,11 @@ class PythonMode:
     name = "python"
     runs_code = True
     compiler = COMPILER
+    share = 1.0
 
     def __init__(self, settings: PythonSettings, zygotes: Zygotes) -> None:
         self._settings = settings
+        self.slots = settings.slots
         self._zygotes = zygotes
         self._spares = Spares(zygotes, least=settings.least_spares, most=settings.most_spares)
         self._tally = Tally(self.name)
@@ -196,6 +198,7 @@ async def open_for(opening: Opening) -> PythonMode:
     executor = opening.executor
     return await open_mode(
         PythonSettings(
+            slots=executor.slots,
             max_workers=executor.most_processes,
             max_workers_per_tenant=executor.most_processes_per_tenant,
             memory_mb=executor.memory_mb,

@@ -15,6 +15,8 @@ COMPILER = f"py{sys.version_info[0]}.{sys.version_info[1]}-rp{version('Restricte
 class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How many workers there may be, how long they live, and what a compilation may take."""
 
+    # Calls that run side by side.
+    slots: int = 4
     max_workers: int = 64
     max_workers_per_tenant: int = 32
     # Of all workers together; 0: three quarters of what the machine has.

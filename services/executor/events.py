@@ -1,0 +1,81 @@
+"""What an execution tells about a dispatch. Pure."""
+
+from typing import Any
+
+from services.executor.mode import NO_CODE, Artefact, Call
+from shared.bus.delivery import Delivery
+from shared.bus.messages import Dispatch, Finished, Retrying, Started
+from shared.domain.function import Function
+from shared.domain.invocation import Timeline
+from shared.domain.outcome import Outcome
+
+
+def call_of(dispatch: Dispatch, loaded: Artefact | Function) -> Call:
+    """What the mode is to run."""
+    return Call(
+        task_id=dispatch.task_id,
+        tenant=dispatch.tenant,
+        function_id=dispatch.function_id,
+        code_hash=dispatch.code_hash,
+        artefact=loaded if isinstance(loaded, Artefact) else NO_CODE,
+        function=loaded if isinstance(loaded, Function) else None,
+        params=bytes(dispatch.params),
+        context=_context(dispatch),
+        limits=dispatch.limits,
+        attempt=dispatch.attempt,
+    )
+
+
+def started(dispatch: Dispatch, timeline: Timeline) -> Started:
+    """It runs."""
+    return Started(**_described(dispatch), timeline=timeline, attempt=dispatch.attempt)
+
+
+def retrying(dispatch: Dispatch, timeline: Timeline, *, error: str, due_at: float) -> Retrying:
+    """This attempt failed, and another one is to come."""
+    return Retrying(**_described(dispatch), timeline=timeline, attempt=dispatch.attempt, error=error, due_at=due_at)
+
+
+def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline, *, executor: str) -> Finished:
+    """It ended."""
+    dispatch = delivery.body
+    return Finished(
+        **_described(dispatch),
+        version=dispatch.version,
+        timeline=timeline,
+        delivery=delivery.count,
+        executor=executor,
+        outcome=outcome,
+        attempt=dispatch.attempt,
+    )
+
+
+def timeline(dispatch: Dispatch, *, picked: float, done: float, started: float = 0.0) -> Timeline:
+    """When the stages of it were reached."""
+    before = dispatch.timeline
+    return Timeline(accepted=before.accepted, routed=before.routed, picked=picked, started=started, done=done)
+
+
+def _described(dispatch: Dispatch) -> dict[str, Any]:
+    """What every event says of its invocation."""
+    return {
+        "id": dispatch.id,
+        "task_id": dispatch.task_id,
+        "tenant": dispatch.tenant,
+        "function": dispatch.function,
+        "function_id": dispatch.function_id,
+        "function_name": dispatch.function_name,
+        "trigger_type": dispatch.trigger_type,
+        "user": dispatch.user,
+    }
+
+
+def _context(dispatch: Dispatch) -> dict[str, Any]:
+    """The handler's second argument: function and user, and the user's fields once more at the top."""
+    user = dispatch.user
+    person = {"id": user.id, "username": user.username, "email": user.email} if user else None
+    return {
+        "function": {"name": dispatch.function_name, "slug": dispatch.function, "category": dispatch.category},
+        "user": person,
+        **({**person, "full_name": person["username"]} if person else {}),
+    }

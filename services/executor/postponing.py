@@ -1,0 +1,85 @@
+"""What is done later: another attempt, or the same one when there may be room for it. The bus holds it, not a slot."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from services.executor import events
+from services.executor.links import Links
+from services.executor.mode import Again
+from shared import telemetry
+from shared.bus.delivery import Delivery
+from shared.bus.messages import Dispatch
+from shared.domain.invocation import Timeline
+from shared.domain.problem import Problem
+
+_AGAIN_S = 1.0  # before another try at telling the bus
+_ASIDE_S = 0.5  # the first wait for room; each later one of the same attempt is twice as long
+_LONGEST_ASIDE_S = 30.0
+_MOST_ASIDE = 130  # times; an hour or a little less, then it is ended
+
+
+class Postponing:
+    """Puts dispatches off. A repeat changes nothing: ids say which attempt is meant, or which message it was."""
+
+    def __init__(self, links: Links) -> None:
+        self._links = links
+
+    async def retry(self, dispatch: Dispatch, again: Again, timeline: Timeline) -> bool:
+        """Have the next attempt made when it is due, and say so; False when none is left, or it cannot be kept.
+
+        The next attempt is on disk first. Who dies in between is followed by somebody who makes this one again, and
+        whose next attempt is the same message, which is not stored twice.
+        """
+        if dispatch.attempt > dispatch.max_retries:
+            return False
+        number, due_at = dispatch.attempt + 1, time.time() + again.after_s
+        following = msgspec.structs.replace(dispatch, attempt=number, put_aside=0, repeated=True)
+        event = events.retrying(dispatch, timeline, error=again.outcome.message, due_at=due_at)
+
+        async def postpone() -> None:
+            await self._links.postpone(following, due_at=due_at, id=f"{dispatch.task_id}.{number}")
+
+        async def tell() -> None:
+            await self._links.retrying(event)
+
+        try:
+            await until_done(postpone)
+        except Problem as problem:
+            if problem.code != "too_large":
+                raise
+            return False
+        await until_done(tell)
+        telemetry.RETRIED.labels(again.outcome.error_type).inc()
+        return True
+
+    async def put_aside(self, delivery: Delivery[Dispatch]) -> bool:
+        """Have the same attempt come again when there may be room; False when it has waited often enough."""
+        dispatch = delivery.body
+        if dispatch.put_aside >= _MOST_ASIDE:
+            return False
+        wait_s = min(_LONGEST_ASIDE_S, _ASIDE_S * 2 ** min(dispatch.put_aside, 10))
+        due_at = time.time() + wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        following = msgspec.structs.replace(dispatch, put_aside=dispatch.put_aside + 1, repeated=True)
+        # The sequence makes it one a message: the same attempt may be put aside again, by another message.
+        id = f"{dispatch.task_id}.{dispatch.attempt}.{delivery.sequence}"
+
+        async def postpone() -> None:
+            await self._links.postpone(following, due_at=due_at, id=id)
+
+        await until_done(postpone)
+        return True
+
+
+async def until_done(act: Callable[[], Awaitable[None]]) -> None:
+    """Do it, again and again while the bus is away: the work is done, and must not be lost. Raises other Problems."""
+    while True:
+        try:
+            return await act()
+        except Problem as problem:
+            if problem.code != "unavailable":
+                raise
+        await asyncio.sleep(_AGAIN_S)
