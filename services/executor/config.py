@@ -31,6 +31,13 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `idle_s`, and after `recycle_calls` calls.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
 
+    `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One function has at most
+    `proxy_share` of them while no other wants any, and an endpoint that nobody has reached of late `proxy_trial_slots`.
+    `proxy_idle_connections` are kept open for up to `proxy_idle_s` after their last use.
+
+    A failed try that is worth another one is followed by it after a random pause of up to `retry_first_s`, twice as
+    long each time and at most `retry_most_s`; a pause that the other side asks for is kept up to `retry_after_most_s`.
+
     `sandbox` set to `weak` serves even where the kernel does not contain hostile code; `namespaces` off leaves out the
     one layer that some hosts permit and dislike.
     """
@@ -48,6 +55,14 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     place_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
     compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
+    proxy_slots: Annotated[int, Meta(gt=0, le=4096)] = 512
+    proxy_share: Annotated[float, Meta(gt=0, lt=1)] = 0.98
+    proxy_trial_slots: Annotated[int, Meta(gt=0, le=1024)] = 4
+    proxy_idle_connections: Annotated[int, Meta(ge=0, le=4096)] = 512
+    proxy_idle_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    retry_first_s: Annotated[float, Meta(ge=0, le=3600)] = 1.0
+    retry_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    retry_after_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
     sandbox: Literal["auto", "weak"] = "auto"
     namespaces: bool = True
 

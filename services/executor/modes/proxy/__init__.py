@@ -1,0 +1,1 @@
+"""The PROXY mode: a call is a request to the function's webhook."""

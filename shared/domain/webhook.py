@@ -1,0 +1,30 @@
+"""Which addresses a function may name as its webhook."""
+
+from urllib.parse import urlsplit
+
+from shared.domain.problem import Problem
+
+
+def check_url(url: str, *, field: str) -> None:
+    """Refuse what is not an address to send to. Raises Problem(invalid)."""
+    fault = _fault(url)
+    if fault:
+        message = f"{field} {fault}"
+        raise Problem("invalid", message, {field: message})
+
+
+def _fault(url: str) -> str:
+    if not url.lower().startswith(("http://", "https://")):
+        return "must begin with http:// or https://"
+    if any(character.isspace() or not character.isprintable() for character in url):
+        return "must not contain spaces or control characters"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "is not a URL"
+    if not host:
+        return "must have a host"
+    if "@" in parts.netloc:
+        return "must not contain a user or a password; auth_config is the place for them"
+    return ""
