@@ -16,6 +16,7 @@ from litestar.handlers import BaseRouteHandler
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
 from services.api.core.apps import Apps
+from services.api.core.credentials import Credentials
 from services.api.core.directory import Directory
 from services.api.core.functions import Functions
 from services.api.core.hashing import Hashing
@@ -141,7 +142,14 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
     recent = Recent(bus, store)
     history = History(store)
     forgotten_s = (max(platform.invoke_days, platform.event_days) + _LONG_QUEUED_DAYS) * _DAY_S
-    functions = Functions(store, directory, history=history, most=platform.bounds.most, forgotten_s=forgotten_s)
+    functions = Functions(
+        store,
+        directory,
+        history=history,
+        credentials=Credentials(service.keyring),
+        most=platform.bounds.most,
+        forgotten_s=forgotten_s,
+    )
     versions = Versions(
         bus,
         store,

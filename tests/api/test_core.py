@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from services.api.core.credentials import Credentials
 from services.api.core.directory import Directory
 from services.api.core.functions import Functions
 from services.api.core.history import History
@@ -24,6 +25,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
+from shared.secrets import Keyring
 from shared.store import functions as stored_functions
 from shared.store import invocations as stored_invocations
 from shared.store.client import Store
@@ -51,7 +53,9 @@ async def keep_function(store: Store, pool: str) -> Function:
 def versions(bus: Bus, store: Store) -> Versions:
     directory = Directory(bus, store, believed_s=30)
     history = History(store)
-    functions = Functions(store, directory, history=history, most=PLATFORM.most, forgotten_s=60)
+    functions = Functions(
+        store, directory, history=history, credentials=Credentials(Keyring([])), most=PLATFORM.most, forgotten_s=60
+    )
     return Versions(
         bus, store, directory=directory, functions=functions, history=history, code_bytes=1000, compile_wait_s=5
     )

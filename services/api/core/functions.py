@@ -1,22 +1,24 @@
 """Functions as their owners see them: made, listed, shown, changed, deleted."""
 
-import re
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from services.api.core.credentials import Credentials
 from services.api.core.directory import Directory
 from services.api.core.history import History
 from services.api.core.rights import must_develop, must_read
-from services.api.core.schedules import check_settings, touches_schedule
+from services.api.core.schedules import check_settings as check_schedule
+from services.api.core.schedules import touches_schedule
+from services.api.core.settings import check_settings, wrong
 from shared.domain.caller import Caller
+from shared.domain.credentials import masked
 from shared.domain.function import (
     MAX_SLUG,
     RESERVED_SLUGS,
     Function,
     check_config,
-    check_freeform,
     free_slug,
     is_slug,
     slugify,
@@ -34,14 +36,10 @@ from shared.store.versions import Versions
 Wanted = stored.Filter
 """Which functions a list is to show; named here for the dialects, which may not speak to the store."""
 
-ENVIRONMENTS = ("python",)
 MAX_ID = 2**63 - 1  # the store keeps no larger number
 MAX_VERSIONS_SHOWN = 100
 _CHANGE_TRIES = 20  # each is lost only to another change of the same function in the same moment
 _SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
-_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,100}")
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4000}")
-_FREEFORM = ("auth_config", "headers", "config", "schedule_params")
 _ORDERABLE = frozenset(("id", "name", "slug", "category", "execution_mode", "is_active", "created_at", "updated_at"))
 
 
@@ -67,11 +65,19 @@ class Functions:
     """What can be done with functions. Every method raises Problem(unavailable) when the store is away."""
 
     def __init__(
-        self, store: Store, directory: Directory, *, history: History, most: Limits, forgotten_s: float
+        self,
+        store: Store,
+        directory: Directory,
+        *,
+        history: History,
+        credentials: Credentials,
+        most: Limits,
+        forgotten_s: float,
     ) -> None:
         self._store = store
         self._directory = directory
         self._history = history
+        self._credentials = credentials
         self._most = most
         self._forgotten_s = forgotten_s
 
@@ -79,17 +85,20 @@ class Functions:
         """Add a function; its app is made with it where there is none. Raises Problem(invalid)."""
         must_develop(caller)
         if not is_slug(draft.app):
-            raise _wrong("app", "app must be 1 to 100 characters: words of a-z and 0-9, joined by -")
-        _check_settings(draft.settings)
+            raise wrong("app", "app must be 1 to 100 characters: words of a-z and 0-9, joined by -")
         check_settings(draft.settings)
+        check_schedule(draft.settings)
         await self._check_limits(caller, draft.settings)
         slug = _wanted_slug(draft)
         functions = self._of(caller)
         app = await functions.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
         now = datetime.now(UTC)
+        id = await functions.next_id()
         values: dict[str, Any] = {"execution_mode": "app", **draft.settings}
+        if auth_config := draft.settings.get("auth_config"):
+            values["auth_config"] = self._credentials.sealed(auth_config, tenant=caller.tenant, function_id=id)
         function = Function(
-            id=await functions.next_id(),
+            id=id,
             tenant=caller.tenant,
             app=app.id,
             app_slug=app.slug,
@@ -134,10 +143,15 @@ class Functions:
         must_develop(caller)
         function = await self.named(caller, slug, app=app)
         if settings.get("slug", slug) != slug:
-            raise _wrong("slug", "slug cannot be changed")
+            raise wrong("slug", "slug cannot be changed")
         values = {field: value for field, value in settings.items() if field != "slug"}
-        _check_settings({"webhook_url": function.webhook_url, **values})
+        mode = {} if function.execution_mode == "system" else {"execution_mode": function.execution_mode}
+        check_settings({**mode, "webhook_url": function.webhook_url, **values})
         await self._check_limits(caller, values)
+        if auth_config := values.get("auth_config"):
+            values["auth_config"] = self._credentials.sealed(
+                auth_config, tenant=caller.tenant, function_id=function.id, before=function.auth_config
+            )
         if values:
             function = await self._changed(function, {**values, "updated_at": datetime.now(UTC)})
             await self._directory.announce(function)
@@ -171,7 +185,7 @@ class Functions:
         for _ in range(_CHANGE_TRIES):
             if not touches_schedule(values):
                 return await owned.change(function.slug, values)
-            check_settings({**msgspec.structs.asdict(function), **values})
+            check_schedule({**msgspec.structs.asdict(function), **values})
             changed = await owned.change_at(function, values)
             latest = changed or await owned.by_id(function.id)
             if latest is None:
@@ -193,6 +207,7 @@ class Functions:
         return stored.Functions(self._store, tenant)
 
     async def _detail(self, function: Function) -> Detail:
+        function = msgspec.structs.replace(function, auth_config=masked(function.auth_config))
         versions = Versions(self._store, function.tenant)
         newest = await versions.of(function.id, limit=MAX_VERSIONS_SHOWN)
         if function.active is None:
@@ -219,7 +234,7 @@ async def _insert(functions: stored.Functions, function: Function, *, fixed: boo
             if problem.code != "conflict":
                 raise
             if fixed:
-                raise _wrong("slug", f"A function with slug '{slug}' exists already") from None
+                raise wrong("slug", f"A function with slug '{slug}' exists already") from None
         else:
             return function
     raise Problem("conflict", f"Many functions named '{function.name}' are being created; try again in a moment")
@@ -228,43 +243,15 @@ async def _insert(functions: stored.Functions, function: Function, *, fixed: boo
 def _wanted_slug(draft: Draft) -> str:
     if draft.slug:
         if not is_slug(draft.slug):
-            raise _wrong("slug", "slug must be 1 to 100 characters: words of a-z and 0-9, joined by -")
+            raise wrong("slug", "slug must be 1 to 100 characters: words of a-z and 0-9, joined by -")
         if draft.slug in RESERVED_SLUGS:
-            raise _wrong("slug", f"slug '{draft.slug}' is reserved; choose another one")
+            raise wrong("slug", f"slug '{draft.slug}' is reserved; choose another one")
         return draft.slug
     slug = slugify(draft.name)
     if not slug:
         message = "name has no letter a-z and no digit to make a slug of; add one, or send a slug of your own"
-        raise _wrong("name", message)
+        raise wrong("name", message)
     return slug
-
-
-def _check_settings(settings: dict[str, Any]) -> None:
-    """Refuse what this platform cannot do or keep. Raises Problem(invalid)."""
-    mode = settings.get("execution_mode", "app")
-    if mode == "system":
-        message = "System functions are registered by administrators and cannot be created via the API"
-        raise _wrong("execution_mode", message)
-    if mode == "proxy" and not settings.get("webhook_url"):
-        raise _wrong("webhook_url", "webhook_url is required for PROXY mode")
-    if mode == "proxy":
-        raise _wrong("execution_mode", "PROXY mode is not available in this version yet; use execution_mode 'app'")
-    if settings.get("environment", "python") not in ENVIRONMENTS:
-        raise _wrong("environment", f"environment must be one of: {', '.join(ENVIRONMENTS)}")
-    if settings.get("auth_config"):
-        raise _wrong("auth_config", "auth_config belongs to PROXY mode, which is not available in this version yet")
-    _check_request(settings)
-    for field in _FREEFORM:
-        check_freeform(field, settings.get(field, {}))
-
-
-def _check_request(settings: dict[str, Any]) -> None:
-    """Refuse what could not be sent as it stands. Raises Problem(invalid)."""
-    if (url := settings.get("webhook_url")) and not url.startswith(("http://", "https://")):
-        raise _wrong("webhook_url", "webhook_url must begin with http:// or https://")
-    for name, value in settings.get("headers", {}).items():
-        if not _HEADER_NAME.fullmatch(name) or not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise _wrong("headers", f"headers: {name!r} is not a header, or its value is not one line of text")
 
 
 def _order(ordering: str) -> list[tuple[str, int]]:
@@ -272,11 +259,7 @@ def _order(ordering: str) -> list[tuple[str, int]]:
     for term in filter(None, ordering.split(",")):
         field = term.removeprefix("-")
         if field not in _ORDERABLE:
-            raise _wrong("ordering", f"ordering knows: {', '.join(sorted(_ORDERABLE))}; '-' before one for descending")
+            raise wrong("ordering", f"ordering knows: {', '.join(sorted(_ORDERABLE))}; '-' before one for descending")
         order.append((field, -1 if term.startswith("-") else 1))
     # The id last, so that equal values stand in one order and pages do not overlap.
     return [*order, ("id", -1)] if "id" not in dict(order) else order
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return Problem("invalid", message, {field: message})

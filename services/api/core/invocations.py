@@ -169,7 +169,7 @@ class Invocations:
         function = await self._directory.find(tenant, slug)
         if function is None or not function.is_active or app not in (None, function.app_slug):
             raise no_function(slug)
-        if function.active is None:
+        if function.execution_mode == "app" and function.active is None:
             raise Problem("invalid", f"Function '{slug}' has no active code version; upload code first")
         return function
 

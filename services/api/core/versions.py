@@ -66,6 +66,7 @@ class Versions:
         """Check, compile and add a version. Raises Problem(not_found, invalid, too_large)."""
         must_develop(caller)
         function = await self._functions.named(caller, slug, app=app)
+        _must_run_code(function)
         stored = self._of(caller)
         async with self._source(function, upload.code) as digest:
             version = CodeVersion(
@@ -88,6 +89,7 @@ class Versions:
         """Let the active version have other code. Raises Problem(not_found, invalid, too_large)."""
         must_develop(caller)
         function = await self._functions.named(caller, slug, app=app)
+        _must_run_code(function)
         if function.active is None:
             message = f"Function '{slug}' has no active code version to update; upload one with POST"
             raise Problem("invalid", message, {"code": message})
@@ -184,6 +186,12 @@ class Versions:
                 return
             latest = await owned.by_id(function.id)
         raise Problem("conflict", "The function is being changed by others; try again in a moment")
+
+
+def _must_run_code(function: Function) -> None:
+    if function.execution_mode != "app":
+        message = f"Function '{function.slug}' runs no code: its execution_mode is '{function.execution_mode}'"
+        raise Problem("invalid", message, {"code": message})
 
 
 async def _insert(stored: versions.Versions, version: CodeVersion) -> None:

@@ -27,6 +27,7 @@ def executed(ticket: Ticket, outcome: Outcome | None) -> tuple[int, msgspec.Stru
         detail=sentence,
         task_id=task_id,
         result=outcome.message,
+        response=_response(bytes(outcome.result)),
         traceback=outcome.traceback,
         invocation=invocation,
     )
@@ -52,10 +53,14 @@ def task_result(invocation: Invocation) -> wire.TaskResult:
         result = _output(invocation, msgspec.Raw(invocation.result.encode()))
     elif invocation.status == "FAILURE":
         result = _message(invocation)
+    elif invocation.status == "RETRY":
+        result = invocation.last_error
     return wire.TaskResult(
         task_id=invocation.task_id,
         status=invocation.status,
         result=result,
+        response=_response(invocation.result.encode()) if invocation.status == "FAILURE" else msgspec.UNSET,
+        attempts=_attempts(invocation),
         traceback=invocation.traceback or None,
         date_created=stamp(invocation.created_at),
         date_done=_done_at(invocation),
@@ -100,6 +105,8 @@ def _bare_result(invocation: Invocation) -> wire.BareResult:
         logs=_log_rows(msgspec.json.decode(invocation.logs, type=list[LogLine])),
         truncated=invocation.truncated or msgspec.UNSET,
         warnings=invocation.warnings or msgspec.UNSET,
+        response=_response(invocation.result.encode()) if failed else msgspec.UNSET,
+        attempts=_attempts(invocation),
         success=invocation.status == "SUCCESS",
         traceback=invocation.traceback or None,
         date_done=_done_at(invocation),
@@ -123,6 +130,16 @@ def _log_rows(lines: list[LogLine]) -> list[wire.LogRow] | msgspec.UnsetType:
         wire.LogRow(stamp(datetime.fromtimestamp(line.at, UTC)), line.level, line.message, line.data) for line in lines
     ]
     return rows or msgspec.UNSET
+
+
+def _response(result: bytes) -> msgspec.Raw | msgspec.UnsetType:
+    """What a failed call brought back, if it did."""
+    return msgspec.UNSET if result == b"null" else msgspec.Raw(result)
+
+
+def _attempts(invocation: Invocation) -> int | msgspec.UnsetType:
+    repeated = invocation.attempts > 1 or invocation.status == "RETRY"
+    return invocation.attempts if repeated else msgspec.UNSET
 
 
 def _message(invocation: Invocation) -> str:

@@ -77,7 +77,7 @@ class Executed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that failed."""
+    """A call that failed. `response` is what there was of a result all the same: a webhook's answer."""
 
     error: str
     message: str
@@ -85,6 +85,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str
     status: Status = "FAILURE"
     result: str
+    response: msgspec.Raw | UnsetType = UNSET
     traceback: str
     invocation: InvocationBrief
 
@@ -99,18 +100,23 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of a task: an Output, the message of the error, or null."""
+    """The result of a task: an Output, the message of the error, or null; before another attempt, the last error."""
 
     task_id: str
     status: Status
     result: Output | str | None
+    response: msgspec.Raw | UnsetType = UNSET
+    attempts: int | UnsetType = UNSET
     traceback: str | None
     date_created: str
     date_done: str | None
 
 
 class BareResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of an invocation without its wrapping, what it printed beside it."""
+    """The result of an invocation without its wrapping, what it printed beside it.
+
+    `attempts` counts the tries that have ended, where there were several or are to be.
+    """
 
     task_id: str
     status: Status
@@ -120,6 +126,8 @@ class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     logs: list[LogRow] | UnsetType = UNSET
     truncated: bool | UnsetType = UNSET
     warnings: list[str] | UnsetType = UNSET
+    response: msgspec.Raw | UnsetType = UNSET
+    attempts: int | UnsetType = UNSET
     success: bool
     traceback: str | None
     date_done: str | None
