@@ -1,8 +1,11 @@
 """Which addresses a function may name as its webhook."""
 
+import re
 from urllib.parse import urlsplit
 
 from shared.domain.problem import Problem
+
+_HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%\w+)?")  # a name, or an address of either kind
 
 
 def check_url(url: str, *, field: str) -> None:
@@ -25,6 +28,8 @@ def _fault(url: str) -> str:
         return "is not a URL"
     if not host:
         return "must have a host"
+    if not _HOST.fullmatch(host):
+        return "has a host that is none"
     if "@" in parts.netloc:
         return "must not contain a user or a password; auth_config is the place for them"
     return ""

@@ -36,7 +36,7 @@ def open_client(
     under way is the caller's to bound, too: each has a connection. `idle_connections` are kept for up to `idle_s`.
     `resolve` says which addresses a name has, the system's resolver unless it is given.
     """
-    backend = GuardedBackend(guard_of(platform), resolve or Lookup(within_s=platform.egress_lookup_s))
+    backend = GuardedBackend(guard_of(platform), resolve or Lookup(), lookup_s=platform.egress_lookup_s)
     return httpx.AsyncClient(
         transport=Connections(backend, tls=_trust(platform), most_idle=idle_connections, idle_s=idle_s),
         timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, platform.egress_connect_s)),

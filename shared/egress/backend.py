@@ -21,9 +21,10 @@ class EgressRefused(Exception):  # noqa: N818 - the name that a function's failu
 class GuardedBackend(httpcore.AsyncNetworkBackend):
     """httpcore's way to the network. Raises EgressRefused beside what httpcore raises."""
 
-    def __init__(self, guard: Guard, resolve: Callable[[str, int], Awaitable[list[str]]]) -> None:
+    def __init__(self, guard: Guard, resolve: Callable[[str, int], Awaitable[list[str]]], *, lookup_s: float) -> None:
         self._guard = guard
         self._resolve = resolve
+        self._lookup_s = lookup_s
         self._network = httpcore.AnyIOBackend()
 
     async def connect_tcp(  # noqa: PLR0917 - httpcore's signature
@@ -36,8 +37,10 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Connect to one of the addresses that may be connected to, each tried in turn within its part of the time."""
         clock = asyncio.get_running_loop().time
-        end = clock() + (_CONNECT_S if timeout is None else timeout)
-        addresses = [address for address in await self._resolve(host, port) if self._guard.permits(address)]
+        within_s = _CONNECT_S if timeout is None else timeout
+        end = clock() + within_s
+        found = await self._addresses(host, port, within_s=min(within_s, self._lookup_s))
+        addresses = [address for address in found if self._guard.permits(address)]
         if not addresses:
             raise EgressRefused(f"{host} is not on the public internet")
         failure: httpcore.ConnectError | httpcore.ConnectTimeout | None = None
@@ -50,6 +53,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = type(error)(_said(error, host))
         raise failure or httpcore.ConnectError(f"{host} has no address")
+
+    async def _addresses(self, host: str, port: int, *, within_s: float) -> list[str]:
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._resolve(host, port)
+        except TimeoutError:
+            raise httpcore.ConnectTimeout(f"the name {host} was not resolved in time") from None
 
     async def connect_unix_socket(
         self,

@@ -1,4 +1,4 @@
-"""The system's resolver, bounded: a name server that does not answer holds up its own names only."""
+"""The system's resolver: a name server that does not answer holds up its own names only."""
 
 import asyncio
 import socket
@@ -18,20 +18,12 @@ class Lookup:
     A thread each, that nobody waits for at the end: the resolver cannot be interrupted.
     """
 
-    def __init__(self, *, within_s: float) -> None:
-        self._within_s = within_s
+    def __init__(self) -> None:
         self._asked: dict[tuple[str, int], _Found] = {}
         self._room = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def __call__(self, host: str, port: int) -> list[str]:
-        """The addresses, best first. Raises httpcore.ConnectError, httpcore.ConnectTimeout."""
-        try:
-            async with asyncio.timeout(self._within_s):
-                return await self._ask(host, port)
-        except TimeoutError:
-            raise httpcore.ConnectTimeout(f"the name {host} was not resolved within {self._within_s:g} s") from None
-
-    async def _ask(self, host: str, port: int) -> list[str]:
+        """The addresses, best first. Raises httpcore.ConnectError."""
         found = self._asked.get((host, port))
         if found is None:
             async with self._room:

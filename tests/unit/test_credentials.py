@@ -47,15 +47,16 @@ def test_a_mask_that_comes_back_is_the_stored_secret(config: dict[str, Any]) -> 
     assert credentials.sealed(masked(sealed), tenant="acme", function_id=7, before=sealed) == sealed
     with pytest.raises(Problem, match="is masked"):
         credentials.sealed(masked(sealed), tenant="acme", function_id=7)
+    other = {"type": "bearer" if config["type"] != "bearer" else "api_key", "token": MASK, "key": MASK}
     with pytest.raises(Problem, match="is masked"):
-        other = {"type": "bearer" if config["type"] != "bearer" else "api_key", "token": MASK, "key": MASK}
         credentials.sealed(other, tenant="acme", function_id=7, before=sealed)
 
 
 @pytest.mark.parametrize(
     ("config", "field"),
     [
-        ({"token": "x"}, "type"), ({"type": "oauth"}, "type"), ({"type": ["bearer"]}, "type"), ({"type": "bearer"}, "token"),
+        ({"token": "x"}, "type"), ({"type": "oauth"}, "type"), ({"type": ["bearer"]}, "type"),
+        ({"type": "bearer"}, "token"),
         ({"type": "bearer", "token": ""}, "token"), ({"type": "bearer", "token": 5}, "token"),
         ({"type": "bearer", "token": "a\nb"}, "token"), ({"type": "bearer", "token": "ä"}, "token"),
         ({"type": "bearer", "token": "x" * 4001}, "token"), ({"type": "bearer", "token": "x", "key": "y"}, "key"),
