@@ -1,8 +1,8 @@
 """Places for calls that run side by side. Who finds none waits in its function's line, for a bounded time.
 
-Where there is a `share` below 1, a function may have a place only while it has fewer than so many times the free ones:
-alone it gets up to its share of all, and the more functions want some, the less each of them. What is left free is for
-whoever comes next, so that one whose calls take long does not keep the others waiting.
+Where there is a `share` below 1, a function may have so many times the places that are left free: alone it gets up to
+its share of all, and the more functions want some, the less each of them. What is left is for whoever comes next, so
+that one whose calls take long does not keep the others waiting.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ class Slots:
 
     def __init__(self, count: int, *, share: float = 1.0, line: int = 1 << 30) -> None:
         self._free = count
-        self._times_free = share / (1.0 - share) if share < 1 else float("inf")
+        self._times_free = share / (1.0 - share) if share < 1 else None
         self._most_in_line = line
         self._held: Counter[int] = Counter()
         self._lines: OrderedDict[int, deque[_Turn]] = OrderedDict()
@@ -56,9 +56,11 @@ class Slots:
             pass
 
     def _may(self, of: int) -> bool:
-        # None held: any free place will do, however small the share.
+        # One that holds none may have any; one that holds some never the last.
         held = self._held.get(of, 0)
-        return self._free > 0 and (not held or held < self._times_free * self._free)
+        if not held or self._times_free is None:
+            return self._free > 0
+        return held + 1 <= self._times_free * (self._free - 1)
 
     def _grant(self, of: int) -> None:
         self._free -= 1

@@ -64,6 +64,7 @@ _LIMITS = {
     "ResultTooLarge": "result",
     "ParamsTooLarge": "params",
     "OutputTruncated": "output",
+    "ResultTruncated": "result",
     "LogTruncated": "log_lines",
 }
 

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from services.executor.slots import Slots
 
 
@@ -35,9 +37,17 @@ async def test_one_function_leaves_room_for_others_and_has_the_less_the_more_the
     assert not await slots.take(1, within_s=0)
     assert await slots.take(2, within_s=0)
     assert await slots.take(3, within_s=0)
-    slots.give(1)  # one is free now: the first has five, and may not have it
+    slots.give(1)  # one is free now: for one that has none
     assert not await slots.take(1, within_s=0)
-    assert await slots.take(2, within_s=0)
+    assert not await slots.take(2, within_s=0)
+    assert await slots.take(4, within_s=0)
+
+
+@pytest.mark.parametrize(("count", "most"), [(1, 1), (2, 1), (16, 15), (512, 501)])
+async def test_the_last_place_is_for_another(count: int, most: int) -> None:
+    slots = Slots(count, share=0.98)
+    assert [await slots.take(1, within_s=0) for _ in range(most + 1)] == [True] * most + [False]
+    assert await slots.take(2, within_s=0) is (count > 1)
 
 
 async def test_a_full_line_is_said_at_once_and_who_gives_up_leaves_it() -> None:
