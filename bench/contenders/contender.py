@@ -34,13 +34,14 @@ class HttpTarget(msgspec.Struct, frozen=True, kw_only=True):
     async def load(self, *, in_flight: int, seconds: float, warm_s: float) -> Sample:
         """Synchronous calls for so many seconds."""
         timing = ("--seconds", str(seconds), "--warm", str(warm_s))
-        return await self._run("--in-flight", str(in_flight), *timing, "--body", tax.BODY, "--expect", tax.EXPECT)
+        return await self.run("--in-flight", str(in_flight), *timing, "--body", tax.BODY, "--expect", tax.EXPECT)
 
     async def submit(self, *, in_flight: int, count: int, ids: Path) -> Sample:
         """`count` asynchronous calls; their task ids go to the file `ids`, one a line."""
         ending = ("--count", str(count), "--ids", str(ids), "--status", "202")
-        return await self._run("--in-flight", str(in_flight), *ending, "--body", tax.ASYNC_BODY, "--expect", "task_id")
+        return await self.run("--in-flight", str(in_flight), *ending, "--body", tax.ASYNC_BODY, "--expect", "task_id")
 
-    async def _run(self, *arguments: str) -> Sample:
+    async def run(self, *arguments: str) -> Sample:
+        """The load client with these arguments."""
         command = python("bench.load", "--url", self.url, "--token", self.token, *arguments)
         return msgspec.json.decode(await output(command, timeout_s=900.0), type=Sample)

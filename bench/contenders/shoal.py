@@ -155,6 +155,12 @@ def create(ready: Ready, title: str) -> str:
     return str(made["slug"])
 
 
+def create_proxy(ready: Ready, title: str, url: str, *, timeout: int) -> str:
+    """A PROXY function for this webhook, ready to be called; its slug. Raises NotRun when it is not taken."""
+    settings = {"name": title, "execution_mode": "proxy", "webhook_url": url, "config": {"timeout": timeout}}
+    return str(_post(ready, "/api/apps/bench/functions/", settings)["slug"])
+
+
 def _post(ready: Ready, path: str, body: dict[str, Any]) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {ready.token}", "Content-Type": "application/json"}
     url = ready.url.rstrip("/") + path

@@ -49,6 +49,7 @@ class Execution:
     async def handle(self, delivery: Delivery[Dispatch]) -> Verdict:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
         dispatch, picked = delivery.body, time.time()
+        self._postponing.came_back(dispatch)
         if (delivery.count > 1 or dispatch.repeated) and await self._passed(dispatch):
             return DONE
         loaded = await self._links.load(dispatch)
@@ -69,6 +70,7 @@ class Execution:
             return Later(_UNAVAILABLE_S)
         finally:
             self._slots.give(dispatch.function_id)
+            self._postponing.ended(dispatch.function_id)
             self._busy.dec()
             delivery.release()
         if end is None:
@@ -96,7 +98,7 @@ class Execution:
 
     async def _put_aside(self, delivery: Delivery[Dispatch]) -> Verdict:
         if not await self._postponing.put_aside(delivery):
-            await self.give_up(delivery, "there was no room for it, time and again")
+            await self.give_up(delivery, "there was no room for it for too long")
         return DONE
 
     async def _run(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 
 from services.executor import events
+from services.executor.backlog import Backlog
 from services.executor.links import Links
 from services.executor.mode import Again
 from shared import telemetry
@@ -17,9 +18,7 @@ from shared.domain.invocation import Timeline
 from shared.domain.problem import Problem
 
 _AGAIN_S = 1.0  # before another try at telling the bus
-_ASIDE_S = 0.5  # the first wait for room; each later one of the same attempt is twice as long
-_LONGEST_ASIDE_S = 30.0
-_MOST_ASIDE = 130  # times; an hour or a little less, then it is ended
+_LONGEST_ASIDE_S = 3600.0  # an attempt that finds no room for so long is given up
 
 
 class Postponing:
@@ -27,6 +26,21 @@ class Postponing:
 
     def __init__(self, links: Links) -> None:
         self._links = links
+        self._backlogs: dict[int, Backlog] = {}  # by function; those that have one
+
+    def came_back(self, dispatch: Dispatch) -> None:
+        """What was put aside is here again."""
+        backlog = self._backlogs.get(dispatch.function_id)
+        if backlog is not None and dispatch.put_aside_at:
+            backlog.aside -= 1
+            if backlog.aside <= 0:
+                del self._backlogs[dispatch.function_id]
+
+    def ended(self, function_id: int) -> None:
+        """A call of the function gave back its slot."""
+        backlog = self._backlogs.get(function_id)
+        if backlog is not None:
+            backlog.ended()
 
     async def retry(self, dispatch: Dispatch, again: Again, timeline: Timeline) -> bool:
         """Have the next attempt made when it is due, and say so; False when none is left, or it cannot be kept.
@@ -37,7 +51,7 @@ class Postponing:
         if dispatch.attempt > dispatch.max_retries:
             return False
         number, due_at = dispatch.attempt + 1, time.time() + again.after_s
-        following = msgspec.structs.replace(dispatch, attempt=number, put_aside=0, repeated=True)
+        following = msgspec.structs.replace(dispatch, attempt=number, put_aside_at=0.0, repeated=True)
         event = events.retrying(dispatch, timeline, error=again.outcome.message, due_at=due_at)
 
         async def postpone() -> None:
@@ -57,13 +71,14 @@ class Postponing:
         return True
 
     async def put_aside(self, delivery: Delivery[Dispatch]) -> bool:
-        """Have the same attempt come again when there may be room; False when it has waited often enough."""
-        dispatch = delivery.body
-        if dispatch.put_aside >= _MOST_ASIDE:
+        """Have the same attempt come again when there may be room; False when it has waited long enough."""
+        dispatch, now = delivery.body, time.time()
+        if dispatch.put_aside_at and now - dispatch.put_aside_at > _LONGEST_ASIDE_S:
             return False
-        wait_s = min(_LONGEST_ASIDE_S, _ASIDE_S * 2 ** min(dispatch.put_aside, 10))
-        due_at = time.time() + wait_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
-        following = msgspec.structs.replace(dispatch, put_aside=dispatch.put_aside + 1, repeated=True)
+        backlog = self._backlogs.setdefault(dispatch.function_id, Backlog())
+        backlog.aside += 1
+        due_at = now + backlog.wait_s() * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        following = msgspec.structs.replace(dispatch, put_aside_at=dispatch.put_aside_at or now, repeated=True)
         # The sequence makes it one a message: the same attempt may be put aside again, by another message.
         id = f"{dispatch.task_id}.{dispatch.attempt}.{delivery.sequence}"
 

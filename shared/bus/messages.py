@@ -34,8 +34,8 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
     `revision` is that of the function when it was decided.
     `repeated` says that its command had been handed out before, or that this is a later attempt: there may be another
-    dispatch of the same task. `attempt` counts from 1; at most `max_retries` more follow the first one. `put_aside`
-    counts how often this attempt has waited for room.
+    dispatch of the same task. `attempt` counts from 1; at most `max_retries` more follow the first one. `put_aside_at`
+    is when this attempt first found no room, Unix seconds; 0 where there was some.
     """
 
     id: int
@@ -57,7 +57,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     repeated: bool = False
     attempt: int = 1
     max_retries: int = 0
-    put_aside: int = 0
+    put_aside_at: float = 0.0
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):

@@ -76,7 +76,7 @@ async def test_what_is_put_aside_waits_on_the_bus_and_comes_again(bus: Bus) -> N
     arrived: list[Dispatch] = []
     due_at = time.time() + 0.5
     for number in range(200):
-        body = msgspec.structs.replace(DISPATCH, task_id=f"t-{number}", put_aside=1)
+        body = msgspec.structs.replace(DISPATCH, task_id=f"t-{number}", put_aside_at=1.0)
         await links.postpone(body, due_at=due_at, id=f"t-{number}.1.{number}")
     assert (await bus.stream.stream_info("WORK")).state.messages == 200
     consumer = await collect(bus, arrived)
