@@ -37,7 +37,6 @@ CASES = {
     "list_history": Case("user", READ),
     "show_schedule": Case("user", READ),
     "list_executions": Case("user", READ),
-    "show_schedule": Case("user", READ),
     "show_result": Case("user", RESULT),
     "list_invocations": Case("user", READ),
     "show_invocation": Case("user", READ, ids="invocation"),

@@ -6,7 +6,7 @@ import pytest
 
 from tests.api.seed.conftest import Printed
 from tests.api.seed.shape import assert_alike
-from tests.api.seed.test_management import DETAILED, LISTED
+from tests.api.seed.test_management import CHOICES, DETAILED, LISTED
 from tests.api.seed.test_quick_start import CREATE, CREATED, UPLOAD
 
 SLACK = """
@@ -148,7 +148,7 @@ async def test_create_a_proxy_function_with_everything(fresh: Printed, printed_a
     assert_alike(answer, CREATED)
     assert answer["slug"] == "send-welcome-email"
     shown = (await fresh.send("GET /api/functions/send-welcome-email/")).json()
-    assert_alike(shown, DETAILED | {"code_versions": []}, nullable={"active_code"})
+    assert_alike(shown, DETAILED | {"code_versions": []}, extra=CHOICES, nullable={"active_code"})
     assert shown["execution_mode"] == "proxy"
     assert "your-secret-token" not in json.dumps(shown)
     if printed_as == "request":
@@ -200,7 +200,7 @@ async def test_enable_scheduling(fresh: Printed, printed_as: str):
     answer = (
         await fresh.send(CONFIGURATION) if printed_as == "configuration" else await fresh.curl(SCHEDULE_CURL)
     ).json()
-    assert_alike(answer, DETAILED)
+    assert_alike(answer, DETAILED, extra=CHOICES)
     assert answer["schedule_enabled"] is True
     if printed_as == "curl":
         assert answer["cron_expression"] == "0 0 * * *"
