@@ -1,8 +1,9 @@
 """What is known of functions and tenants: a cache that is never older than what a command has seen."""
 
 from shared.bus.messages import FunctionChanged, IdentityChanged
-from shared.domain.function import Function
+from shared.domain.function import SYSTEM_ID, Function
 from shared.domain.tenant import Tenant
+from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.remembered import Remembered
 from shared.store import tenants
 from shared.store.client import Store
@@ -10,10 +11,14 @@ from shared.store.functions import Functions
 
 
 class Directory:
-    """Functions by tenant and slug, asked for again after `cache_s`; what is known serves on without the store."""
+    """Functions by tenant and slug, asked for again after `cache_s`; what is known serves on without the store.
 
-    def __init__(self, store: Store, *, cache_s: float) -> None:
+    System functions are those of the `registry`.
+    """
+
+    def __init__(self, store: Store, *, cache_s: float, registry: Registry = WITHOUT_PACKAGES) -> None:
         self._store = store
+        self._registry = registry
         self._functions: Remembered[tuple[str, str], Function] = Remembered(self._ask, believed_s=cache_s)
 
     async def find(self, tenant: str, slug: str, *, revision: int, id: int = 0) -> Function | None:
@@ -21,6 +26,8 @@ class Directory:
 
         `id` is the one that the command means: a function deleted and made anew has a higher one, and a lower revision.
         """
+        if id == SYSTEM_ID and (system := self._registry.function(tenant, slug)):
+            return system
         key = (tenant, slug)
         found = await self._functions.find(key)
         if found is not None and _at(found, id, revision):

@@ -15,6 +15,7 @@ from litestar.handlers import BaseRouteHandler
 
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
+from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
 from services.api.core.credentials import Credentials
 from services.api.core.directory import Directory
@@ -32,6 +33,7 @@ from services.api.core.users import Users
 from services.api.core.versions import Versions
 from services.api.core.waiting import Waiting
 from services.api.dialects.rest import execute, problems
+from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked, methods
 from services.api.dialects.rest.routes import functions as function_routes
@@ -45,7 +47,7 @@ from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
 from services.api.limits import METER, Limits, Meter, Tenants
 from services.api.quota import Quota
-from shared import config, health
+from shared import config, health, registry
 from shared.boot import Service
 from shared.bus import streams
 from shared.bus.counters import Counters
@@ -70,6 +72,7 @@ _LOG_OUT = ["/api/auth/jwt/token/blacklist", "/api/auth/jwt/blacklist"]
 ROUTES = [
     get(_FUNCTIONS)(function_routes.list_functions),
     post(_FUNCTIONS)(function_routes.create_function),
+    get("/api/functions/aggregate")(aggregate_routes.list_all),
     get(_FUNCTION)(function_routes.show_function),
     patch(_FUNCTION)(function_routes.change_function),
     delete(_FUNCTION)(function_routes.delete_function),
@@ -138,7 +141,8 @@ async def serve(service: Service) -> AsyncIterator[None]:
 async def _core(service: Service, waiting: Waiting, *, identity: Identity, signer: Signer) -> asked.Core:
     """The application, listening."""
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
-    directory = Directory(bus, store, believed_s=platform.cache_s)
+    system = registry.read()
+    directory = Directory(bus, store, believed_s=platform.cache_s, registry=system)
     recent = Recent(bus, store)
     history = History(store)
     forgotten_s = (max(platform.invoke_days, platform.event_days) + _LONG_QUEUED_DAYS) * _DAY_S
@@ -149,6 +153,7 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         credentials=Credentials(service.keyring),
         most=platform.bounds.most,
         forgotten_s=forgotten_s,
+        registry=system,
     )
     versions = Versions(
         bus,
@@ -182,6 +187,7 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         tokens=Tokens(store, identity),
         apps=Apps(store),
         logins=Logins(store, identity, signer, hashing),
+        aggregate=Aggregate(functions, system),
     )
 
 

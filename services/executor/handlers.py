@@ -11,7 +11,7 @@ from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
 from services.executor.mode import Artefact, Mode, Opening, Refusal, Unavailable
-from shared import telemetry
+from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
@@ -134,7 +134,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, functions: Dir
 async def serve(service: Service) -> AsyncIterator[None]:
     """The executor at work: every mode it has is a pool."""
     async with AsyncExitStack() as stack:
-        functions = Directory(service.store, cache_s=service.platform.cache_s)
+        functions = Directory(service.store, cache_s=service.platform.cache_s, registry=registry.read())
         await service.bus.listen(subjects.changed("*", "*"), functions.changed, body=FunctionChanged)
         service.bus.on_return(functions.doubt)
         for pool, open_mode in modes.OPEN.items():

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.router.config import Router
 from services.router.decide import Moment, Refuse, Send, decide
-from shared import telemetry
+from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
@@ -27,7 +27,7 @@ class Handlers:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._directory = Directory(service.store, cache_s=service.platform.cache_s)
+        self._directory = Directory(service.store, cache_s=service.platform.cache_s, registry=registry.read())
         self._tenants = Tenants(service.store, cache_s=service.platform.cache_s)
         self._bounds = service.platform.bounds
 

@@ -25,6 +25,9 @@ RESERVED_SLUGS = frozenset(
 MAX_SLUG = 100
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
+SYSTEM_ID = 0
+"""The id of every system function: it stands in no table, and its slug alone says which one it is."""
+
 # Bounds of the settings whose inside is the user's own: `config`, `headers`, `schedule_params`.
 MAX_FREEFORM_BYTES = 64 << 10
 MAX_FREEFORM_DEPTH = 20

@@ -4,6 +4,7 @@ from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import FunctionChanged
 from shared.domain.function import Function
+from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.remembered import Remembered
 from shared.store.client import Store
 from shared.store.functions import Functions
@@ -13,11 +14,12 @@ _NOTICES = 1000  # the last ones, for the look-ups that are under way when they 
 
 
 class Directory:
-    """Functions by tenant and slug, believed for `believed_s` or until they change."""
+    """Functions by tenant and slug, believed for `believed_s` or until they change; those of the `registry` always."""
 
-    def __init__(self, bus: Bus, store: Store, *, believed_s: float) -> None:
+    def __init__(self, bus: Bus, store: Store, *, believed_s: float, registry: Registry = WITHOUT_PACKAGES) -> None:
         self._bus = bus
         self._store = store
+        self._registry = registry
         self._noticed: dict[tuple[str, str], int] = {}
         self._functions: Remembered[tuple[str, str], Function] = Remembered(self._ask, believed_s=believed_s)
 
@@ -28,7 +30,7 @@ class Directory:
 
     async def find(self, tenant: str, slug: str) -> Function | None:
         """The function, active or not, or None. Raises Problem(unavailable) for one not seen before."""
-        return await self._functions.find((tenant, slug))
+        return self._registry.function(tenant, slug) or await self._functions.find((tenant, slug))
 
     async def announce(self, function: Function, *, deleted: bool = False) -> None:
         """Say that a function has changed, to this process at once and to all others by bus."""

@@ -26,6 +26,7 @@ from shared.domain.function import (
 from shared.domain.limits import Limits
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion
+from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
 from shared.store.client import Store
@@ -73,6 +74,7 @@ class Functions:
         credentials: Credentials,
         most: Limits,
         forgotten_s: float,
+        registry: Registry = WITHOUT_PACKAGES,
     ) -> None:
         self._store = store
         self._directory = directory
@@ -80,6 +82,7 @@ class Functions:
         self._credentials = credentials
         self._most = most
         self._forgotten_s = forgotten_s
+        self._registry = registry
 
     async def create(self, caller: Caller, draft: Draft) -> Function:
         """Add a function; its app is made with it where there is none. Raises Problem(invalid)."""
@@ -89,7 +92,7 @@ class Functions:
         check_settings(draft.settings)
         check_schedule(draft.settings)
         await self._check_limits(caller, draft.settings)
-        slug = _wanted_slug(draft)
+        slug = _wanted_slug(draft, self._registry)
         functions = self._of(caller)
         app = await functions.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
         now = datetime.now(UTC)
@@ -109,7 +112,7 @@ class Functions:
             updated_at=now,
             **values,
         )
-        created = await _insert(functions, function, fixed=bool(draft.slug))
+        created = await self._insert(functions, function, fixed=bool(draft.slug))
         await self._directory.announce(created)
         await self._history.add(caller, created, "Created")
         return created
@@ -206,6 +209,23 @@ class Functions:
     def _of_tenant(self, tenant: str) -> stored.Functions:
         return stored.Functions(self._store, tenant)
 
+    async def _insert(self, functions: stored.Functions, function: Function, *, fixed: bool) -> Function:
+        """Store it; a slug that is taken is suffixed, or with `fixed` refused. The unique index decides every race."""
+        wanted = function.slug
+        for _ in range(_SLUG_TRIES):
+            slug = wanted if fixed else free_slug(wanted, {*self._registry.slugs, *await functions.slugs_like(wanted)})
+            function = msgspec.structs.replace(function, slug=slug)
+            try:
+                await functions.insert(function)
+            except Problem as problem:
+                if problem.code != "conflict":
+                    raise
+                if fixed:
+                    raise wrong("slug", f"A function with slug '{slug}' exists already") from None
+            else:
+                return function
+        raise Problem("conflict", f"Many functions named '{function.name}' are being created; try again in a moment")
+
     async def _detail(self, function: Function) -> Detail:
         function = msgspec.structs.replace(function, auth_config=masked(function.auth_config))
         versions = Versions(self._store, function.tenant)
@@ -222,29 +242,11 @@ def no_function(slug: str) -> Problem:
     return Problem("not_found", f"Function with slug '{shown}' not found or not active")
 
 
-async def _insert(functions: stored.Functions, function: Function, *, fixed: bool) -> Function:
-    """Store it; a slug that is taken is suffixed, or with `fixed` refused. The unique index decides every race."""
-    wanted = function.slug
-    for _ in range(_SLUG_TRIES):
-        slug = wanted if fixed else free_slug(wanted, await functions.slugs_like(wanted))
-        function = msgspec.structs.replace(function, slug=slug)
-        try:
-            await functions.insert(function)
-        except Problem as problem:
-            if problem.code != "conflict":
-                raise
-            if fixed:
-                raise wrong("slug", f"A function with slug '{slug}' exists already") from None
-        else:
-            return function
-    raise Problem("conflict", f"Many functions named '{function.name}' are being created; try again in a moment")
-
-
-def _wanted_slug(draft: Draft) -> str:
+def _wanted_slug(draft: Draft, registry: Registry) -> str:
     if draft.slug:
         if not is_slug(draft.slug):
             raise wrong("slug", "slug must be 1 to 100 characters: words of a-z and 0-9, joined by -")
-        if draft.slug in RESERVED_SLUGS:
+        if draft.slug in RESERVED_SLUGS or draft.slug in registry:
             raise wrong("slug", f"slug '{draft.slug}' is reserved; choose another one")
         return draft.slug
     slug = slugify(draft.name)

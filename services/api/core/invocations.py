@@ -18,7 +18,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.lookup import command_at, find_command
 from shared.bus.messages import Invoke
 from shared.domain.caller import Caller
-from shared.domain.function import Function
+from shared.domain.function import SYSTEM_ID, Function
 from shared.domain.invocation import FINAL, Invocation
 from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome
@@ -167,7 +167,7 @@ class Invocations:
 
     async def _callable(self, tenant: str, slug: str, app: str | None) -> Function:
         function = await self._directory.find(tenant, slug)
-        if function is None or not function.is_active or app not in (None, function.app_slug):
+        if function is None or not function.is_active or not _is_in(function, app):
             raise no_function(slug)
         if function.execution_mode == "app" and function.active is None:
             raise Problem("invalid", f"Function '{slug}' has no active code version; upload code first")
@@ -179,6 +179,11 @@ class Invocations:
             return None
         function = await self._directory.find(command.body.tenant, command.body.function)
         return _pending(command) if function is not None and function.id == command.body.function_id else None
+
+
+def _is_in(function: Function, app: str | None) -> bool:
+    """Whether it is to be found in this app, or without one; system functions are in all."""
+    return app in (None, function.app_slug) or function.id == SYSTEM_ID
 
 
 def _made_at(task_id: str) -> float | None:

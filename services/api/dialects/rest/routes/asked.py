@@ -9,6 +9,7 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter, SkipValidation
 
 from services.api.core import functions, invocations
+from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
 from services.api.core.history import History
 from services.api.core.logins import Logins
@@ -41,6 +42,7 @@ class Core(NamedTuple):
     tokens: Tokens
     apps: Apps
     logins: Logins
+    aggregate: Aggregate
 
 
 class Asked(Request[Caller, Any, State]):

@@ -1,0 +1,34 @@
+"""All that can be called: a tenant's own functions, and those that the platform has for everybody."""
+
+from typing import NamedTuple
+
+from services.api.core.functions import Functions, Wanted
+from shared.domain.caller import Caller
+from shared.domain.function import Function
+from shared.registry import Registry
+
+
+class Callables(NamedTuple):
+    """A part of the tenant's functions, every system function's slug, and how many there are of both together."""
+
+    functions: list[Function]
+    system: list[str]
+    total: int
+
+
+class Aggregate:
+    """Functions from all sources."""
+
+    def __init__(self, functions: Functions, registry: Registry) -> None:
+        self._functions = functions
+        self._registry = registry
+
+    def is_system(self, slug: str) -> bool:
+        """Whether this slug is a system function's."""
+        return slug in self._registry
+
+    async def listed(self, caller: Caller, *, limit: int, skip: int) -> Callables:
+        """At most `limit` of the tenant's functions, by id. Raises Problem(unavailable)."""
+        count, found = await self._functions.listed(caller, Wanted(), ordering="id", limit=limit, skip=skip)
+        slugs = self._registry.slugs
+        return Callables(found, slugs, count + len(slugs))
