@@ -30,14 +30,20 @@ def new_task_id() -> str:
 
 
 def due_task_id(tenant: str, function_id: int, due: int) -> str:
-    """The task id of the run that is due at that moment (Unix seconds): the same for whoever submits it, and again.
+    """The task id of the run that is due at that moment (Unix seconds): the same for whoever submits it, and again."""
+    return _derived_id(f"{tenant}/{function_id}/{due}", made_ms=due * 1000)
 
-    It has the form of a UUIDv7, so that it says when the run was due.
-    """
-    tail = int.from_bytes(hashlib.sha256(f"{tenant}/{function_id}/{due}".encode()).digest()[:10])
+
+def step_task_id(parent_task_id: str, step: int) -> str:
+    """The task id of a step of another invocation: the same for whoever submits it, and again; from its parent's time."""
+    return _derived_id(f"{parent_task_id}/{step}", made_ms=uuid.UUID(parent_task_id).int >> 80)
+
+
+def _derived_id(of: str, *, made_ms: int) -> str:
+    """The form of a UUIDv7, so that it says when the run was due."""
+    tail = int.from_bytes(hashlib.sha256(of.encode()).digest()[:10])
     version, variant = 7 << 76, 2 << 62
-    rest = (tail & ((1 << 80) - 1)) & ~(0xF << 76) & ~(3 << 62)
-    return str(uuid.UUID(int=(due * 1000) << 80 | rest | version | variant))
+    return str(uuid.UUID(int=made_ms << 80 | tail & ~(0xF << 76) & ~(3 << 62) | version | variant))
 
 
 async def submit(
@@ -49,6 +55,7 @@ async def submit(
     trigger_type: TriggerType,
     user: User | None,
     reply_to: str = "",
+    parent_task_id: str = "",
 ) -> Accepted:
     """Publish the command; returns when JetStream has it. Raises Problem(unavailable, too_large).
 
@@ -66,6 +73,7 @@ async def submit(
         user=user,
         accepted_at=time.time(),
         reply_to=reply_to,
+        parent_task_id=parent_task_id,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     telemetry.ACCEPTED.labels(trigger_type).inc()

@@ -12,12 +12,15 @@ from typing import Any
 import msgspec
 
 from shared.domain.caller import User
+from shared.domain.invocation import TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import LogLevel, LogLine
 
 GROUP = "shoal.system_functions"
 MAX_RETRIES = 100
 MAX_TIMEOUT_S = 86_400.0
+# Of a context that is made without limits, as an operator's tests do.
+_RESULT_BYTES = 1 << 20
 _LOG_LINES = 1000
 _LOG_BYTES = 64 << 10
 
@@ -41,7 +44,7 @@ class Retryable(Failure):
 
 
 class Context:
-    """One call: whose it is, which try it is, from 0, and for how many seconds it may run."""
+    """One call: whose it is, which try it is, from 1, and for how many seconds it may run."""
 
     def __init__(
         self,
@@ -50,9 +53,10 @@ class Context:
         tenant: str,
         function: str,
         user: User | None = None,
-        attempt: int = 0,
+        attempt: int = 1,
         timeout_s: float = 30.0,
         limits: Limits | None = None,
+        trigger_type: TriggerType = "api",
     ) -> None:
         self.task_id = task_id
         self.tenant = tenant
@@ -60,6 +64,8 @@ class Context:
         self.user = user
         self.attempt = attempt
         self.timeout_s = timeout_s
+        self.result_bytes = limits.result_bytes if limits else _RESULT_BYTES
+        self.trigger_type = trigger_type
         self.lines: list[LogLine] = []
         self.lines_lost = 0
         self._left_lines = limits.log_lines if limits else _LOG_LINES

@@ -25,13 +25,13 @@ from services.api.core.history import History
 from services.api.core.identity import Identity
 from services.api.core.invocations import Invocations
 from services.api.core.logins import Logins
+from services.api.core.pipelines import Pipelines
 from services.api.core.recent import Recent
 from services.api.core.schedules import Schedules
 from services.api.core.signing import Signer
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
 from services.api.core.versions import Versions
-from services.api.core.waiting import Waiting
 from services.api.dialects.rest import execute, problems
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
@@ -40,6 +40,7 @@ from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
 from services.api.dialects.rest.routes import logins as login_routes
+from services.api.dialects.rest.routes import pipelines as pipeline_routes
 from services.api.dialects.rest.routes import schedules as schedule_routes
 from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
@@ -52,6 +53,7 @@ from shared.boot import Service
 from shared.bus import streams
 from shared.bus.counters import Counters
 from shared.domain.problem import Problem
+from shared.waiting import Waiting
 
 _DAY_S = 86_400.0
 _LONG_QUEUED_DAYS = 30.0  # the longest that work is thought to wait: the queue itself has no bound
@@ -87,6 +89,11 @@ ROUTES = [
     get(_INVOCATIONS)(invocation_routes.list_invocations),
     get([f"{path}/{{id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
     get([f"{path}/{{id:str}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
+    get("/api/pipelines")(pipeline_routes.list_pipelines),
+    post("/api/pipelines")(pipeline_routes.create_pipeline),
+    get("/api/pipelines/{name:str}")(pipeline_routes.show_pipeline),
+    patch("/api/pipelines/{name:str}")(pipeline_routes.change_pipeline),
+    delete("/api/pipelines/{name:str}")(pipeline_routes.delete_pipeline),
     get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation_by_task),
     get("/api/apps")(app_routes.list_apps),
     post("/api/apps")(app_routes.create_app),
@@ -188,6 +195,7 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         apps=Apps(store),
         logins=Logins(store, identity, signer, hashing),
         aggregate=Aggregate(functions, system),
+        pipelines=Pipelines(store, system),
     )
 
 

@@ -22,6 +22,7 @@ def call_of(dispatch: Dispatch, loaded: Artefact | Function) -> Call:
         params=bytes(dispatch.params),
         context=_context(dispatch),
         limits=dispatch.limits,
+        trigger_type=dispatch.trigger_type,
         attempt=dispatch.attempt,
     )
 

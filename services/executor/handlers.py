@@ -10,7 +10,7 @@ from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Mode, Opening, Refusal, Unavailable
+from services.executor.mode import Artefact, Mode, Opening, Reach, Refusal, Unavailable
 from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -137,8 +137,9 @@ async def serve(service: Service) -> AsyncIterator[None]:
         functions = Directory(service.store, cache_s=service.platform.cache_s, registry=registry.read())
         await service.bus.listen(subjects.changed("*", "*"), functions.changed, body=FunctionChanged)
         service.bus.on_return(functions.doubt)
+        reach = Reach(service.bus, service.store, functions, service.instance)
         for pool, open_mode in modes.OPEN.items():
-            mode = await open_mode(Opening(service.settings, service.platform, service.keyring))
+            mode = await open_mode(Opening(service.settings, service.platform, service.keyring, reach))
             stack.push_async_callback(mode.close)
             service.facts[pool] = mode.facts
             await _serve_pool(service, pool, mode, functions=functions, stack=stack)

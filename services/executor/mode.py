@@ -5,12 +5,16 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from services.executor.config import Executor
+from shared.bus.broker import Bus
 from shared.config import Platform
+from shared.directory import Directory
 from shared.domain.function import Function
+from shared.domain.invocation import TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
 from shared.secrets import Keyring
+from shared.store.client import Store
 
 
 class Artefact(msgspec.Struct, frozen=True):
@@ -50,6 +54,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     context: dict[str, Any]
     limits: Limits
     attempt: int = 1
+    trigger_type: TriggerType = "api"
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else
@@ -67,12 +72,22 @@ class Again(msgspec.Struct, frozen=True):
     after_s: float
 
 
+class Reach(NamedTuple):
+    """What a mode needs that makes calls of its own: bus and store, all functions, and what this process is called."""
+
+    bus: Bus
+    store: Store
+    functions: Directory
+    instance: str
+
+
 class Opening(NamedTuple):
     """What a mode is opened with: the executor's settings, the platform's, and the keys of what is sealed."""
 
     executor: Executor
     platform: Platform
     keyring: Keyring
+    reach: Reach | None = None
 
 
 class Mode(Protocol):

@@ -36,7 +36,7 @@ def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Event]) -> li
 
 def _accepted(delivery: Delivery[Invoke]) -> Upsert:
     command = delivery.body
-    described = _described(command, delivery.sequence) | {"params": _text(command.params)}
+    described = _described(command, delivery.sequence) | _asked(command)
     return Upsert({"_id": command.task_id}, {"$set": described, "$setOnInsert": {"status": "PENDING"}})
 
 
@@ -64,7 +64,7 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
     query: Document = {"_id": event.task_id, "status": {"$nin": closed_to(outcome.status)}}
     if command is None:
         return Upsert(query, {"$set": end})
-    end["params"] = _text(command.body.params)
+    end |= _asked(command.body)
     return Upsert(query, {"$set": end}, {"_id": event.task_id, **end})
 
 
@@ -111,6 +111,12 @@ def _described(source: Invoke | Event, id: int) -> Document:
         "user_username": user.username if user else None,
         "created_at": _when(accepted),
     }
+
+
+def _asked(command: Invoke) -> Document:
+    """What the command alone knows."""
+    parent: Document = {"parent_task_id": command.parent_task_id} if command.parent_task_id else {}
+    return {"params": _text(command.params), **parent}
 
 
 def _text(json: msgspec.Raw) -> str:

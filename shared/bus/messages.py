@@ -14,6 +14,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
 
     `revision` is the newest revision of the function its sender has seen: whoever decides must know at least that one.
     `reply_to` is the subject the waiting caller listens on, empty when nobody waits.
+    `parent_task_id` is the invocation that made this one, empty when none did.
     """
 
     task_id: str
@@ -27,6 +28,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     user: User | None
     accepted_at: float
     reply_to: str = ""
+    parent_task_id: str = ""
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):

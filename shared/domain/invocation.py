@@ -37,6 +37,7 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
 
+    `parent_task_id` is the invocation that made this one, empty when none did.
     `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
     `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
     was not the end, `Type: sentence`.
@@ -51,6 +52,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     trigger_type: TriggerType
     user_id: int | None = None
     user_username: str | None = None
+    parent_task_id: str = ""
     status: Status = "PENDING"
     params: str = "{}"
     result: str = "null"

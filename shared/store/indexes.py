@@ -15,6 +15,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("functions", [("tenant", 1), ("slug", 1)], True, "slug"),
     ("functions", [("tenant", 1), ("id", 1)], True, "id"),
     ("functions", [("tenant", 1), ("app_slug", 1), ("id", 1)], False, "app"),
+    ("pipelines", [("tenant", 1), ("name", 1)], True, "name"),
     ("versions", [("tenant", 1), ("id", 1)], True, "id"),
     ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),
     ("versions", [("tenant", 1), ("code_hash", 1)], False, "code"),
@@ -40,8 +41,8 @@ EXPIRING: list[tuple[str, str]] = [
     ("ticks", "expires_at"),
 ]
 
-# collection, field that few documents have: what the schedulers look at next
-SPARSE: list[tuple[str, str]] = [("functions", "schedule_due")]
+# collection, field that few documents have: what the schedulers look at next, and which invocations others made
+SPARSE: list[tuple[str, str]] = [("functions", "schedule_due"), ("invocations", "parent_task_id")]
 
 # collection, name: what an earlier version had
 RETIRED: list[tuple[str, str]] = [("invocations", "by_function")]

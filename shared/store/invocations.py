@@ -13,11 +13,16 @@ from shared.store.client import Document, Store, Table, Upsert
 COLLECTION = "invocations"
 _ROW = ("id", "tenant", "function_id", "function_name", "function_slug", "trigger_type", "user_id", "user_username")
 _NEWEST, _BY_FUNCTION, _BY_STATUS, _BY_USER = "newest", "by_function_and_status", "by_status", "by_user"
-_EXACT = {frozenset(): _NEWEST, frozenset({"status"}): _BY_STATUS, frozenset({"user_id"}): _BY_USER}
+_EXACT = {
+    frozenset(): _NEWEST,
+    frozenset({"status"}): _BY_STATUS,
+    frozenset({"user_id"}): _BY_USER,
+    frozenset({"parent_task_id"}): "parent_task_id",
+}
 _STATUSES = sorted(TRANSITIONS)
 _UNENDED = sorted(TRANSITIONS.keys() - FINAL)
 _AT_ONCE = 2000  # records removed by one call on the server: well within its deadline
-_ROW_FIELDS = ("_id", *_ROW, "status", "version", "created_at", "done_at")
+_ROW_FIELDS = ("_id", *_ROW, "parent_task_id", "status", "version", "created_at", "done_at")
 
 
 class Place(NamedTuple):
@@ -35,6 +40,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     trigger_type: TriggerType | None = None
     user_id: int | None = None
     status: Status | None = None
+    parent_task_id: str | None = None
 
     def query(self) -> Document:
         """The query that says so."""

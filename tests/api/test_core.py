@@ -15,7 +15,6 @@ from services.api.core.history import History
 from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
 from services.api.core.versions import Upload, Versions
-from services.api.core.waiting import Waiting
 from services.recorder.project import project
 from shared.bus import lookup, subjects
 from shared.bus.broker import Bus
@@ -31,6 +30,7 @@ from shared.store import invocations as stored_invocations
 from shared.store.client import Store
 from shared.store.versions import Versions as StoredVersions
 from shared.submit import new_task_id, submit
+from shared.waiting import Waiting
 from tests.conftest import Deploy
 from tests.limits import PLATFORM
 

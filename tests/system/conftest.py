@@ -8,6 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.domain.caller import Caller, User
+from shared.store import tokens
+from shared.store.client import Store
 from tests.platform import Platform, running
 from tests.system import package
 
@@ -51,6 +54,18 @@ async def operated(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> 
 async def http(operated: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """The administrator of the default tenant."""
     async with operated.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def other(operated: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """The administrator of another tenant."""
+    store = Store(operated.ready["mongodb"], database="shoal")
+    user = User(id=7, username="other", email="other@example.org")
+    await tokens.keep(store, "other-token", Caller(tenant="elsewhere", user=user, role="admin"))
+    store.close()
+    headers = {"Authorization": "Bearer other-token"}
+    async with httpx.AsyncClient(base_url=operated.url, headers=headers, timeout=30) as client:
         yield client
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from services.executor.modes.system import built_in
 from shared import registry
 from shared.domain.function import SYSTEM_ID
 from shared.system import Context, system_function
@@ -18,10 +17,6 @@ def test_a_system_function_is_every_tenants_and_has_no_id_of_its_own() -> None:
     assert found is not None
     assert (found.id, found.tenant, found.pool) == (SYSTEM_ID, "acme", "system")
     assert registry.WITHOUT_PACKAGES.function("acme", "calculate-tax") is None
-
-
-def test_what_is_called_built_in_is_built_in() -> None:
-    assert sorted(built_in.NAMES) == sorted(registry.BUILT_IN)
 
 
 def test_names_are_read_without_importing_the_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

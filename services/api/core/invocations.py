@@ -12,7 +12,6 @@ from services.api.core.directory import Directory
 from services.api.core.functions import MAX_ID, no_function
 from services.api.core.recent import Recent
 from services.api.core.rights import must_execute, must_read, must_read_result
-from services.api.core.waiting import Wait, Waiting
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
 from shared.bus.lookup import command_at, find_command
@@ -28,6 +27,7 @@ from shared.store import invocations as stored
 from shared.store.client import Store
 from shared.store.ticks import Ticks
 from shared.submit import Accepted, new_task_id, submit
+from shared.waiting import Wait, Waiting
 
 Wanted = stored.Filter
 """Which invocations a list is to show; named here for the dialects, which may not speak to the store."""
@@ -207,6 +207,7 @@ def _pending(command: Delivery[Invoke]) -> Invocation:
         trigger_type=body.trigger_type,
         user_id=body.user.id if body.user else None,
         user_username=body.user.username if body.user else None,
+        parent_task_id=body.parent_task_id,
         params=bytes(body.params).decode(),
         created_at=datetime.fromtimestamp(body.accepted_at, UTC),
     )

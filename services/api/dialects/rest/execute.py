@@ -12,12 +12,12 @@ import msgspec
 
 from services.api.auth import Auth
 from services.api.core.invocations import Invocations
-from services.api.core.waiting import Wait
 from services.api.dialects.rest import decode, problems
 from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.limits import METER
 from shared.domain.problem import Problem
+from shared.waiting import Wait
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

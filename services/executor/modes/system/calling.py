@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.executor.mode import Call
+from services.executor.mode import Call, Unavailable
 from services.executor.modes.system.threads import Threads
 from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, Outcome
+from shared.domain.problem import Problem
 from shared.system import Context, Failure, Retryable, SystemFunction
 
 _TRACEBACK_CHARS = 8000
@@ -33,7 +34,7 @@ class Ended(NamedTuple):
 
 
 async def called(function: SystemFunction, call: Call, context: Context, *, threads: Threads) -> Ended:
-    """Run it once. Whatever it raises is an outcome."""
+    """Run it once. Whatever it raises is an outcome; where bus or store were away, Unavailable is raised."""
     try:
         params = msgspec.json.decode(call.params, type=function.params or dict[str, Any])
     except msgspec.ValidationError as error:
@@ -60,6 +61,10 @@ def _ended(running: "asyncio.Future[Any]", context: Context, *, limits: Limits) 
     if running.cancelled():
         return Ended(_failed(context, Failure("CancelledError", "The function cancelled itself")))
     error = running.exception()
+    if isinstance(error, Unavailable):
+        raise error
+    if isinstance(error, Problem) and error.code == "unavailable":
+        raise Unavailable(error.message)
     if isinstance(error, Retryable):
         return Ended(_failed(context, error), error.after_s or 0.0)
     if isinstance(error, Failure):

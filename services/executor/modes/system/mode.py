@@ -54,6 +54,7 @@ class SystemMode:
             user=User(**user) if user else None,
             timeout_s=min(function.timeout_s or self._default_timeout_s, call.limits.timeout_s),
             limits=call.limits,
+            trigger_type=call.trigger_type,
         )
 
     def facts(self) -> dict[str, Any]:
@@ -70,5 +71,5 @@ class SystemMode:
 
 async def open_for(opening: Opening) -> SystemMode:
     """Load everything that is registered."""
-    loaded = load(registry.read(), built_in.functions(opening))
+    loaded = load(registry.read(), await built_in.functions(opening))
     return SystemMode(loaded, slots=opening.executor.slots, default_timeout_s=opening.platform.default_timeout_s)

@@ -13,6 +13,7 @@ from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
 from services.api.core.history import History
 from services.api.core.logins import Logins
+from services.api.core.pipelines import Pipelines
 from services.api.core.schedules import Schedules
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
@@ -43,6 +44,7 @@ class Core(NamedTuple):
     apps: Apps
     logins: Logins
     aggregate: Aggregate
+    pipelines: Pipelines
 
 
 class Asked(Request[Caller, Any, State]):

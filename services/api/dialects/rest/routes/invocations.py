@@ -41,6 +41,7 @@ async def sought(
     trigger_type: TriggerType | None = None,
     user_id: Id = None,
     status: Status | None = None,
+    parent: Word = None,
 ) -> invocations.Wanted:
     """The invocations that the query asks for."""
     return invocations.Wanted(
@@ -49,6 +50,7 @@ async def sought(
         trigger_type=trigger_type,
         user_id=user_id,
         status=status,
+        parent_task_id=parent,
     )
 
 

@@ -42,6 +42,7 @@ def invocation_row(invocation: Invocation) -> wire.InvocationRow:
         task_status=invocation.status,
         user_username=invocation.user_username,
         trigger_type=invocation.trigger_type,
+        parent_task_id=invocation.parent_task_id or msgspec.UNSET,
         created_at=stamp(invocation.created_at),
     )
 

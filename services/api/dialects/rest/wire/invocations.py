@@ -34,7 +34,7 @@ class InvocationName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An invocation in a list, and alone."""
+    """An invocation in a list, and alone. `parent_task_id` is the one that made it, where one did."""
 
     id: int
     function_name: str
@@ -42,6 +42,7 @@ class InvocationRow(msgspec.Struct, frozen=True, kw_only=True):
     task_status: Status
     user_username: str | None
     trigger_type: TriggerType
+    parent_task_id: str | UnsetType = UNSET
     created_at: str
 
 

@@ -1,0 +1,93 @@
+"""Calls that a running call makes of its tenant's functions: each an invocation of its own, recorded with its parent.
+
+A step of a parent has the same task id each time it is asked for. So a parent that is run again, because its executor
+died, finds what its steps have done, and starts only what was not started.
+"""
+
+import time
+
+import msgspec
+
+from services.executor.mode import Unavailable
+from shared.bus.broker import Bus
+from shared.directory import Directory
+from shared.domain.caller import User
+from shared.domain.invocation import TriggerType
+from shared.domain.outcome import Outcome, failure
+from shared.domain.problem import Problem
+from shared.store.client import Store
+from shared.store.invocations import Invocations
+from shared.submit import step_task_id, submit
+from shared.waiting import Waiting
+
+MOST = 10_000
+"""Children that one executor may wait for at once."""
+
+
+class Parent(msgspec.Struct, frozen=True, kw_only=True):
+    """The call that makes calls: what they have of it. `until` is the end of its time, by the monotonic clock."""
+
+    task_id: str
+    tenant: str
+    user: User | None
+    trigger_type: TriggerType
+    until: float
+
+
+class Child(msgspec.Struct, frozen=True, kw_only=True):
+    """One call: its task, empty where there was no time left to begin it; how it ended, None while it has not."""
+
+    task_id: str
+    outcome: Outcome | None
+
+
+class Children:
+    """Submits and waits. The answer comes by bus; the record is asked where it may have been lost."""
+
+    def __init__(self, bus: Bus, store: Store, *, functions: Directory, waiting: Waiting) -> None:
+        self._bus = bus
+        self._store = store
+        self._functions = functions
+        self._waiting = waiting
+
+    async def call(self, parent: Parent, step: int, slug: str, params: bytes) -> Child:
+        """Call a function once for this step, and wait until it has ended or the parent's time is up.
+
+        Raises Unavailable when bus or store are away: the parent is to be run again, and finds what was done.
+        """
+        task_id, left_s = step_task_id(parent.task_id, step), parent.until - time.monotonic()
+        if left_s <= 0:
+            return Child(task_id="", outcome=None)
+        try:
+            wait = self._waiting.enter(task_id, tenant=parent.tenant, within_s=left_s)
+        except Problem as problem:
+            raise Unavailable(problem.message) from None
+        try:
+            outcome = await self._started(parent, task_id, slug, params)
+            return Child(task_id=task_id, outcome=outcome or await wait.outcome())
+        except Problem as problem:
+            if problem.code == "unavailable":
+                raise Unavailable(problem.message) from None
+            return Child(task_id=task_id, outcome=failure("NotAccepted", problem.message))
+        finally:
+            wait.give_up()
+
+    async def _started(self, parent: Parent, task_id: str, slug: str, params: bytes) -> Outcome | None:
+        """Submit it, unless it is on record; how it ended, if that is known already."""
+        record = Invocations(self._store, parent.tenant)
+        if await record.known(task_id):
+            return await record.outcome(task_id)
+        function = await self._functions.find(parent.tenant, slug, revision=0)
+        if function is None:
+            return failure("FunctionNotFound", f"Function with slug '{slug}' not found or not active")
+        await submit(
+            self._bus,
+            function,
+            task_id=task_id,
+            params=msgspec.Raw(params),
+            trigger_type=parent.trigger_type,
+            user=parent.user,
+            reply_to=self._waiting.subject(task_id),
+            parent_task_id=parent.task_id,
+        )
+        return None
