@@ -112,7 +112,10 @@ async def test_a_chain_ends_at_the_step_that_fails_and_says_what_was_done(http: 
     answer = await call("data_processing_job", {"pipeline": "ends", "input": {"n": 1}})
     assert answer.status_code == 500
     body = answer.json()
-    assert body["result"] == f"StepFailed: step 2 of 3 ({fails}) failed: SandboxError: Execution failed: ValueError: step is broken"
+    assert (
+        body["result"]
+        == f"StepFailed: step 2 of 3 ({fails}) failed: SandboxError: Execution failed: ValueError: step is broken"
+    )
     assert [(step["step"], step["status"]) for step in body["data"]["steps"]] == [(1, "SUCCESS"), (2, "FAILURE")]
     assert len(await children(http, body["task_id"])) == 2
 
