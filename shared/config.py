@@ -24,7 +24,10 @@ MOST_CALLS = 1024
 """The most calls that one executor may run side by side."""
 _ENVELOPE_BYTES = 64 << 10
 # Fields whose variable has a name of its own, without the section's prefix.
-_BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL", "sandbox": "SHOAL_SANDBOX"}
+_BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL", "sandbox": "SHOAL_SANDBOX"} | {
+    field: f"SHOAL_{field.upper()}"
+    for field in ("smtp_url", "smtp_from", "sms_url", "sms_token", "push_url", "push_token")
+}
 
 
 class ConfigError(Exception):

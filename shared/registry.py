@@ -11,12 +11,13 @@ from typing import NamedTuple
 
 from shared.domain.function import MAX_SLUG, RESERVED_SLUGS, SYSTEM_ID, Function
 from shared.domain.limits import key_of
+from shared.domain.retry import MAX_RETRIES
 from shared.system import GROUP, MAX_TIMEOUT_S
 
 BUILT_IN = ("data_processing_job", "example", "send_notification")
 _SLUG = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
-# The executor knows how long the function itself may run; here it is only what tenant and platform permit at most.
-_CONFIG = {key_of("timeout_s"): MAX_TIMEOUT_S}
+# The executor knows what the function itself says; here it is only what tenant and platform permit at most.
+_CONFIG = {key_of("timeout_s"): MAX_TIMEOUT_S, "max_retries": MAX_RETRIES}
 _ALWAYS = datetime.fromtimestamp(0, UTC)
 
 

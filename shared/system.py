@@ -15,9 +15,9 @@ from shared.domain.caller import User
 from shared.domain.invocation import TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import LogLevel, LogLine
+from shared.domain.retry import MAX_RETRIES
 
 GROUP = "shoal.system_functions"
-MAX_RETRIES = 100
 MAX_TIMEOUT_S = 86_400.0
 # Of a context that is made without limits, as an operator's tests do.
 _RESULT_BYTES = 1 << 20

@@ -35,6 +35,10 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `proxy_share` of them while no other wants any, and an endpoint that nobody has reached of late `proxy_trial_slots`.
     `proxy_idle_connections` are kept open for up to `proxy_idle_s` after their last use.
 
+    `system_slots` calls of system functions run side by side, beside the others; at most half of them are pipelines,
+    and as many threads run those that are not async. `smtp_…`, `sms_…` and `push_…` are the ways of notifications,
+    each closed while its address is empty.
+
     A failed try that is worth another one is followed by it after a random pause of up to `retry_first_s`, twice as
     long each time and at most `retry_most_s`; a pause that the other side asks for is kept up to `retry_after_most_s`.
 
@@ -60,6 +64,13 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     proxy_trial_slots: Annotated[int, Meta(gt=0, le=1024)] = 4
     proxy_idle_connections: Annotated[int, Meta(ge=0, le=4096)] = 512
     proxy_idle_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
+    system_slots: Annotated[int, Meta(ge=2, le=1024)] = 64
+    smtp_url: str = ""
+    smtp_from: str = ""
+    sms_url: str = ""
+    sms_token: str = ""
+    push_url: str = ""
+    push_token: str = ""
     retry_first_s: Annotated[float, Meta(ge=0, le=3600)] = 1.0
     retry_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     retry_after_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0

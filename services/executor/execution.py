@@ -50,6 +50,7 @@ class Execution:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
         dispatch, picked = delivery.body, time.time()
         self._postponing.came_back(dispatch)
+        asker = dispatch.function_id or dispatch.function
         if (delivery.count > 1 or dispatch.repeated) and await self._passed(dispatch):
             return DONE
         loaded = await self._links.load(dispatch)
@@ -58,7 +59,7 @@ class Execution:
             timeline = events.timeline(dispatch, picked=picked, done=time.time())
             await self._settle(delivery, failure("CodeRefused", reasons), timeline)
             return DONE
-        if not await self._slots.take(dispatch.function_id, within_s=self._slot_wait_s):
+        if not await self._slots.take(asker, within_s=self._slot_wait_s):
             return await self._put_aside(delivery) if self._mode.share < 1 else Later(0.0)
         self._busy.inc()
         started = time.time()
@@ -69,7 +70,7 @@ class Execution:
         except Unavailable:
             return Later(_UNAVAILABLE_S)
         finally:
-            self._slots.give(dispatch.function_id)
+            self._slots.give(asker)
             self._postponing.ended(dispatch.function_id)
             self._busy.dec()
             delivery.release()

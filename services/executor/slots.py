@@ -8,6 +8,9 @@ that one whose calls take long does not keep the others waiting.
 import asyncio
 from collections import Counter, OrderedDict, deque
 
+Asker = int | str
+"""Whose line it is: a function's id, or the slug of one that has none."""
+
 _Turn = asyncio.Future[bool]
 
 
@@ -21,10 +24,10 @@ class Slots:
         self._free = count
         self._times_free = share / (1.0 - share) if share < 1 else None
         self._most_in_line = line
-        self._held: Counter[int] = Counter()
-        self._lines: OrderedDict[int, deque[_Turn]] = OrderedDict()
+        self._held: Counter[Asker] = Counter()
+        self._lines: OrderedDict[Asker, deque[_Turn]] = OrderedDict()
 
-    async def take(self, of: int, *, within_s: float) -> bool:
+    async def take(self, of: Asker, *, within_s: float) -> bool:
         """Take a place for the function `of`; False when there was none for it in time, or its line is full."""
         line = self._lines.get(of)
         if line is None and self._may(of):
@@ -46,7 +49,7 @@ class Slots:
             timer.cancel()
             self._leave(of, turn)
 
-    def give(self, of: int) -> None:
+    def give(self, of: Asker) -> None:
         """Give a place back; those in line who may have one now get it."""
         self._free += 1
         self._held[of] -= 1
@@ -55,14 +58,14 @@ class Slots:
         while self._lines and self._free and self._admit():
             pass
 
-    def _may(self, of: int) -> bool:
+    def _may(self, of: Asker) -> bool:
         # One that holds none may have any; one that holds some never the last.
         held = self._held.get(of, 0)
         if not held or self._times_free is None:
             return self._free > 0
         return held + 1 <= self._times_free * (self._free - 1)
 
-    def _grant(self, of: int) -> None:
+    def _grant(self, of: Asker) -> None:
         self._free -= 1
         self._held[of] += 1
 
@@ -83,7 +86,7 @@ class Slots:
             return True
         return False
 
-    def _leave(self, of: int, turn: _Turn) -> None:
+    def _leave(self, of: Asker, turn: _Turn) -> None:
         """Who gave up waits no more; who has its place is out of the line already."""
         line = self._lines.get(of)
         if line is not None and turn in line:

@@ -23,10 +23,6 @@ class Aggregate:
         self._functions = functions
         self._registry = registry
 
-    def is_system(self, slug: str) -> bool:
-        """Whether this slug is a system function's."""
-        return slug in self._registry
-
     async def listed(self, caller: Caller, *, limit: int, skip: int) -> Callables:
         """At most `limit` of the tenant's functions, by id. Raises Problem(unavailable)."""
         count, found = await self._functions.listed(caller, Wanted(), ordering="id", limit=limit, skip=skip)

@@ -32,6 +32,10 @@ class Directory:
         """The function, active or not, or None. Raises Problem(unavailable) for one not seen before."""
         return self._registry.function(tenant, slug) or await self._functions.find((tenant, slug))
 
+    def is_system(self, slug: str) -> bool:
+        """Whether it is a system function's, and so nobody else's."""
+        return slug in self._registry
+
     async def announce(self, function: Function, *, deleted: bool = False) -> None:
         """Say that a function has changed, to this process at once and to all others by bus."""
         self._functions.drop((function.tenant, function.slug))

@@ -136,11 +136,17 @@ class Invocations:
             raise Problem("not_found", f"Invocation with id {id} not found")
         return found
 
+    def is_system(self, slug: str) -> bool:
+        """Whether the function of this slug is a system function, which every tenant has."""
+        return self._directory.is_system(slug)
+
     async def listed(self, caller: Caller, wanted: Wanted, *, limit: int, skip: int) -> tuple[int, list[Invocation]]:
         """How many match, and a part of them, the newest first."""
         must_read(caller)
         await self._recent.settle(caller.tenant)
-        if wanted.function_slug is not None:
+        if self._directory.is_system(wanted.function_slug or ""):
+            wanted = msgspec.structs.replace(wanted, function_id=SYSTEM_ID)
+        elif wanted.function_slug is not None:
             function = await functions.Functions(self._store, caller.tenant).by_slug(wanted.function_slug)
             found = None if function is None else narrowed(wanted, function_id=function.id)
             if found is None:

@@ -1,20 +1,47 @@
 """The functions that come with the platform, by slug: those of `shared.registry.BUILT_IN`."""
 
+import httpx
+
 from services.executor.mode import Opening
+from services.executor.modes.system import mail, notification, provider
 from services.executor.modes.system.children import MOST, Children
 from services.executor.modes.system.example import example
 from services.executor.modes.system.pipelines import Jobs
+from shared import egress
 from shared.domain.pipeline import JOB
 from shared.system import SystemFunction
 from shared.waiting import Waiting
 
+_IDLE_CONNECTIONS, _IDLE_S = 16, 30.0  # to the providers of short messages, of which there are two
 
-async def functions(opening: Opening) -> dict[str, SystemFunction]:
-    """All of them, each with what it needs; without a reach, those that need none."""
-    found = {"example": example}
-    if (reach := opening.reach) is not None:
-        waiting = Waiting(reach.bus, reach.store, instance=reach.instance, most=MOST)
-        await waiting.open()
-        children = Children(reach.bus, reach.store, functions=reach.functions, waiting=waiting)
-        found[JOB] = Jobs(children, reach.store, most=max(1, opening.executor.slots // 2)).function()
-    return found
+
+class BuiltIn:
+    """What they need, opened together and closed together."""
+
+    def __init__(self, opening: Opening) -> None:
+        """Raises ConfigError."""
+        self._opening = opening
+        settings = opening.executor
+        self._client: httpx.AsyncClient = egress.open_client(
+            opening.platform, timeout_s=provider.TIMEOUT_S, idle_connections=_IDLE_CONNECTIONS, idle_s=_IDLE_S
+        )
+        self._mail = mail.open_mail(settings.smtp_url, sender=settings.smtp_from)
+        self._providers = {
+            "sms": provider.open_provider("SMS", settings.sms_url, token=settings.sms_token, client=self._client),
+            "push": provider.open_provider("PUSH", settings.push_url, token=settings.push_token, client=self._client),
+        }
+
+    async def functions(self) -> dict[str, SystemFunction]:
+        """All of them; without a reach, those that need none."""
+        notifications = notification.Notifications(self._mail, self._providers)
+        found = {"example": example, "send_notification": notifications.function()}
+        if (reach := self._opening.reach) is not None:
+            waiting = Waiting(reach.bus, reach.store, instance=reach.instance, most=MOST)
+            await waiting.open()
+            children = Children(reach.bus, reach.store, functions=reach.functions, waiting=waiting)
+            found[JOB] = Jobs(children, reach.store, most=self._opening.executor.system_slots // 2).function()
+        return found
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()

@@ -3,20 +3,24 @@
 They are the operator's code: nothing contains them, and what they do wrong they do to the executor.
 """
 
+import random
 from typing import Any
 
-from services.executor.mode import Artefact, Call, Opening, Refusal
-from services.executor.modes.system import built_in
+from services.executor.config import Executor
+from services.executor.mode import Again, Artefact, Call, Opening, Refusal
+from services.executor.modes.system.built_in import BuiltIn
 from services.executor.modes.system.calling import called
 from services.executor.modes.system.loading import Loaded, load
 from services.executor.modes.system.threads import Threads
 from shared import registry
 from shared.domain.caller import User
 from shared.domain.outcome import Outcome, failure
+from shared.domain.retry import Backoff
 from shared.domain.version import CompileError
 from shared.system import Context, SystemFunction
 
 POOL = "system"
+_SHARE = 0.9  # of the slots, for one function while no other wants any; what is over is put aside on the bus
 
 
 class SystemMode:
@@ -26,24 +30,34 @@ class SystemMode:
     runs_code = False
     compiler = ""
 
-    def __init__(self, loaded: Loaded, *, slots: int, default_timeout_s: float) -> None:
+    def __init__(self, loaded: Loaded, built_in: BuiltIn, *, executor: Executor, default_timeout_s: float) -> None:
+        self.slots = executor.system_slots
+        self.share = _SHARE
+        self._built_in = built_in
+        self._backoff = Backoff(
+            first_s=executor.retry_first_s, most_s=executor.retry_most_s, most_asked_s=executor.retry_after_most_s
+        )
         self._functions = loaded.functions
         self._broken = loaded.broken
         self._default_timeout_s = default_timeout_s
-        self._threads = Threads(slots)
+        self._threads = Threads(self.slots)
 
     async def prepare(self, source: str) -> Artefact | Refusal:
         """There is no code of a tenant's to prepare."""
         return Refusal([CompileError(0, "system functions have no code")])
 
-    async def run(self, call: Call) -> Outcome:
-        """Run one call to its end."""
+    async def run(self, call: Call) -> Outcome | Again:
+        """Run one call to its end, or to another try. Raises Unavailable, Crowded."""
         slug = call.function.slug if call.function is not None else ""
         function = self._functions.get(slug)
         if function is None:
             return failure("NotLoaded", f"This executor could not load the system function '{slug}'; its log says why")
         context = self._context(call, function, slug)
-        return (await called(function, call, context, threads=self._threads)).outcome
+        ended = await called(function, call, context, threads=self._threads)
+        if ended.after_s is None or call.attempt > function.max_retries:
+            return ended.outcome
+        chance = random.random()  # noqa: S311 - jitter is no secret
+        return Again(ended.outcome, self._backoff.pause_s(call.attempt, chance=chance, asked_s=ended.after_s))
 
     def _context(self, call: Call, function: SystemFunction, slug: str) -> Context:
         user = call.context.get("user")
@@ -52,6 +66,7 @@ class SystemMode:
             tenant=call.tenant,
             function=slug,
             user=User(**user) if user else None,
+            attempt=call.attempt,
             timeout_s=min(function.timeout_s or self._default_timeout_s, call.limits.timeout_s),
             limits=call.limits,
             trigger_type=call.trigger_type,
@@ -67,9 +82,12 @@ class SystemMode:
 
     async def close(self) -> None:
         """Let go of what the built-in functions hold. Threads end with the process."""
+        await self._built_in.close()
 
 
 async def open_for(opening: Opening) -> SystemMode:
     """Load everything that is registered."""
-    loaded = load(registry.read(), await built_in.functions(opening))
-    return SystemMode(loaded, slots=opening.executor.slots, default_timeout_s=opening.platform.default_timeout_s)
+    built_in = BuiltIn(opening)
+    loaded = load(registry.read(), await built_in.functions())
+    default_timeout_s = opening.platform.default_timeout_s
+    return SystemMode(loaded, built_in, executor=opening.executor, default_timeout_s=default_timeout_s)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.executor.mode import Unavailable
+from services.executor.mode import Crowded
 from services.executor.modes.system.children import Child, Children, Parent
 from shared.domain.outcome import NULL
 from shared.domain.pipeline import Pipeline, Step
@@ -149,7 +149,7 @@ class Jobs:
     async def run(self, job: Job, context: Context) -> dict[str, Any]:
         """Run one pipeline. Raises Unavailable when there are too many, or bus or store are away."""
         if not self._left:
-            raise Unavailable("too many pipelines run here already")
+            raise Crowded("too many pipelines run here already")
         self._left -= 1
         try:
             pipeline = await Pipelines(self._store, context.tenant).by_name(job.pipeline)

@@ -8,7 +8,6 @@ from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, Siz
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.dialects.rest.wire import invocations as wire
 from services.api.dialects.rest.wire.pages import Page
-from shared.domain.function import SYSTEM_ID
 from shared.domain.invocation import Status, TriggerType
 
 EXECUTIONS, MAX_EXECUTIONS = 100, 1000
@@ -19,8 +18,8 @@ async def list_executions(
     *, core: To, caller: By, slug: str, app: str | None = None, limit: Size = None, offset: Whole = None
 ) -> wire.Executions:
     """A function's history, the newest first."""
-    if core.aggregate.is_system(slug):
-        wanted = invocations.Wanted(function_id=SYSTEM_ID, function_slug=slug)
+    if core.invocations.is_system(slug):
+        wanted = invocations.Wanted(function_slug=slug)
     else:
         wanted = invocations.Wanted(function_id=(await core.functions.seen(caller, slug, app=app)).id)
     size, skip = min(limit or EXECUTIONS, MAX_EXECUTIONS), offset or 0
