@@ -157,3 +157,11 @@ async def test_a_tenants_own_functions_run_as_before(http: httpx.AsyncClient, ca
     assert (await http.post(f"/api/functions/{made}/code/", json=code)).status_code == 201
     assert (await call(made, {"amount": 10})).json()["result"]["result"]["total"] == 11.0
     sentence(await call("nobody_knows"), 404)
+
+
+async def test_a_function_that_asks_for_it_is_tried_again(http: httpx.AsyncClient, call: Call):
+    answer = await call("flaky", {"name": "flaky-ends", "failures": 2})
+    assert answer.json()["data"] == {"tries": 3, "attempt": 3}
+    failed = await call("flaky", {"name": "flaky-fails", "failures": 9})
+    assert failed.json()["result"] == "Retryable: not yet"
+    assert (await call("flaky", {"name": "flaky-fails", "failures": 3})).json()["data"]["tries"] == 4

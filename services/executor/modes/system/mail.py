@@ -152,10 +152,9 @@ def _server(url: str) -> Server:
 def _sender(text: str) -> Address:
     """`ada@example.org` or `Ada <ada@example.org>`."""
     name, address = parseaddr(text)
-    try:
-        sender = Address(display_name=name, addr_spec=address)
-        if sender.username and sender.domain and "." in sender.domain.strip("."):
-            return sender
-    except ValueError:
-        pass
+    if text.isprintable() and address.count("@") == 1 and not address.startswith("@"):
+        with suppress(ValueError):
+            sender = Address(display_name=name, addr_spec=address)
+            if "." in sender.domain.strip("."):
+                return sender
     raise ConfigError("SHOAL_SMTP_FROM: must be an e-mail address, alone or as in 'Shoal <shoal@example.org>'")
