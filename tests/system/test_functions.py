@@ -88,11 +88,11 @@ async def test_the_traceback_is_that_of_the_operators_code(http: httpx.AsyncClie
 
 async def test_what_a_failed_call_had_done_is_told(http: httpx.AsyncClient, call: Call):
     failed = (await call("refused")).json()
-    assert failed["data"] == {"looked_at": 3}
+    assert failed["response"] == {"looked_at": 3}
     shown = (await http.get(f"/api/functions/result/{failed['task_id']}/")).json()
-    assert (shown["result"], shown["data"]) == ("NoSuchCity: There is no such city", {"looked_at": 3})
+    assert (shown["result"], shown["response"]) == ("NoSuchCity: There is no such city", {"looked_at": 3})
     record = (await http.get(f"/api/functions/invocations/by-task-id/{failed['task_id']}/")).json()["task_result"]
-    assert record["data"] == {"looked_at": 3}
+    assert record["response"] == {"looked_at": 3}
 
 
 async def test_broken_packages_are_named_on_the_health_page(operated: Platform):

@@ -116,7 +116,7 @@ async def test_a_chain_ends_at_the_step_that_fails_and_says_what_was_done(http: 
         body["result"]
         == f"StepFailed: step 2 of 3 ({fails}) failed: SandboxError: Execution failed: ValueError: step is broken"
     )
-    assert [(step["step"], step["status"]) for step in body["data"]["steps"]] == [(1, "SUCCESS"), (2, "FAILURE")]
+    assert [(step["step"], step["status"]) for step in body["response"]["steps"]] == [(1, "SUCCESS"), (2, "FAILURE")]
     assert len(await children(http, body["task_id"])) == 2
 
 
@@ -135,7 +135,7 @@ async def test_a_fan_out_with_a_failure_says_all_the_same_what_came(http: httpx.
     await made(http, "partly", [{"function": fails}, {"function": triple}], mode="fan_out")
     body = (await call("data_processing_job", {"pipeline": "partly", "input": {"n": 1}})).json()
     assert body["result"].startswith(f"StepFailed: step 1 of 2 ({fails}) failed: SandboxError: ")
-    assert body["data"]["result"] == [None, {"n": 3}]
+    assert body["response"]["result"] == [None, {"n": 3}]
 
 
 async def test_results_that_do_not_fit_are_left_to_their_records(http: httpx.AsyncClient, call: Call):
@@ -164,7 +164,7 @@ async def test_a_reference_to_what_is_not_there_ends_the_job(http: httpx.AsyncCl
     await made(http, "missing", [{"function": "example"}, {"function": "example", "params": {"a": "${previous.no}"}}])
     body = (await call("data_processing_job", {"pipeline": "missing"})).json()
     assert body["result"].startswith("MissingReference: Step 2 (example)")
-    assert [step["status"] for step in body["data"]["steps"]] == ["SUCCESS"]
+    assert [step["status"] for step in body["response"]["steps"]] == ["SUCCESS"]
 
 
 async def test_pipelines_are_their_tenants_own(http: httpx.AsyncClient, other: httpx.AsyncClient):
@@ -187,7 +187,7 @@ async def test_a_job_whose_steps_last_too_long_names_them(hasty: httpx.AsyncClie
     await made(hasty, "late", [*steps, {"function": "example"}])
     answer = await hasty.post("/api/functions/data_processing_job/execute/", json={"params": {"pipeline": "late"}})
     body = answer.json()
-    first, second = body["data"]["steps"]
+    first, second = body["response"]["steps"]
     assert body["result"] == (
         f"TimeoutError: The job's time was up, and these had not ended: step 2 of 3 (gate, task {second['task_id']})"
     )
