@@ -16,6 +16,7 @@ from shared.system import Context, Failure, Retryable, SystemFunction
 
 _TRACEBACK_CHARS = 8000
 _ERROR_CHARS = 2000
+_NAME_CHARS = 100
 _FRAMES = 50
 # What the decoder says of a field whose name stands in the sentence, and not in the path.
 _ABOUT_A_FIELD = {
@@ -88,7 +89,7 @@ def _failed(context: Context, failure: Failure, *, result: msgspec.Raw = NULL, t
         result=result,
         logs=context.lines,
         warnings=_warnings(context),
-        error_type=failure.error_type,
+        error_type=failure.error_type[:_NAME_CHARS],
         error=message,
         traceback=trace or f"{failure.error_type}: {message}",
     )
