@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.executor.mode import NO_CODE, Artefact, Call
+from services.executor.slots import Asker
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
@@ -25,6 +26,11 @@ def call_of(dispatch: Dispatch, loaded: Artefact | Function) -> Call:
         trigger_type=dispatch.trigger_type,
         attempt=dispatch.attempt,
     )
+
+
+def asker(dispatch: Dispatch) -> Asker:
+    """Whose call it is, among those who want a slot."""
+    return dispatch.function_id or dispatch.function
 
 
 def started(dispatch: Dispatch, timeline: Timeline) -> Started:

@@ -50,7 +50,7 @@ class Execution:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
         dispatch, picked = delivery.body, time.time()
         self._postponing.came_back(dispatch)
-        asker = dispatch.function_id or dispatch.function
+        asker = events.asker(dispatch)
         if (delivery.count > 1 or dispatch.repeated) and await self._passed(dispatch):
             return DONE
         loaded = await self._links.load(dispatch)
@@ -71,7 +71,7 @@ class Execution:
             return Later(_UNAVAILABLE_S)
         finally:
             self._slots.give(asker)
-            self._postponing.ended(dispatch.function_id)
+            self._postponing.ended(asker)
             self._busy.dec()
             delivery.release()
         if end is None:

@@ -11,6 +11,7 @@ from services.executor import events
 from services.executor.backlog import Backlog
 from services.executor.links import Links
 from services.executor.mode import Again
+from services.executor.slots import Asker
 from shared import telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch
@@ -26,19 +27,20 @@ class Postponing:
 
     def __init__(self, links: Links) -> None:
         self._links = links
-        self._backlogs: dict[int, Backlog] = {}  # by function; those that have one
+        self._backlogs: dict[Asker, Backlog] = {}  # by function; those that have one
 
     def came_back(self, dispatch: Dispatch) -> None:
         """What was put aside is here again."""
-        backlog = self._backlogs.get(dispatch.function_id)
+        asker = events.asker(dispatch)
+        backlog = self._backlogs.get(asker)
         if backlog is not None and dispatch.put_aside_at:
             backlog.aside -= 1
             if backlog.aside <= 0:
-                del self._backlogs[dispatch.function_id]
+                del self._backlogs[asker]
 
-    def ended(self, function_id: int) -> None:
+    def ended(self, asker: Asker) -> None:
         """A call of the function gave back its slot."""
-        backlog = self._backlogs.get(function_id)
+        backlog = self._backlogs.get(asker)
         if backlog is not None:
             backlog.ended()
 
@@ -75,7 +77,7 @@ class Postponing:
         dispatch, now = delivery.body, time.time()
         if dispatch.put_aside_at and now - dispatch.put_aside_at > _LONGEST_ASIDE_S:
             return False
-        backlog = self._backlogs.setdefault(dispatch.function_id, Backlog())
+        backlog = self._backlogs.setdefault(events.asker(dispatch), Backlog())
         backlog.aside += 1
         due_at = now + backlog.wait_s() * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
         following = msgspec.structs.replace(dispatch, put_aside_at=dispatch.put_aside_at or now, repeated=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.api.core.rights import must_develop
+from services.api.core.rights import must_develop, must_read
 from shared.domain.caller import Caller
 from shared.domain.pipeline import Pipeline, PipelineMode, Step, check_pipeline
 from shared.domain.problem import Problem
@@ -57,20 +57,19 @@ class Pipelines:
 
     async def listed(self, caller: Caller, *, limit: int, skip: int) -> tuple[int, Sequence[Pipeline]]:
         """How many there are, and a part of them by name."""
+        must_read(caller)
         owned = self._of(caller)
         return await owned.count(), await owned.listed(limit=limit, skip=skip)
 
     async def shown(self, caller: Caller, name: str) -> Pipeline:
         """One pipeline. Raises Problem(not_found)."""
-        found = await self._of(caller).by_name(name)
-        if found is None:
-            raise _unknown(name)
-        return found
+        must_read(caller)
+        return await self._named(caller, name)
 
     async def change(self, caller: Caller, name: str, values: dict[str, Any]) -> Pipeline:
         """Set these values and leave the others. Raises Problem(not_found, invalid, conflict)."""
         must_develop(caller)
-        now = await self.shown(caller, name)
+        now = await self._named(caller, name)
         then = msgspec.structs.replace(now, **values, revision=now.revision + 1, updated_at=datetime.now(UTC))
         await self._check(then)
         if not await self._of(caller).replace(then):
@@ -82,6 +81,12 @@ class Pipelines:
         must_develop(caller)
         if not await self._of(caller).delete(name):
             raise _unknown(name)
+
+    async def _named(self, caller: Caller, name: str) -> Pipeline:
+        found = await self._of(caller).by_name(name)
+        if found is None:
+            raise _unknown(name)
+        return found
 
     def _of(self, caller: Caller) -> stored.Pipelines:
         return stored.Pipelines(self._store, caller.tenant)
