@@ -36,6 +36,12 @@ CASES = {
     "activate_code": Case("developer", WRITE, {}, ids="version"),
     "list_history": Case("user", READ),
     "show_schedule": Case("user", READ),
+    "list_all": Case("user", READ),
+    "list_pipelines": Case("user", READ),
+    "create_pipeline": Case("developer", WRITE, {"name": "made-by-a-case", "steps": [{"function": "example"}]}),
+    "show_pipeline": Case("user", READ),
+    "change_pipeline": Case("developer", WRITE, {"description": "changed"}),
+    "delete_pipeline": Case("developer", WRITE),
     "list_executions": Case("user", READ),
     "show_result": Case("user", RESULT),
     "list_invocations": Case("user", READ),
@@ -79,7 +85,7 @@ class Route(NamedTuple):
         path = self.path.replace("{id:str}", str(values[self.case.ids]) if self.case.ids else "")
         if self.name == "create_function":
             values = {**values, "app": "made-by-a-case"}  # it makes the app too, and that is to be missing elsewhere
-        for name in ("slug", "app", "task_id"):
+        for name in ("slug", "app", "task_id", "name"):
             path = path.replace(f"{{{name}:str}}", str(values[name]))
         assert "{" not in path, f"{path} has a parameter that the cases do not fill"
         return path + "/"

@@ -15,6 +15,7 @@ ROUTES = routes()
 MISSING = {
     "slug": "no-such-function",
     "app": "no-such-app",
+    "name": "no-such-pipeline",
     "task_id": "01900000-0000-7000-8000-000000000000",
     "version": 999_999_999,
     "invocation": 999_999_999,
@@ -31,10 +32,13 @@ async def owned(client: httpx.AsyncClient, deploy: Deploy, store: Store) -> dict
     account = await people.account(store, "owner-of-everything")
     made = (await client.post("/api/tokens/", json={"name": "owned"})).json()
     detail = (await client.get(f"/api/functions/{slug}/")).json()
+    pipeline = {"name": "owned-pipeline", "steps": [{"function": slug}]}
+    assert (await client.post("/api/pipelines/", json=pipeline)).status_code == 201
     assert (await client.get(f"/api/functions/result/{ran['task_id']}/")).json()["status"] == "SUCCESS"
     return {
         "slug": slug,
         "app": "tests",
+        "name": "owned-pipeline",
         "task_id": ran["task_id"],
         "version": detail["active_code"]["id"],
         "invocation": ran["invocation"]["id"],
@@ -73,6 +77,7 @@ async def test_after_all_that_everything_is_as_it_was(owned: dict[str, Any], cli
     assert (await client.get(f"/api/users/{owned['user']}/")).json()["full_name"] == ""
     assert (await client.get(f"/api/tokens/{owned['token']}/")).json()["revoked_at"] is None
     assert (await client.get("/api/apps/tests/")).json()["name"] == "Tests"
+    assert (await client.get("/api/pipelines/owned-pipeline/")).json()["description"] == ""
 
 
 @pytest.mark.parametrize("parameter", ["function_slug", "function__slug", "user_id", "function_id", "search"])
@@ -92,7 +97,7 @@ async def _ask(client: httpx.AsyncClient, route: Route, values: dict[str, Any]) 
 def _anonymised(answer: httpx.Response, route: Route, values: dict[str, Any]) -> str:
     """What was said, without the words that the asker brought."""
     text = answer.text
-    for name in ("slug", "app", "task_id", route.case.ids):
+    for name in ("slug", "app", "task_id", "name", route.case.ids):
         if name:
             text = text.replace(str(values[name]), f"<{name}>")
     return text

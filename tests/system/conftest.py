@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from shared.domain.caller import Caller, User
-from shared.store import tokens
 from shared.store.client import Store
+from tests.people import enrol
 from tests.platform import Platform, running
 from tests.system import package
 
@@ -62,7 +62,7 @@ async def other(operated: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """The administrator of another tenant."""
     store = Store(operated.ready["mongodb"], database="shoal")
     user = User(id=7, username="other", email="other@example.org")
-    await tokens.keep(store, "other-token", Caller(tenant="elsewhere", user=user, role="admin"))
+    await enrol(store, "other-token", Caller(tenant="elsewhere", user=user, role="admin"))
     store.close()
     headers = {"Authorization": "Bearer other-token"}
     async with httpx.AsyncClient(base_url=operated.url, headers=headers, timeout=30) as client:
