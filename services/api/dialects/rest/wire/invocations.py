@@ -78,7 +78,7 @@ class Executed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that failed. `response` is what there was of a result all the same: a webhook's answer, a pipeline's steps."""
+    """A call that failed. `response` is what there was all the same: a webhook's answer, a pipeline's steps."""
 
     error: str
     message: str
