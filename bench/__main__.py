@@ -38,7 +38,7 @@ async def run(options: Options) -> int:
             context = Context(options=options, folder=Path(name))
             for contender in options.only:
                 await _start(contender, context, stack, absent)
-            for section in all_sections():
+            for section in all_sections(options.sections):
                 say.print(f"[dim]{section.TITLE} …[/dim]")
                 table = await _measure(section, context)
                 if table is not None:

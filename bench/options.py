@@ -23,6 +23,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     functions: int = 1_000
     invocations: int = 1_000_000
     floor_http: str = "litestar"
+    sections: tuple[str, ...] = ()
     write: bool = True
     command: str = "python -m bench"
 
@@ -31,6 +32,7 @@ def parse(arguments: list[str]) -> Options:
     """The options on the command line; argparse ends the process over a wrong one."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", default=",".join(CONTENDERS), help="comma list of floor, shoal, celery")
+    parser.add_argument("--sections", default="", help="comma list of files in bench/sections; writes no RESULTS.md")
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one measurement")
     parser.add_argument("--rounds", type=int, default=5, help="rounds, the contenders taking turns in each")
     parser.add_argument("--drain", type=int, default=10_000, help="invocations queued for the drain")
@@ -39,6 +41,7 @@ def parse(arguments: list[str]) -> Options:
     parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
     given = parser.parse_args(arguments)
     only = tuple(name.strip() for name in given.only.split(","))
+    sections = tuple(filter(None, (name.strip() for name in given.sections.split(","))))
     unknown = set(only) - set(CONTENDERS)
     if unknown:
         parser.error(f"--only knows {', '.join(CONTENDERS)}, not {', '.join(sorted(unknown))}")
@@ -53,6 +56,7 @@ def parse(arguments: list[str]) -> Options:
         functions=100 if given.quick else 1_000,
         invocations=10_000 if given.quick else 1_000_000,
         floor_http=given.floor_http,
-        write=not given.no_write,
+        sections=sections,
+        write=not given.no_write and not sections,
         command=" ".join(["python -m bench", *arguments]),
     )
