@@ -2,6 +2,8 @@
 
 A sealed text is `s1.<key>.<data>`: which key sealed it, and salt, nonce and ciphertext in base64. Every text has a key
 of its own, derived from the operator's by HKDF-SHA256 with the salt, so that no key is ever used twice.
+
+The library is loaded by the first use: it takes eight megabytes, and most services never seal anything.
 """
 
 import base64
@@ -10,11 +12,6 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from shared.config import ConfigError, Platform
 from shared.domain.problem import Problem
@@ -42,6 +39,8 @@ class Keyring:
 
     def seal(self, plain: bytes, *, place: str) -> str:
         """The text to store. `place` says where, and has to be said again to open it. Raises Problem(unavailable)."""
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         salt, nonce = os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
         cipher = AESGCM(_derived(self._key(), salt=salt, purpose=b"seal"))
         data = salt + nonce + cipher.encrypt(nonce, plain, place.encode())
@@ -49,6 +48,9 @@ class Keyring:
 
     def unseal(self, sealed: str, *, place: str) -> bytes:
         """What was sealed for this place. Raises SealBrokenError."""
+        from cryptography.exceptions import InvalidTag
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
         version, _, rest = sealed.partition(".")
         name, _, text = rest.partition(".")
         key = self._keys.get(name)
@@ -109,4 +111,7 @@ def _name(key: bytes) -> str:
 
 
 def _derived(key: bytes, *, salt: bytes, purpose: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=salt, info=b"shoal " + purpose).derive(key)

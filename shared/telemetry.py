@@ -4,8 +4,14 @@ import logging
 import sys
 from typing import Literal
 
-import structlog
 from prometheus_client import Counter, Gauge, Histogram
+
+# structlog loads rich, where it is installed, to draw tracebacks: five megabytes a service for what is never drawn.
+_HIDDEN = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]  # None is how Python hides a module
+import structlog  # noqa: E402 - see above
+
+if _HIDDEN:
+    del sys.modules["rich"]
 
 Logger = structlog.stdlib.BoundLogger
 

@@ -1,13 +1,12 @@
 """The tokens of a login: JSON Web Tokens, signed with keys derived from the operator's, one for each purpose.
 
+The library is loaded by the first login: an API that knows only tokens of its own does without its megabytes.
 Who verifies knows the algorithm and the keys beforehand: nothing in a token's header is believed, nor its `kid`.
 """
 
 import hashlib
 import time
 from typing import Any, Literal, NamedTuple
-
-import jwt
 
 from shared.secrets import Keyring
 
@@ -36,9 +35,7 @@ class Signer:
     def __init__(self, keyring: Keyring, *, access_s: float, refresh_s: float) -> None:
         self._keyring = keyring
         self._lasts_s: dict[Purpose, float] = {"access": access_s, "refresh": refresh_s}
-        self._keys: dict[Purpose, list[bytes]] = {
-            purpose: keyring.derived(f"jwt {purpose}") if keyring else [] for purpose in self._lasts_s
-        }
+        self._derived: dict[Purpose, list[bytes]] = {}
         self._verified: dict[bytes, Claims] = {}
 
     @property
@@ -48,7 +45,9 @@ class Signer:
 
     def signed(self, purpose: Purpose, *, tenant: str, user_id: int, login: str, turn: int) -> str:
         """A new token. Raises Problem(unavailable) when the operator has set no key."""
-        key = (self._keys[purpose] or self._keyring.derived(f"jwt {purpose}"))[0]
+        import jwt
+
+        key = self._keys(purpose)[0]
         now = int(time.time())
         claims: dict[str, Any] = {
             "iss": _ISSUER,
@@ -83,9 +82,11 @@ class Signer:
 
     def read(self, purpose: Purpose, token: str) -> Claims | None:
         """What a token says; None for one that is not ours for this purpose, was changed or has expired."""
-        if len(token) > _MAX_BYTES:
+        if len(token) > _MAX_BYTES or not self._keyring:
             return None
-        for key in self._keys[purpose]:
+        import jwt
+
+        for key in self._keys(purpose):
             try:
                 found = jwt.decode(token, key, algorithms=[_ALGORITHM], issuer=_ISSUER, options={"require": _REQUIRED})
             except jwt.InvalidSignatureError:
@@ -94,6 +95,12 @@ class Signer:
                 return None
             return _claims(found) if found["type"] == purpose else None
         return None
+
+    def _keys(self, purpose: Purpose) -> list[bytes]:
+        """The first one signs. Raises Problem(unavailable) when the operator has set no key."""
+        if purpose not in self._derived:
+            self._derived[purpose] = self._keyring.derived(f"jwt {purpose}")
+        return self._derived[purpose]
 
 
 def _claims(found: dict[str, Any]) -> Claims | None:
