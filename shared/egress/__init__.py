@@ -7,6 +7,7 @@ sends a new request, which is checked like the first.
 
 import ssl
 from collections.abc import Awaitable, Callable
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
@@ -34,12 +35,15 @@ def open_client(
 
     `timeout_s` bounds each wait for bytes; a bound on a whole request is the caller's to keep. How many requests are
     under way is the caller's to bound, too: each has a connection. `idle_connections` are kept for up to `idle_s`.
+    Cookies are not kept.
     `resolve` says which addresses a name has, the system's resolver unless it is given.
     """
     backend = GuardedBackend(guard_of(platform), resolve or Lookup(), lookup_s=platform.egress_lookup_s)
     return httpx.AsyncClient(
         transport=Connections(backend, tls=_trust(platform), most_idle=idle_connections, idle_s=idle_s),
         timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, platform.egress_connect_s)),
+        # Every tenant's requests go through this client: what a host sets for one must not reach it with another's.
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
         follow_redirects=False,
         trust_env=False,
     )

@@ -20,7 +20,7 @@ def _networks(text: str) -> tuple[Network, ...]:
 
 
 # Where instances ask their cloud who they are, and get its keys: never part of "private", only of what is allowed.
-_METADATA = _networks("169.254.0.0/16 100.100.100.200/32 fd00:ec2::254/128 fd20:ce::254/128 fe80::/10")
+_METADATA = _networks("169.254.0.0/16 100.100.100.200/32 168.63.129.16/32 fd00:ec2::254/128 fd20:ce::254/128 fe80::/10")
 # What an operator opens with SHOAL_EGRESS_PRIVATE: his own networks and this machine.
 _PRIVATE = _networks("10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 172.16.0.0/12 192.168.0.0/16 ::1/128 fc00::/7")
 # What is no single machine on the public internet: this network, protocol assignments, documentation, relays of 6to4,

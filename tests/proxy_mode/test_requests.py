@@ -8,7 +8,7 @@ import pytest
 
 from services.executor.modes.proxy.mode import ProxyMode
 from shared.domain.credentials import place_of
-from tests.hooks import Hook, Received, response
+from tests.hooks import Hook, Received, always, response
 from tests.proxy_mode.conftest import KEYRING, call_of, final, success
 
 
@@ -52,6 +52,13 @@ async def test_credentials(mode: ProxyMode, hook: Hook, auth: dict[str, Any], ex
     plain = {"AUTHORIZATION": "not this", "x-api-key": "nor this", "X-Token": "nor that", "X-A": "no"}
     success(await mode.run(call_of(hook.url, auth=auth, headers=plain)))
     assert {name: hook.received[0].headers[name] for name in expected} == expected
+
+
+async def test_a_cookie_that_is_set_for_one_call_is_not_sent_with_another(mode: ProxyMode, hook: Hook) -> None:
+    hook.answer = always(response(Set_Cookie="session=of-acme; Path=/"))
+    for _ in range(2):
+        assert success(await mode.run(call_of(hook.url)))["headers"]["set-cookie"] == "session=of-acme; Path=/"
+    assert ["cookie" in sent.headers for sent in hook.received] == [False, False]
 
 
 async def test_a_secret_of_another_place_is_not_opened(mode: ProxyMode, hook: Hook) -> None:
