@@ -108,6 +108,10 @@ async def test_a_secret_that_comes_back_is_not_kept(mode: ProxyMode, hook: Hook)
         told = sent.headers["authorization"]
         writer.write(response(200, msgspec.json.encode({"you": told}), X_You=told))
 
+    async def echo_compressed(sent: Received, writer: asyncio.StreamWriter) -> None:
+        body = gzip.compress(msgspec.json.encode({"you": sent.headers["authorization"]}))
+        writer.write(response(400, body, Content_Encoding="gzip"))
+
     hook.answer = echo
     for auth in (
         {"type": "bearer", "token": 'quote"d-token'},
@@ -116,6 +120,11 @@ async def test_a_secret_that_comes_back_is_not_kept(mode: ProxyMode, hook: Hook)
         result = success(await mode.run(call_of(hook.url, auth=auth)))
         assert result["body"]["you"] in ("********", f"{auth['type'].title()} ********")
         assert result["headers"]["x-you"] in ("********", f"{auth['type'].title()} ********")
+    hook.answer = echo_compressed
+    outcome = final(await mode.run(call_of(hook.url, auth={"type": "bearer", "token": "secret-token"})))
+    assert b"********" in bytes(outcome.result)
+    assert "********" in outcome.error
+    assert b"secret-token" not in bytes(outcome.result) + outcome.message.encode()
 
 
 async def test_nobody_there_hanging_up_and_nonsense_are_tried_again(mode: ProxyMode, hook: Hook) -> None:

@@ -34,8 +34,8 @@ class Result(NamedTuple):
 
 def result_of(answer: Answer, *, most_bytes: int, hidden: Sequence[str]) -> Result:
     """Status, headers and body as a JSON object of at most `most_bytes`; secrets in it are masked."""
-    answer = _without(answer, hidden)
-    body, is_cut = _decoded(answer, most_bytes)
+    answer, (body, is_cut) = _without(answer, hidden), _decoded(answer, most_bytes)
+    body = _masked(body, hidden)
     is_cut = is_cut or answer.is_cut
     head = {"status_code": answer.status, "headers": {name: value for name, value in answer.headers.items()}}  # noqa: C416 - Headers is no dict
     json = None if is_cut else msgspec.json.encode(head | _body(answer.headers, body))
@@ -47,8 +47,8 @@ def result_of(answer: Answer, *, most_bytes: int, hidden: Sequence[str]) -> Resu
 
 def sentence_of(answer: Answer, hidden: Sequence[str]) -> str:
     """What a status that is an error says, with the beginning of its body."""
-    answer = _without(answer, hidden)
-    text = _decoded(answer, 4 * _EXCERPT)[0].decode("utf-8", "replace")
+    answer, (body, _) = _without(answer, hidden), _decoded(answer, 4 * _EXCERPT)
+    text = _masked(body, hidden).decode("utf-8", "replace")
     excerpt = "".join(character if character.isprintable() else " " for character in text[:_EXCERPT]).strip()
     said = f"the webhook answered {answer.status} {answer.reason}".rstrip()
     return f"{said}: {excerpt}" if excerpt else said
@@ -128,12 +128,18 @@ def _shortened(head: dict[str, Any], headers: httpx.Headers, body: bytes, *, mos
 
 
 def _without(answer: Answer, hidden: Sequence[str]) -> Answer:
-    """An endpoint that repeats what it was sent must not put a function's secrets on record."""
-    body, headers = answer.body, answer.headers
+    """An endpoint that repeats what it was sent must not put a function's secrets on record: what is in the head."""
+    reason, headers = answer.reason, answer.headers
     for text in hidden:
-        body = body.replace(text.encode(), MASK.encode())
-        escaped = msgspec.json.encode(text)[1:-1]
-        body = body.replace(escaped, MASK.encode())
+        reason = reason.replace(text, MASK)
         if any(text in value for value in headers.values()):
             headers = httpx.Headers([(name, value.replace(text, MASK)) for name, value in headers.multi_items()])
-    return answer._replace(body=body, headers=headers)
+    return answer._replace(reason=reason, headers=headers)
+
+
+def _masked(body: bytes, hidden: Sequence[str]) -> bytes:
+    """The same for the body, once it is opened: compressed, a secret is not found."""
+    for text in hidden:
+        for form in (text.encode(), msgspec.json.encode(text)[1:-1]):
+            body = body.replace(form, MASK.encode())
+    return body
