@@ -1,17 +1,17 @@
 """What is sent to a webhook: the payload, the headers, and who the function is. Pure, but for the keyring."""
 
 import base64
-from importlib.metadata import version
 from typing import NamedTuple
 
 import msgspec
 
 from services.executor.mode import Call
+from shared import __version__
 from shared.domain.credentials import DEFAULT_KEY_HEADER, AuthConfig, place_of, with_secrets
 from shared.domain.function import Function
 from shared.secrets import Keyring
 
-USER_AGENT = f"Shoal/{version('shoal')}"
+USER_AGENT = f"Shoal/{__version__}"
 _LEAST_HIDDEN = 6  # characters; what is shorter is found in any text
 
 
