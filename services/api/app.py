@@ -46,13 +46,14 @@ from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
-from services.api.limits import METER, Limits, Meter, Tenants
+from services.api.limits import METER, Limits, Meter
 from services.api.quota import Quota
 from shared import config, health, registry
 from shared.boot import Service
 from shared.bus import streams
 from shared.bus.counters import Counters
 from shared.domain.problem import Problem
+from shared.domain.rates import Rates
 from shared.waiting import Waiting
 
 _DAY_S = 86_400.0
@@ -135,7 +136,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         framework(core, auth, body_bytes=body_bytes, body_wait_s=body_wait_s),
         most=settings.max_waiting + _BESIDE,
-        limits=_limits(service) if settings.rate_limits else None,
+        limits=_limits(service, identity) if settings.rate_limits else None,
     )
     listener = _listener(settings)
     service.facts["waiting"] = lambda: len(waiting)
@@ -199,14 +200,21 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
     )
 
 
-def _limits(service: Service) -> Limits:
+def _limits(service: Service, identity: Identity) -> Limits:
     """The rate limits, counted with the other replicas."""
     settings: Api = service.settings
     counters = Counters(service.bus, streams.rates(replicas=service.platform.stream_replicas))
     quota = Quota(counters, most=settings.rate_counts)
-    tenants = Tenants(service.store, settings.rates, believed_s=service.platform.cache_s)
+
+    async def rates_of(slug: str) -> Rates:
+        try:
+            tenant = await identity.tenant(slug)
+        except Problem:  # whoever cannot be looked up has the platform's
+            return settings.rates
+        return settings.rates if tenant is None else settings.rates.of(tenant.rate_limits)
+
     service.facts["rate_counts"] = lambda: len(quota)
-    return Limits(quota, settings.rates, rates_of=tenants.rates)
+    return Limits(quota, settings.rates, rates_of=rates_of)
 
 
 def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:

@@ -9,10 +9,6 @@ from shared import telemetry
 from shared.domain.caller import Caller
 from shared.domain.problem import Problem
 from shared.domain.rates import WINDOW_S, Class, Rates
-from shared.domain.tenant import Tenant
-from shared.remembered import Remembered
-from shared.store import tenants
-from shared.store.client import Store
 
 Scope = dict[str, Any]
 Header = tuple[bytes, bytes]
@@ -28,25 +24,6 @@ def class_of(path: str, *, executes: bool) -> Class:
     if executes:
         return "execution"
     return "authentication" if path.startswith(_AUTHENTICATION) else "other"
-
-
-class Tenants:
-    """The rate limits of tenants, believed for `believed_s`. Who cannot be looked up has the platform's."""
-
-    def __init__(self, store: Store, rates: Rates, *, believed_s: float) -> None:
-        self._store = store
-        self._rates = rates
-        self._known: Remembered[str, Rates] = Remembered(self._ask, believed_s=believed_s)
-
-    async def rates(self, slug: str) -> Rates:
-        """The tenant's own where it has some, else the platform's."""
-        try:
-            return await self._known.find(slug) or self._rates
-        except Problem:
-            return self._rates
-
-    async def _ask(self, slug: str) -> Rates:
-        return self._rates.of((await tenants.find(self._store, slug) or Tenant(slug=slug)).rate_limits)
 
 
 class Limits:
