@@ -15,7 +15,7 @@ import pytest
 from shared.domain.caller import Caller, User
 from shared.store.client import Store
 from tests.conftest import TAX
-from tests.people import enrol
+from tests.people import enrol, shoal
 from tests.platform import ROOT, Platform, running
 
 HEADERS = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
@@ -176,6 +176,17 @@ async def test_a_tenant_may_have_limits_of_its_own(someone: Any):
     statuses = await me.statuses(10)
     assert (statuses.count(404), statuses.count(429)) == (OWN_EXECUTION, 10 - OWN_EXECUTION)
     assert told(await me.http.get("/api/functions/")) == (1000, 999)
+
+
+async def test_a_tenant_s_new_limits_hold_at_once(limited: Platform, someone: Any):
+    await within_one_minute()
+    me = await someone("grows")
+    assert told(await me.execute()) == (100, 99)
+    set_rates = ("tenant", "set", "grows", "--rate", "execution=200", "--rate", "tenant_execution=0")
+    assert (await shoal(*set_rates, data_dir=limited.data_dir))[0] == 0
+    async with asyncio.timeout(5):
+        while told(await me.execute())[0] != 200:
+            pass
 
 
 async def test_guessing_tokens_is_limited_and_locks_nobody_out(limited: Platform, someone: Any):
