@@ -46,8 +46,8 @@ from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
-from services.api.limits import METER, Limits, Meter
 from services.api.quota import Quota
+from services.api.rates import METER, Meter, RateLimits
 from shared import config, health, registry
 from shared.boot import Service
 from shared.bus import streams
@@ -136,7 +136,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         framework(core, auth, body_bytes=body_bytes, body_wait_s=body_wait_s),
         most=settings.max_waiting + _BESIDE,
-        limits=_limits(service, identity) if settings.rate_limits else None,
+        limits=_rate_limits(service, identity) if settings.rate_limits else None,
     )
     listener = _listener(settings)
     service.facts["waiting"] = lambda: len(waiting)
@@ -200,7 +200,7 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
     )
 
 
-def _limits(service: Service, identity: Identity) -> Limits:
+def _rate_limits(service: Service, identity: Identity) -> RateLimits:
     """The rate limits, counted with the other replicas."""
     settings: Api = service.settings
     counters = Counters(service.bus, streams.rates(replicas=service.platform.stream_replicas))
@@ -214,7 +214,7 @@ def _limits(service: Service, identity: Identity) -> Limits:
         return settings.rates if tenant is None else settings.rates.of(tenant.rate_limits)
 
     service.facts["rate_counts"] = lambda: len(quota)
-    return Limits(quota, settings.rates, rates_of=rates_of)
+    return RateLimits(quota, settings.rates, rates_of=rates_of)
 
 
 def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:

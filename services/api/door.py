@@ -6,7 +6,7 @@ from typing import Any
 from prometheus_client import Counter
 
 from services.api.dialects.rest import execute, problems
-from services.api.limits import METER, Limits, Meter
+from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
 from shared.domain.problem import Problem
 
@@ -21,7 +21,9 @@ class Door:
     With `limits`, each request has a meter in its scope, which is asked again when the answer is there.
     """
 
-    def __init__(self, execute: execute.Execute, framework: Any, *, most: int, limits: Limits | None = None) -> None:
+    def __init__(
+        self, execute: execute.Execute, framework: Any, *, most: int, limits: RateLimits | None = None
+    ) -> None:
         self._execute = execute
         self._framework = framework
         self._most = most

@@ -15,7 +15,7 @@ from services.api.core.invocations import Invocations
 from services.api.dialects.rest import decode, problems
 from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
-from services.api.limits import METER
+from services.api.rates import METER
 from shared.domain.problem import Problem
 from shared.waiting import Wait
 

@@ -4,7 +4,7 @@ from services.api.core.logins import REFUSED
 from services.api.dialects.rest.routes.asked import Asked, To
 from services.api.dialects.rest.translate import logins as translate
 from services.api.dialects.rest.wire import logins as wire
-from services.api.limits import METER, Meter
+from services.api.rates import METER, Meter
 from shared.domain.problem import Problem
 from shared.domain.tenant import DEFAULT
 

@@ -7,8 +7,8 @@ from prometheus_client import REGISTRY
 
 from services.api.dialects.rest import execute, problems
 from services.api.door import Door
-from services.api.limits import METER, Limits, Meter, address, class_of
 from services.api.quota import Quota
+from services.api.rates import METER, Meter, RateLimits, address, class_of
 from shared.domain.caller import Caller, User
 from shared.domain.problem import Problem
 from shared.domain.rates import Rates
@@ -30,17 +30,17 @@ class Counters:
         return self.totals[subject]
 
 
-def limits(**rates: int) -> Limits:
+def limits(**rates: int) -> RateLimits:
     quota = Quota(Counters(), most=100, clock=lambda: START + 20.25)
     platform = Rates(**rates)
 
     async def rates_of(_tenant: str) -> Rates:
         return platform
 
-    return Limits(quota, platform, rates_of=rates_of)
+    return RateLimits(quota, platform, rates_of=rates_of)
 
 
-def meter(of: Limits, path: str = "/api/functions/", client: tuple[str, int] | None = HERE) -> Meter:
+def meter(of: RateLimits, path: str = "/api/functions/", client: tuple[str, int] | None = HERE) -> Meter:
     return of.meter({"path": path, "client": client}, executes=execute.target(path) is not None)
 
 

@@ -26,7 +26,7 @@ def class_of(path: str, *, executes: bool) -> Class:
     return "authentication" if path.startswith(_AUTHENTICATION) else "other"
 
 
-class Limits:
+class RateLimits:
     """All that the meters of requests share: the platform's `rates`, who has others, and the counts."""
 
     def __init__(self, quota: Quota, rates: Rates, *, rates_of: Callable[[str], Awaitable[Rates]]) -> None:
@@ -47,7 +47,7 @@ class Meter:
 
     __slots__ = ("_class", "_client", "_count", "_limit", "_limits", "_remaining", "asked")
 
-    def __init__(self, limits: Limits, asked_for: Class, client: tuple[str, int] | None) -> None:
+    def __init__(self, limits: RateLimits, asked_for: Class, client: tuple[str, int] | None) -> None:
         self.asked = False
         self._limits = limits
         self._class: Class = asked_for
