@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from croniter import CroniterBadDateError, croniter
 
-from shared.domain.problem import Problem
+from shared.domain.problem import wrong
 
 _ALIASES = {
     "@yearly": "0 0 1 1 *",
@@ -161,10 +161,10 @@ def check_schedule(*, enabled: bool, expression: str, zone: str, now: datetime) 
     _known_zone(zone)
     if not expression:
         if enabled:
-            raise _wrong("cron_expression", "cron_expression is required when schedule_enabled is true")
+            raise wrong("cron_expression", "cron_expression is required when schedule_enabled is true")
         return
     if timetable(expression, zone).after(int(now.timestamp())) is None:
-        raise _wrong("cron_expression", f"cron_expression '{expression}' never comes due: no month has such a day")
+        raise wrong("cron_expression", f"cron_expression '{expression}' never comes due: no month has such a day")
 
 
 @functools.lru_cache(maxsize=_KEPT)
@@ -180,7 +180,7 @@ def _zones() -> frozenset[str]:
 def _known_zone(zone: str) -> str:
     if zone not in _zones():
         message = f"schedule_timezone '{zone}' is not known; it must be an IANA name such as UTC or Europe/Berlin"
-        raise _wrong("schedule_timezone", message)
+        raise wrong("schedule_timezone", message)
     return zone
 
 
@@ -190,7 +190,7 @@ def _normal(expression: str) -> str:
     given = expression.strip().lower()
     if given.startswith("@"):
         if given not in _ALIASES:
-            raise _wrong("cron_expression", f"cron_expression knows {', '.join(_ALIASES)}, not '{expression}'")
+            raise wrong("cron_expression", f"cron_expression knows {', '.join(_ALIASES)}, not '{expression}'")
         return _ALIASES[given]
     fields = given.split()
     if len(fields) != len(_FIELDS):
@@ -198,7 +198,7 @@ def _normal(expression: str) -> str:
             f"cron_expression must have five fields (minute, hour, day of the month, month, day of the week), "
             f"not {len(fields)}"
         )
-        raise _wrong("cron_expression", message)
+        raise wrong("cron_expression", message)
     return " ".join(_field(text, rule) for text, rule in zip(fields, _FIELDS, strict=True))
 
 
@@ -209,18 +209,18 @@ def _field(text: str, field: _Field) -> str:
     for term in text.split(","):
         found = _TERM.fullmatch(term)
         if found is None:
-            raise _wrong("cron_expression", f"cron_expression: '{term}' in the field {name} is not understood")
+            raise wrong("cron_expression", f"cron_expression: '{term}' in the field {name} is not understood")
         body, step = found.groups()
         first, last = (low, high) if body == "*" else _range(body, field)
         if step is not None and (body != "*" and "-" not in body):
             message = f"cron_expression: '{term}' in the field {name} has a step without a range; write {body}-{high}/…"
-            raise _wrong("cron_expression", message)
+            raise wrong("cron_expression", message)
         if step is not None and not 1 <= int(step) <= last - first:
             message = (
                 f"cron_expression: the step in '{term}' in the field {name} must be from 1 to {max(last - first, 1)}: "
                 "a larger one starts anew with each round of the field"
             )
-            raise _wrong("cron_expression", message)
+            raise wrong("cron_expression", message)
         named |= {one % 7 if names is _DAYS else one for one in range(first, last + 1, int(step or 1))}
         shown = "*" if body == "*" else str(first) if first == last else f"{first}-{last}"
         terms.append(f"{shown}/{step}" if step is not None else shown)
@@ -236,19 +236,15 @@ def _range(body: str, field: _Field) -> tuple[int, int]:
         number = int(word) if word.isdigit() else names.get(word, -1)
         if not low <= number <= high:
             known = f"{low} to {high}" + (f" or {', '.join(names)}" if names else "")
-            raise _wrong("cron_expression", f"cron_expression: '{word}' is no {name}: it must be {known}")
+            raise wrong("cron_expression", f"cron_expression: '{word}' is no {name}: it must be {known}")
         ends.append(number)
     first, last = ends[0], ends[-1]
     if names is _DAYS and last == 0 and first > last:
         last = 7  # fri-sun
     if first > last:
-        raise _wrong("cron_expression", f"cron_expression: '{body}' in the field {name} runs backwards")
+        raise wrong("cron_expression", f"cron_expression: '{body}' in the field {name} runs backwards")
     return first, last
 
 
 def _seconds(offset: timedelta | None) -> int:
     return int(offset.total_seconds()) if offset is not None else 0
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return Problem("invalid", message, {field: message})

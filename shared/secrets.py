@@ -64,10 +64,6 @@ class Keyring:
         except (InvalidTag, ValueError, binascii.Error) as error:
             raise SealBrokenError("the sealed text was changed, or moved from another place") from error
 
-    def is_current(self, sealed: str) -> bool:
-        """Whether the first key sealed it; else it waits for its rotation."""
-        return sealed.startswith(f"{_VERSION}.{self._first}.")
-
     def derived(self, purpose: str) -> list[bytes]:
         """A key of 32 bytes for another purpose from each key, the first one's first. Raises Problem(unavailable)."""
         self._key()

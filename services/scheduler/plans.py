@@ -63,12 +63,6 @@ async def withdraw(bus: Bus, key: Key) -> None:
     await timers.withdraw(bus, _subject(key))
 
 
-def key_of(subject: str) -> Key:
-    """Whose plan a subject is."""
-    tenant, _, id = subject.removeprefix("sched.cron.").rpartition(".")
-    return tenant, int(id)
-
-
 def _subject(key: Key) -> str:
     return subjects.plan(*key)
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from services.scheduler.config import Scheduler
-from services.scheduler.plans import key_of, plan_again, plan_anew, withdraw
+from services.scheduler.plans import plan_again, plan_anew, withdraw
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects, timers
@@ -110,7 +110,7 @@ class Sweep:
 
     async def _mend(self) -> None:
         store, bus = self._service.store, self._service.bus
-        orphans = {key_of(subject) for subject in await timers.subjects(bus, subjects.PLANS)}
+        orphans = {subjects.plan_key(subject) for subject in await timers.subjects(bus, subjects.PLANS)}
         there, lost = frozenset(orphans), 0
         after: Any = None
         while True:

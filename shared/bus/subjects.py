@@ -39,6 +39,12 @@ def due(tenant: str, function_id: int) -> str:
 PLANS = "sched.cron.*.*"  # all of them
 
 
+def plan_key(subject: str) -> tuple[str, int]:
+    """Whose plan it is: the tenant and the function's id."""
+    _, _, tenant, function_id = subject.split(".")
+    return tenant, int(function_id)
+
+
 def reply(instance: str, task_id: str) -> str:
     """Where one API instance waits for one outcome. Not stored."""
     return f"reply.{instance}.{task_id}"

@@ -29,3 +29,8 @@ class Problem(Exception):  # noqa: N818 - the domain's own word; it is not alway
         self.message = message
         self.fields = fields or {}
         self.retry_after_s = retry_after_s
+
+
+def wrong(field: str, message: str) -> Problem:
+    """A mistake in one input."""
+    return Problem("invalid", message, {field: message})

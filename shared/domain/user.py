@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from shared.domain.caller import Role, User
-from shared.domain.problem import Problem
+from shared.domain.problem import wrong
 
 OPERATOR_ID = 1
 """The user for whom the operator's own token speaks."""
@@ -52,22 +52,18 @@ def username_of(text: str) -> str:
 def check_username(username: str, *, tenant: str) -> None:
     """Refuse a name that cannot be, or is the operator's. Raises Problem(invalid)."""
     if not _USERNAME.fullmatch(username):
-        raise _wrong("username", f"username must be 1 to {MAX_USERNAME} of a-z, 0-9 and . _ @ + -")
+        raise wrong("username", f"username must be 1 to {MAX_USERNAME} of a-z, 0-9 and . _ @ + -")
     if (tenant, username) == (OPERATOR_TENANT, OPERATOR):
-        raise _wrong("username", f"username '{OPERATOR}' is the operator's own here; choose another one")
+        raise wrong("username", f"username '{OPERATOR}' is the operator's own here; choose another one")
 
 
 def check_email(email: str) -> None:
     """Refuse what is no address; an empty one is none. Raises Problem(invalid)."""
     if email and (len(email) > MAX_EMAIL or not _EMAIL.fullmatch(email)):
-        raise _wrong("email", "email must be an address such as name@example.org")
+        raise wrong("email", "email must be an address such as name@example.org")
 
 
 def check_password(password: str) -> None:
     """Refuse a password that is too short to be one, or too long to be hashed. Raises Problem(invalid)."""
     if not LEAST_PASSWORD <= len(password) <= MAX_PASSWORD:
-        raise _wrong("password", f"password must have {LEAST_PASSWORD} to {MAX_PASSWORD} characters")
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return Problem("invalid", message, {field: message})
+        raise wrong("password", f"password must have {LEAST_PASSWORD} to {MAX_PASSWORD} characters")

@@ -40,6 +40,19 @@ class Apps:
             raise _wrong(f"An app with slug '{slug}' exists already") from None
         return await self.named(slug)
 
+    async def keep(self, slug: str, *, name: str) -> App:
+        """The app of that slug, made with this name where there is none. Raises Problem(invalid)."""
+        found = await self.find(slug)
+        if found is not None:
+            return found
+        try:
+            return await self.add(slug, name=name)
+        except Problem as problem:
+            found = await self.find(slug) if problem.code == "invalid" else None
+            if found is None:
+                raise
+            return found  # somebody made it a moment ago
+
     async def find(self, slug: str) -> App | None:
         """The app, or None."""
         return _read(await self._table.one({"slug": slug}))

@@ -24,6 +24,9 @@ from shared.domain.problem import Problem
 Document = dict[str, Any]
 Order = Sequence[tuple[str, int]]
 
+MAX_ID = 2**63 - 1
+"""The largest whole number that is kept, and that can be asked for."""
+
 _DUPLICATE_KEY = 11000
 _NO_INDEX = frozenset({26, 27})  # no such collection, no such index: another service may have been faster
 # The server is on its way down, or another one is becoming primary; the driver has tried once more already.

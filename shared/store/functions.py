@@ -1,4 +1,4 @@
-"""Functions and the apps they belong to, in the store."""
+"""Functions, in the store."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,6 @@ import msgspec
 
 from shared.domain.function import ExecutionMode, Function
 from shared.domain.problem import Problem
-from shared.store.apps import App
 from shared.store.client import Document, Store, Table
 
 # A change of one of these sets `schedule_due` to 0: the schedulers have to plan anew (`shared/store/schedules.py`).
@@ -41,9 +40,7 @@ class Functions:
 
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
-        self._tenant = tenant
         self._table: Table = store.table("functions", tenant)
-        self._apps: Table = store.table("apps", tenant)
 
     async def by_slug(self, slug: str) -> Function | None:
         """The function with this slug, or None."""
@@ -99,18 +96,6 @@ class Functions:
     async def delete(self, function: Function) -> None:
         """Remove a function. What belongs to it is to be removed before."""
         await self._table.delete({"id": function.id})
-
-    async def app(self, slug: str, *, name: str) -> App:
-        """The app with this slug, made with this name where there is none."""
-        found = await self._apps.one({"slug": slug})
-        if found is None:
-            try:
-                await self._apps.insert({"id": await self._store.next_id("apps"), "slug": slug, "name": name})
-            except Problem as problem:  # somebody made it a moment ago
-                if problem.code != "conflict":
-                    raise
-            found = await self._apps.one({"slug": slug})
-        return msgspec.convert(found, App)
 
 
 def _change(values: dict[str, Any]) -> Document:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.caller import Role, Scope
-from shared.domain.problem import Problem
+from shared.domain.problem import Problem, wrong
 from shared.domain.tenant import DEFAULT
 from shared.domain.token import MAX_TOKENS, Token
 from shared.domain.user import OPERATOR_ID
@@ -75,9 +75,9 @@ class Tokens:
     async def add(self, draft: Draft, *, secret: str = "") -> tuple[Token, str]:
         """A new token and its secret, which is not kept and cannot be had again. Raises Problem(invalid)."""
         if draft.expires_at is not None and draft.expires_at <= datetime.now(UTC):
-            raise _wrong("expires_at", "expires_at must be in the future")
+            raise wrong("expires_at", "expires_at must be in the future")
         if await self._table.count({"user_id": draft.user_id, "revoked_at": None}) >= MAX_TOKENS:
-            raise _wrong("name", f"A user may have {MAX_TOKENS} tokens at once; revoke one first")
+            raise wrong("name", f"A user may have {MAX_TOKENS} tokens at once; revoke one first")
         secret = secret or PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
         token = Token(
             id=await self._store.next_id(_COLLECTION),
@@ -126,7 +126,3 @@ def _of(user_id: int | None) -> Document:
 def _document(token: Token) -> dict[str, Any]:
     document: dict[str, Any] = msgspec.to_builtins(token, builtin_types=_BSON)
     return {**document, "scopes": sorted(token.scopes)}
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return Problem("invalid", message, {field: message})

@@ -171,3 +171,11 @@ async def test_an_app_from_beginning_to_end(admin: httpx.AsyncClient, deploy: De
     assert (await admin.delete(f"{path}/")).status_code == 204
     assert sentence(await admin.get(path), 404) == "App with slug 'money-matters' not found"
     assert "money-matters" not in (await admin.get("/api/apps/")).text
+
+
+async def test_an_app_that_is_made_with_its_first_function_is_dated_too(admin: httpx.AsyncClient):
+    made = await admin.post("/api/apps/by-the-way/functions/", json={"name": "First"})
+    assert made.status_code == 201
+    app = (await admin.get("/api/apps/by-the-way/")).json()
+    assert (app["name"], is_stamp(app["created_at"])) == ("By The Way", True)
+    assert (await admin.delete(f"/api/functions/{made.json()['slug']}/")).status_code == 204

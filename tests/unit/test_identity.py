@@ -85,6 +85,15 @@ def test_a_remembered_token_ends_when_it_ends(monkeypatch: pytest.MonkeyPatch):
     assert signer.access(token) is None
 
 
+def test_a_token_of_a_replica_whose_clock_is_ahead_is_good(monkeypatch: pytest.MonkeyPatch):
+    signer = Signer(Keyring(KEYS), access_s=60, refresh_s=600)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 5)
+    ahead = signer.signed("access", **NAMES)
+    monkeypatch.undo()
+    assert signer.access(ahead) is not None
+
+
 def test_an_access_token_refreshes_nothing():
     signer = Signer(Keyring(KEYS), access_s=60, refresh_s=60)
     assert signer.read("refresh", signer.signed("access", **NAMES)) is None

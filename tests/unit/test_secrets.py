@@ -39,10 +39,8 @@ def test_what_was_moved_is_not_opened():
 def test_keys_are_rotated_by_putting_the_new_one_first():
     before, after = Keyring([OLD]), Keyring([NEW, OLD])
     sealed = before.seal(b"token", place="p")
-    assert before.is_current(sealed)
-    assert not after.is_current(sealed)
     assert after.unseal(sealed, place="p") == b"token"
-    assert after.is_current(after.seal(b"token", place="p"))
+    assert Keyring([NEW]).unseal(after.seal(b"token", place="p"), place="p") == b"token"
     with pytest.raises(SealBrokenError, match="not among the keys"):
         Keyring([NEW]).unseal(sealed, place="p")
 

@@ -11,7 +11,7 @@ from services.api.core.history import History
 from services.api.core.rights import must_develop, must_read
 from services.api.core.schedules import check_settings as check_schedule
 from services.api.core.schedules import touches_schedule
-from services.api.core.settings import check_settings, wrong
+from services.api.core.settings import check_settings
 from shared.domain.caller import Caller
 from shared.domain.credentials import masked
 from shared.domain.function import (
@@ -24,11 +24,12 @@ from shared.domain.function import (
     slugify,
 )
 from shared.domain.limits import Limits
-from shared.domain.problem import Problem
+from shared.domain.problem import Problem, wrong
 from shared.domain.version import CodeVersion
 from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
+from shared.store.apps import Apps
 from shared.store.client import Store
 from shared.store.invocations import Invocations
 from shared.store.ticks import Ticks
@@ -37,7 +38,6 @@ from shared.store.versions import Versions
 Wanted = stored.Filter
 """Which functions a list is to show; named here for the dialects, which may not speak to the store."""
 
-MAX_ID = 2**63 - 1  # the store keeps no larger number
 MAX_VERSIONS_SHOWN = 100
 _CHANGE_TRIES = 20  # each is lost only to another change of the same function in the same moment
 _SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
@@ -94,7 +94,7 @@ class Functions:
         await self._check_limits(caller, draft.settings)
         slug = _wanted_slug(draft, self._registry)
         functions = self._of(caller)
-        app = await functions.app(draft.app, name=draft.app.replace("-", " ").strip().title() or draft.app)
+        app = await Apps(self._store, caller.tenant).keep(draft.app, name=draft.app.replace("-", " ").title())
         now = datetime.now(UTC)
         id = await functions.next_id()
         values: dict[str, Any] = {"execution_mode": "app", **draft.settings}

@@ -9,7 +9,7 @@ import msgspec
 
 from services.api.core.counting import Counting, narrowed
 from services.api.core.directory import Directory
-from services.api.core.functions import MAX_ID, no_function
+from services.api.core.functions import no_function
 from services.api.core.recent import Recent
 from services.api.core.rights import must_execute, must_read, must_read_result
 from shared.bus.broker import Bus
@@ -24,7 +24,7 @@ from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.store import functions
 from shared.store import invocations as stored
-from shared.store.client import Store
+from shared.store.client import MAX_ID, Store
 from shared.store.ticks import Ticks
 from shared.submit import Accepted, new_task_id, submit
 from shared.waiting import Wait, Waiting

@@ -5,7 +5,7 @@ from typing import Any
 from shared.domain.credentials import check_auth
 from shared.domain.function import check_freeform
 from shared.domain.headers import check_header
-from shared.domain.problem import Problem
+from shared.domain.problem import wrong
 from shared.domain.webhook import check_url
 
 ENVIRONMENTS = ("python",)
@@ -29,8 +29,3 @@ def check_settings(settings: dict[str, Any]) -> None:
     for field in _FREEFORM:
         check_freeform(field, settings.get(field, {}))
     check_auth(settings.get("auth_config", {}))
-
-
-def wrong(field: str, message: str) -> Problem:
-    """A mistake in one field."""
-    return Problem("invalid", message, {field: message})

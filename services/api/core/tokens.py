@@ -9,13 +9,11 @@ from services.api.core.identity import Identity
 from services.api.core.rights import must_administer, must_keep_account
 from shared.bus.messages import IdentityChanged
 from shared.domain.caller import Caller, Role, Scope, lesser
-from shared.domain.problem import Problem
+from shared.domain.problem import Problem, wrong
 from shared.domain.token import Token
 from shared.store import tokens as stored
-from shared.store.client import Store
+from shared.store.client import MAX_ID, Store
 from shared.store.users import Users
-
-_MAX_ID = 2**63 - 1
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +44,11 @@ class Tokens:
         must_keep_account(caller)
         role, scopes = draft.role or caller.role, draft.scopes if draft.scopes is not None else caller.scopes
         if lesser(role, caller.role) != role:
-            raise _wrong("role", f"role must be at most your own: {caller.role}")
+            raise wrong("role", f"role must be at most your own: {caller.role}")
         if not scopes:
-            raise _wrong("scopes", "scopes must name at least one")
+            raise wrong("scopes", "scopes must name at least one")
         if not scopes <= caller.scopes:
-            raise _wrong("scopes", f"scopes must be at most your own: {', '.join(sorted(caller.scopes))}")
+            raise wrong("scopes", f"scopes must be at most your own: {', '.join(sorted(caller.scopes))}")
         kept = stored.Draft(
             name=draft.name, user_id=caller.user.id, role=role, scopes=scopes, expires_at=draft.expires_at
         )
@@ -68,7 +66,7 @@ class Tokens:
     async def shown(self, caller: Caller, id: int) -> Shown:
         """One token. Raises Problem(not_found), also for somebody else's that is none of the caller's business."""
         must_keep_account(caller)
-        token = await self._of(caller).by_id(min(id, _MAX_ID))
+        token = await self._of(caller).by_id(min(id, MAX_ID))
         if token is None or (token.user_id != caller.user.id and caller.role != "admin"):
             raise Problem("not_found", f"Token with id {id} not found")
         return await self._shown(caller, token)
@@ -87,7 +85,3 @@ class Tokens:
 
     def _of(self, caller: Caller) -> stored.Tokens:
         return stored.Tokens(self._store, caller.tenant)
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return Problem("invalid", message, {field: message})

@@ -12,9 +12,7 @@ from shared.domain.caller import Caller, Role
 from shared.domain.problem import Problem
 from shared.domain.user import OPERATOR_ID, Account, check_password
 from shared.store import users as stored
-from shared.store.client import Store
-
-MAX_ID = 2**63 - 1
+from shared.store.client import MAX_ID, Store
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):

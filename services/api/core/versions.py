@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.api.core.directory import Directory
-from services.api.core.functions import MAX_ID, Functions, no_function
+from services.api.core.functions import Functions, no_function
 from services.api.core.history import History
 from services.api.core.rights import must_develop, must_read
 from shared.bus import subjects
@@ -19,7 +19,7 @@ from shared.domain.function import ActiveVersion, Function
 from shared.domain.problem import Problem
 from shared.domain.version import CodeVersion, code_hash
 from shared.store import functions, versions
-from shared.store.client import Store
+from shared.store.client import MAX_ID, Store
 
 _TRIES = 20  # each is lost only to another change of the same function in the same moment
 

@@ -22,7 +22,7 @@ class PatchApp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """An app. One made along with its first function before apps were dated has no `created_at`."""
+    """An app; `created_at` is null where it was made before apps were dated."""
 
     id: int
     slug: str
