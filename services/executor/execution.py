@@ -49,7 +49,6 @@ class Execution:
     async def handle(self, delivery: Delivery[Dispatch]) -> Verdict:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
         dispatch, picked = delivery.body, time.time()
-        self._postponing.came_back(dispatch)
         asker = events.asker(dispatch)
         if (delivery.count > 1 or dispatch.repeated) and await self._passed(dispatch):
             return DONE

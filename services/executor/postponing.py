@@ -29,20 +29,14 @@ class Postponing:
         self._links = links
         self._backlogs: dict[Asker, Backlog] = {}  # by function; those that have one
 
-    def came_back(self, dispatch: Dispatch) -> None:
-        """What was put aside is here again."""
-        asker = events.asker(dispatch)
-        backlog = self._backlogs.get(asker)
-        if backlog is not None and dispatch.put_aside_at:
-            backlog.aside -= 1
-            if backlog.aside <= 0:
-                del self._backlogs[asker]
-
     def ended(self, asker: Asker) -> None:
         """A call of the function gave back its slot."""
         backlog = self._backlogs.get(asker)
-        if backlog is not None:
-            backlog.ended()
+        if backlog is None:
+            return
+        backlog.ended()
+        if not len(backlog):
+            del self._backlogs[asker]
 
     async def retry(self, dispatch: Dispatch, again: Again, timeline: Timeline) -> bool:
         """Have the next attempt made when it is due, and say so; False when none is left, or it cannot be kept.
@@ -78,8 +72,7 @@ class Postponing:
         if dispatch.put_aside_at and now - dispatch.put_aside_at > _LONGEST_ASIDE_S:
             return False
         backlog = self._backlogs.setdefault(events.asker(dispatch), Backlog())
-        backlog.aside += 1
-        due_at = now + backlog.wait_s() * random.uniform(0.5, 1.0)  # noqa: S311 - jitter is no secret
+        due_at = now + backlog.put_aside(jitter=random.uniform(0.5, 1.0))  # noqa: S311 - jitter is no secret
         following = msgspec.structs.replace(dispatch, put_aside_at=dispatch.put_aside_at or now, repeated=True)
         # The sequence makes it one a message: the same attempt may be put aside again, by another message.
         id = f"{dispatch.task_id}.{dispatch.attempt}.{delivery.sequence}"
