@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -35,6 +35,7 @@ from services.api.core.versions import Versions
 from services.api.dialects.rest import execute, problems
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
+from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
@@ -44,6 +45,7 @@ from services.api.dialects.rest.routes import pipelines as pipeline_routes
 from services.api.dialects.rest.routes import schedules as schedule_routes
 from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
+from services.api.dialects.rest.routes import schema as schema_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
 from services.api.quota import Quota
@@ -119,6 +121,21 @@ ROUTES = [
     post(_LOG_OUT, status_code=200, anonymous=True)(login_routes.log_out),
 ]
 
+# There where `SHOAL_API_DOCS` has them.
+DOCS = [
+    get("/api/schema", anonymous=True)(schema_routes.show_schema),
+    get("/api/docs", anonymous=True)(schema_routes.show_page),
+]
+
+# What handlers are given by name, besides the core.
+GIVEN: dict[str, Callable[..., Any]] = {
+    "caller": asked.caller,
+    "part": asked.part,
+    "number": asked.number,
+    "sought": invocation_routes.sought,
+    "wanted": function_routes.wanted,
+}
+
 
 @asynccontextmanager
 async def serve(service: Service) -> AsyncIterator[None]:
@@ -134,7 +151,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
     door = Door(
         execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
-        framework(core, auth, body_bytes=body_bytes, body_wait_s=body_wait_s),
+        framework(core, auth, settings, body_bytes=body_bytes),
         most=settings.max_waiting + _BESIDE,
         limits=_rate_limits(service, identity) if settings.rate_limits else None,
     )
@@ -217,7 +234,7 @@ def _rate_limits(service: Service, identity: Identity) -> RateLimits:
     return RateLimits(quota, settings.rates, rates_of=rates_of)
 
 
-def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: float) -> Litestar:
+def framework(core: asked.Core, auth: Auth, settings: Api, *, body_bytes: int) -> Litestar:
     """The route table with its guard and its error handlers."""
 
     async def known(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -235,17 +252,13 @@ def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: flo
     async def spoken_to() -> asked.Core:
         return core
 
+    routes = [*ROUTES, *DOCS] if settings.docs else ROUTES
+    given: dict[str, Callable[..., Any]] = {"core": spoken_to, **GIVEN}
+    document = Document(routes, given, limited=settings.rate_limits)
     return Litestar(
-        [*methods.options(ROUTES), *ROUTES],  # before the framework makes its own
+        [*methods.options(routes), *routes],  # before the framework makes its own
         guards=[known],
-        dependencies={
-            "core": Provide(spoken_to),
-            "caller": Provide(asked.caller),
-            "part": Provide(asked.part),
-            "number": Provide(asked.number),
-            "sought": Provide(invocation_routes.sought),
-            "wanted": Provide(function_routes.wanted),
-        },
+        dependencies={name: Provide(giver) for name, giver in given.items()},
         exception_handlers={
             Problem: problems.on_problem,
             HTTPException: problems.on_http,
@@ -253,7 +266,7 @@ def framework(core: asked.Core, auth: Auth, *, body_bytes: int, body_wait_s: flo
         },
         request_class=asked.Asked,
         request_max_body_size=body_bytes,
-        state=State({"body_wait_s": body_wait_s}),
+        state=State({"body_wait_s": settings.body_wait_s, "document": document}),
         openapi_config=None,
         logging_config=None,
     )

@@ -4,6 +4,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from services.api.core import functions
+from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, To, Within, Word
 from services.api.dialects.rest.translate import functions as translate
 from services.api.dialects.rest.wire import functions as wire
@@ -46,6 +47,7 @@ async def list_functions(
     return part.page(count, [translate.function_row(function) for function in found], request)
 
 
+@answers("forbidden", "conflict")
 async def create_function(*, core: To, caller: By, data: wire.CreateFunction, app: str = DEFAULT_APP) -> wire.Created:
     """A new function."""
     return translate.created(await core.functions.create(caller, translate.draft(app, data)))
@@ -56,6 +58,7 @@ async def show_function(*, core: To, caller: By, slug: str, app: str | None = No
     return translate.detail(await core.functions.shown(caller, slug, app=app))
 
 
+@answers("forbidden")
 async def change_function(
     *, core: To, caller: By, slug: str, data: wire.PatchFunction, app: str | None = None
 ) -> wire.FunctionDetail:
@@ -64,6 +67,7 @@ async def change_function(
     return translate.detail(await core.functions.change(caller, slug, settings, app=app))
 
 
+@answers("forbidden")
 async def delete_function(*, core: To, caller: By, slug: str, app: str | None = None) -> None:
     """A function and all that belongs to it."""
     await core.functions.delete(caller, slug, app=app)

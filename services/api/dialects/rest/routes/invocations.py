@@ -71,6 +71,6 @@ async def show_invocation_result(*, core: To, caller: By, number: Numbered) -> w
     return translate.invocation_result(await core.invocations.by_id(caller, number))
 
 
-async def show_invocation_by_task(*, core: To, caller: By, task_id: str) -> wire.InvocationResult:
+async def show_invocation_by_task(*, core: To, caller: By, task_id: str) -> wire.InvocationAndResult:
     """One invocation with its result, by its task."""
     return translate.invocation_and_result(await core.invocations.by_task(caller, task_id))

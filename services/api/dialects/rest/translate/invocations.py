@@ -79,9 +79,9 @@ def invocation_result(invocation: Invocation) -> wire.InvocationResult:
     return wire.InvocationResult(invocation=name, task_result=_bare_result(invocation))
 
 
-def invocation_and_result(invocation: Invocation) -> wire.InvocationResult:
+def invocation_and_result(invocation: Invocation) -> wire.InvocationAndResult:
     """An invocation with its status, and its bare result."""
-    return wire.InvocationResult(invocation=invocation_row(invocation), task_result=_bare_result(invocation))
+    return wire.InvocationAndResult(invocation=invocation_row(invocation), task_result=_bare_result(invocation))
 
 
 def _invocation_brief(ticket: Ticket) -> wire.InvocationBrief:

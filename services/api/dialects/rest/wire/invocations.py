@@ -1,16 +1,22 @@
 """Calls and invocations as bodies, field by field."""
 
+from typing import Annotated
+
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
 from shared.domain.invocation import Status, TriggerType
 from shared.domain.outcome import LogLevel
+
+NO_PARAMS = msgspec.Raw(b"{}")
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True):
     """Body of a call. `params` stays JSON text."""
 
-    params: msgspec.Raw = msgspec.Raw(b"{}")
+    params: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})] = msgspec.field(
+        default_factory=lambda: NO_PARAMS
+    )
     respond_async: bool = msgspec.field(name="async", default=False)
 
 
@@ -135,9 +141,16 @@ class BareResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvocationResult(msgspec.Struct, frozen=True, kw_only=True):
-    """An invocation and its result."""
+    """The result of an invocation that was asked for by its number."""
 
-    invocation: InvocationName | InvocationRow
+    invocation: InvocationName
+    task_result: BareResult
+
+
+class InvocationAndResult(msgspec.Struct, frozen=True, kw_only=True):
+    """An invocation that was asked for by its task, and its result."""
+
+    invocation: InvocationRow
     task_result: BareResult
 
 
