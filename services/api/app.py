@@ -32,10 +32,10 @@ from services.api.core.signing import Signer
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
 from services.api.core.versions import Versions
-from services.api.dialects.rest import execute, problems
+from services.api.dialects.rest import execute, problems, queries
+from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
-from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
@@ -43,9 +43,9 @@ from services.api.dialects.rest.routes import invocations as invocation_routes
 from services.api.dialects.rest.routes import logins as login_routes
 from services.api.dialects.rest.routes import pipelines as pipeline_routes
 from services.api.dialects.rest.routes import schedules as schedule_routes
+from services.api.dialects.rest.routes import schema as schema_routes
 from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
-from services.api.dialects.rest.routes import schema as schema_routes
 from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
 from services.api.quota import Quota
@@ -54,6 +54,7 @@ from shared import config, health, registry
 from shared.boot import Service
 from shared.bus import streams
 from shared.bus.counters import Counters
+from shared.domain.caller import Caller
 from shared.domain.problem import Problem
 from shared.domain.rates import Rates
 from shared.waiting import Waiting
@@ -243,8 +244,12 @@ def framework(core: asked.Core, auth: Auth, settings: Api, *, body_bytes: int) -
         headers = connection.scope["headers"]
         if handler.opt.get("anonymous"):
             connection.state.host_tenant = await auth.tenant(headers)
-            return
-        caller = connection.scope["user"] = await auth.caller(headers)
+        else:
+            await count(connection, await auth.caller(headers))
+        queries.refuse_null(connection, handler, given)
+
+    async def count(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> None:
+        connection.scope["user"] = caller
         meter: Meter | None = connection.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
         if meter is not None:
             await meter.spend(caller)

@@ -1,5 +1,6 @@
 """From bytes to bodies: whatever is wrong with them is said with its place or its name."""
 
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -10,7 +11,6 @@ from shared.domain.problem import Problem
 Body = TypeVar("Body")
 
 _execute = msgspec.json.Decoder(Execute)
-_anything = msgspec.json.Decoder()
 
 
 def execute(body: bytes) -> Execute:
@@ -22,9 +22,14 @@ def execute(body: bytes) -> Execute:
     return call
 
 
-def anything(body: bytes) -> Any:
-    """Any JSON, undigested. Raises Problem(invalid)."""
-    return _decoded(_anything, body or b"null")
+def body_of(kind: Any, body: bytes) -> Any:
+    """A body of this type, to the letter: `"1"` is no number, and 1 is not true. Raises Problem(invalid)."""
+    return _decoded(_decoder(kind), body or b"null")
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
 
 
 def _decoded(decoder: msgspec.json.Decoder[Body], body: bytes) -> Body:

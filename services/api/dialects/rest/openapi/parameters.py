@@ -49,6 +49,11 @@ class Parameter(NamedTuple):
     description: str = ""
 
     @property
+    def is_text(self) -> bool:
+        """Whether the value is text, of whatever form."""
+        return self.is_free or (get_origin(self.type) is Annotated and get_args(self.type)[0] is str)
+
+    @property
     def is_free(self) -> bool:
         """Whether any text will do."""
         return self.type is str

@@ -60,8 +60,9 @@ class Asked(Request[Caller, Any, State]):
             raise decode.late(within_s) from None
 
     async def json(self) -> Any:
-        """The body as plain data. Raises Problem(invalid)."""
-        return decode.anything(await self.body())
+        """The body as the handler wants it, which the framework would read less strictly. Raises Problem(invalid)."""
+        wanted = self.route_handler.parsed_data_field
+        return decode.body_of(Any if wanted is None else wanted.annotation, await self.body())
 
     @property
     def asked_url(self) -> str:

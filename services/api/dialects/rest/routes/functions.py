@@ -9,7 +9,8 @@ from services.api.dialects.rest.routes.asked import Asked, By, To, Within, Word
 from services.api.dialects.rest.translate import functions as translate
 from services.api.dialects.rest.wire import functions as wire
 from services.api.dialects.rest.wire.pages import Page
-from shared.domain.function import ExecutionMode
+from shared.domain.function import ExecutionMode, is_slug
+from shared.domain.problem import Problem
 
 DEFAULT_APP = "default"
 
@@ -26,7 +27,9 @@ async def wanted(
     schedule_enabled: bool | None = None,
     search: Word = None,
 ) -> functions.Wanted:
-    """The functions that the path and the query ask for."""
+    """The functions that the path and the query ask for. Raises Problem(not_found)."""
+    if app is not None and not is_slug(app):
+        raise Problem("not_found", "Not found")
     return functions.Wanted(
         app_slug=app,
         execution_mode=execution_mode,

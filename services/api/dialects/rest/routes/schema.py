@@ -11,16 +11,16 @@ from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.openapi.document import Document, Format
 from services.api.dialects.rest.routes.asked import Asked
 
-Written = Annotated[Format | None, Parameter(query="format", description="JSON unless the Accept header says YAML")]
+Wanted = Annotated[Format | None, Parameter(description="JSON unless the Accept header says YAML")]
 
 
 @answers(media={"application/json": dict[str, Any], "application/yaml": dict[str, Any]})
-async def show_schema(request: Asked, *, written: Written = None) -> Response[bytes]:
+async def show_schema(request: Asked, *, format: Wanted = None) -> Response[bytes]:  # noqa: A002 - what the query calls it
     """This description, in OpenAPI 3.1.
 
     In JSON, or in YAML where `format` or the `Accept` header asks for it.
     """
-    spoken: Format = written or ("yaml" if "yaml" in request.headers.get("accept", "").lower() else "json")
+    spoken: Format = format or ("yaml" if "yaml" in request.headers.get("accept", "").lower() else "json")
     document: Document = request.app.state.document
     body = await asyncio.to_thread(document.text, spoken)  # made at the first time, which takes a moment
     return Response(body, media_type=f"application/{spoken}")
@@ -29,4 +29,4 @@ async def show_schema(request: Asked, *, written: Written = None) -> Response[by
 @answers(media={"text/html": str})
 async def show_page() -> Response[bytes]:
     """A page to read this description, and to try the API."""
-    return Response(page.html(), media_type="text/html; charset=utf-8", headers=page.headers())
+    return Response(page.html(), media_type="text/html", headers=page.headers())
