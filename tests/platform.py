@@ -12,6 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.documented import documented
+
 ROOT = Path(__file__).resolve().parent.parent
 START_S = 60.0
 STOP_S = 20.0
@@ -65,9 +67,10 @@ class Platform:
                     continue
 
     def client(self, **options: Any) -> httpx.AsyncClient:
-        """An HTTP client with the admin's token."""
+        """An HTTP client with the admin's token, to which nothing is answered that the API does not describe."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60.0, **options)
+        hooks = {"response": [documented]}
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=60.0, event_hooks=hooks, **options)
 
 
 @asynccontextmanager
