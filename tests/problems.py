@@ -1,16 +1,18 @@
 """Which Problems a function of the API may raise, as far as its source tells: calls are followed by name and by type.
 
-What hides behind a variable of unknown type is not seen: this is a lower bound, which is what a test of completeness
-needs.
+What a method of the core says in its docstring is as good as raised: it may pass on what the store raises. What hides
+behind a variable of unknown type is not seen: this is a lower bound, which is what a test of completeness needs.
 """
 
 import ast
 import inspect
+import re
 import textwrap
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
+_SAID = re.compile(r"Raises Problem\(([a-z_, ]+)\)")
 _FOLLOWED = ("services.api.", "shared.domain.", "shared.submit")
 
 
@@ -25,6 +27,8 @@ def _codes(function: Callable[..., Any], owner: type | None, *, seen: set[Any]) 
     if function in seen or not function.__module__.startswith(_FOLLOWED):
         return
     seen.add(function)
+    if function.__module__.startswith("services.api.core.") and (said := _SAID.search(function.__doc__ or "")):
+        yield from said[1].split(", ")
     names = {**function.__globals__, **_types(function)}
     if owner is not None:
         names["self"] = owner

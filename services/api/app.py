@@ -1,4 +1,4 @@
-"""The composition root of the API: what exists, who is given whom, and the whole route table."""
+"""The composition root of the API: what exists, and who is given whom. `routes.py` has the route table."""
 
 import asyncio
 import socket
@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from litestar import Litestar, delete, get, patch, post
+from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -34,22 +34,11 @@ from services.api.core.users import Users
 from services.api.core.versions import Versions
 from services.api.dialects.rest import execute, problems, queries
 from services.api.dialects.rest.openapi.document import Document
-from services.api.dialects.rest.routes import aggregate as aggregate_routes
-from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked, methods
-from services.api.dialects.rest.routes import functions as function_routes
-from services.api.dialects.rest.routes import history as history_routes
-from services.api.dialects.rest.routes import invocations as invocation_routes
-from services.api.dialects.rest.routes import logins as login_routes
-from services.api.dialects.rest.routes import pipelines as pipeline_routes
-from services.api.dialects.rest.routes import schedules as schedule_routes
-from services.api.dialects.rest.routes import schema as schema_routes
-from services.api.dialects.rest.routes import tokens as token_routes
-from services.api.dialects.rest.routes import users as user_routes
-from services.api.dialects.rest.routes import versions as version_routes
 from services.api.door import Door
 from services.api.quota import Quota
 from services.api.rates import METER, Meter, RateLimits
+from services.api.routes import DOCS, GIVEN, ROUTES
 from shared import config, health, registry
 from shared.boot import Service
 from shared.bus import streams
@@ -65,77 +54,6 @@ _BACKLOG = 2048
 # The part of the drain time after which waiting callers are told "accepted": the rest is for the telling.
 _DRAIN_SHARE = 0.75
 _BESIDE = 500  # requests in progress beside those that wait for a result: each may hold a whole body
-
-_FUNCTIONS = ["/api/functions", "/api/apps/{app:str}/functions"]
-_FUNCTION = ["/api/functions/{slug:str}", "/api/apps/{app:str}/functions/{slug:str}"]
-_CODE = [f"{path}/code" for path in _FUNCTION]
-_INVOCATIONS = ["/api/functions/invocations", "/api/invocations"]
-_REFRESH = ["/api/auth/jwt/token/refresh", "/api/auth/jwt/refresh"]
-_LOG_OUT = ["/api/auth/jwt/token/blacklist", "/api/auth/jwt/blacklist"]
-
-# Every path is served with and without a slash at its end. `POST …/{slug}/execute` stands before them: `Door`.
-# Who asks for an `anonymous` route need not be known.
-ROUTES = [
-    get(_FUNCTIONS)(function_routes.list_functions),
-    post(_FUNCTIONS)(function_routes.create_function),
-    get("/api/functions/aggregate")(aggregate_routes.list_all),
-    get(_FUNCTION)(function_routes.show_function),
-    patch(_FUNCTION)(function_routes.change_function),
-    delete(_FUNCTION)(function_routes.delete_function),
-    post(_CODE)(version_routes.upload_code),
-    patch(_CODE)(version_routes.edit_code),
-    get("/api/functions/code")(version_routes.list_code),
-    post("/api/functions/code/{id:str}/activate", status_code=200)(version_routes.activate_code),
-    get([f"{path}/history" for path in _FUNCTION])(history_routes.list_history),
-    get([f"{path}/schedule" for path in _FUNCTION])(schedule_routes.show_schedule),
-    get([f"{path}/executions" for path in _FUNCTION])(invocation_routes.list_executions),
-    get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(invocation_routes.show_result),
-    get(_INVOCATIONS)(invocation_routes.list_invocations),
-    get([f"{path}/{{id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
-    get([f"{path}/{{id:str}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
-    get("/api/pipelines")(pipeline_routes.list_pipelines),
-    post("/api/pipelines")(pipeline_routes.create_pipeline),
-    get("/api/pipelines/{name:str}")(pipeline_routes.show_pipeline),
-    patch("/api/pipelines/{name:str}")(pipeline_routes.change_pipeline),
-    delete("/api/pipelines/{name:str}")(pipeline_routes.delete_pipeline),
-    get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation_by_task),
-    get("/api/apps")(app_routes.list_apps),
-    post("/api/apps")(app_routes.create_app),
-    get("/api/apps/{app:str}")(app_routes.show_app),
-    patch("/api/apps/{app:str}")(app_routes.rename_app),
-    delete("/api/apps/{app:str}")(app_routes.delete_app),
-    get("/api/users")(user_routes.list_users),
-    post("/api/users")(user_routes.create_user),
-    get("/api/users/me")(user_routes.show_me),
-    patch("/api/users/me")(user_routes.change_me),
-    post("/api/users/me/sign-out", status_code=204)(user_routes.sign_out_me),
-    get("/api/users/{id:str}")(user_routes.show_user),
-    patch("/api/users/{id:str}")(user_routes.change_user),
-    post("/api/users/{id:str}/sign-out", status_code=204)(user_routes.sign_out_user),
-    get("/api/tokens")(token_routes.list_tokens),
-    post("/api/tokens")(token_routes.create_token),
-    get("/api/tokens/{id:str}")(token_routes.show_token),
-    delete("/api/tokens/{id:str}")(token_routes.revoke_token),
-    post("/api/auth/jwt/token", status_code=200, anonymous=True)(login_routes.log_in),
-    post("/_allauth/app/v1/auth/login", status_code=200, anonymous=True)(login_routes.log_in_by_address),
-    post(_REFRESH, status_code=200, anonymous=True)(login_routes.refresh),
-    post(_LOG_OUT, status_code=200, anonymous=True)(login_routes.log_out),
-]
-
-# There where `SHOAL_API_DOCS` has them.
-DOCS = [
-    get("/api/schema", anonymous=True)(schema_routes.show_schema),
-    get("/api/docs", anonymous=True)(schema_routes.show_page),
-]
-
-# What handlers are given by name, besides the core.
-GIVEN: dict[str, Callable[..., Any]] = {
-    "caller": asked.caller,
-    "part": asked.part,
-    "number": asked.number,
-    "sought": invocation_routes.sought,
-    "wanted": function_routes.wanted,
-}
 
 
 @asynccontextmanager

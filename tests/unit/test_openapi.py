@@ -11,6 +11,7 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from services.api import app
+from services.api.auth import Auth
 from services.api.config import Api
 from services.api.dialects.rest import execute
 from services.api.dialects.rest.openapi import calls, examples
@@ -18,7 +19,7 @@ from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.openapi.errors import SENTENCES
 from services.api.dialects.rest.openapi.operations import Operation
 from services.api.dialects.rest.problems import STATUS
-from services.api.dialects.rest.routes import asked, functions, invocations, versions
+from services.api.dialects.rest.routes import apps, asked, functions, invocations, versions
 from tests.problems import raised
 
 ROUTES: list[HTTPRouteHandler] = [*app.ROUTES, *app.DOCS]
@@ -92,7 +93,7 @@ def raised_by(operation: Operation) -> frozenset[str]:
     if operation.name in calls.PATHS:
         return raised(execute.Execute._answer, execute.Execute)
     handler = next(
-        fn for name, fn in HANDLERS.items() if re.fullmatch(rf"{name}(_in_app|_short)?(_\d+)?", operation.name)
+        fn for name, fn in HANDLERS.items() if re.fullmatch(rf"{name}(_in_app|_also)?(_\d+)?", operation.name)
     )
     given = [GIVEN[name] for name in handler.__annotations__ if name in GIVEN]
     return frozenset().union(*(raised(function) for function in (handler, *given)))
@@ -102,7 +103,7 @@ def raised_by(operation: Operation) -> frozenset[str]:
 def test_every_problem_that_can_be_raised_is_described(name: str):
     operation = OPERATIONS[name]
     missing = raised_by(operation) - operation.codes - {"unavailable"}
-    assert not missing, f'say it above the handler: @answers("{chr(34).join(sorted(missing))}")'
+    assert not missing, f"say it above the handler: @answers({', '.join(map(repr, sorted(missing)))})"
     answers = WHOLE["paths"][operation.path][operation.method]["responses"]
     assert {str(STATUS[code]) for code in operation.codes} | {str(status) for status in operation.bodies} == set(
         answers
@@ -117,6 +118,7 @@ def test_every_problem_that_can_be_raised_is_described(name: str):
         (versions.upload_code, {"invalid", "forbidden", "conflict", "not_found", "too_large", "unavailable"}),
         (invocations.show_result, {"not_found"}),
         (asked.number, {"not_found"}),
+        (apps.delete_app, {"conflict"}),
     ],
 )
 def test_what_can_be_raised_is_found(function: Any, codes: set[str]):
@@ -193,6 +195,6 @@ def test_without_rate_limits_there_are_none_to_describe():
 @pytest.mark.filterwarnings("ignore::litestar.exceptions.base_exceptions.LitestarDeprecationWarning")
 @pytest.mark.parametrize(("docs", "status"), [(True, 200), (False, 404)])
 async def test_the_setting_takes_the_description_away(docs: bool, status: int):
-    framework: Any = app.framework(None, None, Api(docs=docs), body_bytes=1000)  # type: ignore[arg-type]
+    framework: Any = app.framework(None, Auth(None, None, domain=""), Api(docs=docs), body_bytes=1000)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(framework), base_url="http://shoal") as http:
         assert [(await http.get(path)).status_code for path in ("/api/schema/", "/api/docs")] == [status] * 2

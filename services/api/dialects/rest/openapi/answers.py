@@ -20,7 +20,7 @@ class Answers(NamedTuple):
 def answers(
     *codes: Code, also: Mapping[int, Any] | None = None, media: Mapping[str, Any] | None = None
 ) -> Callable[[Handler], Handler]:
-    """Say of a handler what else it may answer: `@answers("forbidden", "conflict")`.
+    """Say of a handler what else it may answer: `@answers("conflict")`.
 
     What follows from a signature need not be said: see `operations.codes`. A test finds what was forgotten.
     """

@@ -45,7 +45,7 @@ def codes(parameters: Iterable[Parameter], *, body: Any, said: Answers, anonymou
     """Every Problem that an operation may answer with: what follows from its signature, and what was said of it."""
     found: set[Code] = {"rate_limited", "unavailable", *said.codes}
     if not anonymous:
-        found.add("unauthenticated")
+        found |= {"unauthenticated", "forbidden"}  # a token may have any scopes
     if body is not None:
         found |= {"invalid", "too_large"}
     for parameter in parameters:
@@ -99,5 +99,5 @@ def _named(name: str, paths: list[str]) -> Iterable[tuple[str, str]]:
     """A name for the operation under each of its paths."""
     yield paths[0], name
     for number, path in enumerate(paths[1:], 1):
-        kind = "in_app" if "{app:" in path else "short"
+        kind = "in_app" if "{app:" in path else "also"
         yield path, f"{name}_{kind}" if number == 1 else f"{name}_{kind}_{number}"

@@ -1,4 +1,4 @@
-"""All functions that can be called. `app.py` has the path."""
+"""All functions that can be called. `services/api/routes.py` has the path."""
 
 from services.api.dialects.rest.routes.asked import By, Size, To, Whole
 from services.api.dialects.rest.translate import aggregate as translate

@@ -1,5 +1,6 @@
-"""Apps: made, listed, shown, renamed, deleted. `app.py` has the paths."""
+"""Apps: made, listed, shown, renamed, deleted. `services/api/routes.py` has the paths."""
 
+from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, To, Within
 from services.api.dialects.rest.translate import apps as translate
 from services.api.dialects.rest.wire import apps as wire
@@ -27,6 +28,7 @@ async def rename_app(*, core: To, caller: By, app: str, data: wire.PatchApp) -> 
     return translate.app(await core.apps.rename(caller, app, data.name))
 
 
+@answers("conflict")
 async def delete_app(*, core: To, caller: By, app: str) -> None:
     """An app that has no functions."""
     await core.apps.delete(caller, app)

@@ -1,4 +1,4 @@
-"""Functions: made, listed, shown, changed, deleted. `app.py` has the paths."""
+"""Functions: made, listed, shown, changed, deleted. `services/api/routes.py` has the paths."""
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation
@@ -50,7 +50,7 @@ async def list_functions(
     return part.page(count, [translate.function_row(function) for function in found], request)
 
 
-@answers("forbidden", "conflict")
+@answers("conflict")
 async def create_function(*, core: To, caller: By, data: wire.CreateFunction, app: str = DEFAULT_APP) -> wire.Created:
     """A new function."""
     return translate.created(await core.functions.create(caller, translate.draft(app, data)))
@@ -61,7 +61,7 @@ async def show_function(*, core: To, caller: By, slug: str, app: str | None = No
     return translate.detail(await core.functions.shown(caller, slug, app=app))
 
 
-@answers("forbidden")
+@answers("conflict")
 async def change_function(
     *, core: To, caller: By, slug: str, data: wire.PatchFunction, app: str | None = None
 ) -> wire.FunctionDetail:
@@ -70,7 +70,6 @@ async def change_function(
     return translate.detail(await core.functions.change(caller, slug, settings, app=app))
 
 
-@answers("forbidden")
 async def delete_function(*, core: To, caller: By, slug: str, app: str | None = None) -> None:
     """A function and all that belongs to it."""
     await core.functions.delete(caller, slug, app=app)

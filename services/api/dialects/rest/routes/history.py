@@ -1,4 +1,4 @@
-"""The history of a function. `app.py` has the paths."""
+"""The history of a function. `services/api/routes.py` has the paths."""
 
 from services.api.core.functions import no_function
 from services.api.dialects.rest.routes.asked import By, Size, To, Whole

@@ -1,4 +1,4 @@
-"""Invocations: looked up. `app.py` has the paths."""
+"""Invocations: looked up. `services/api/routes.py` has the paths."""
 
 from litestar.di import NamedDependency
 from litestar.params import SkipValidation

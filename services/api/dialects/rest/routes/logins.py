@@ -1,6 +1,7 @@
-"""Logins: begun, kept up, ended. `app.py` has the paths; nobody has to be known for them."""
+"""Logins: begun, kept up, ended. `services/api/routes.py` has the paths; nobody has to be known for them."""
 
 from services.api.core.logins import REFUSED
+from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, To
 from services.api.dialects.rest.translate import logins as translate
 from services.api.dialects.rest.wire import logins as wire
@@ -11,12 +12,14 @@ from shared.domain.tenant import DEFAULT
 _TENANT = 100  # characters of a header, of which no tenant's name has as many
 
 
+@answers("unauthenticated")
 async def log_in(request: Asked, *, core: To, data: wire.Login) -> wire.Pair:
     """The tokens for a name and a password."""
     tenant = await _tenant(request, data.tenant, data.username)
     return translate.pair(await core.logins.by_password(tenant, data.username, data.password))
 
 
+@answers("unauthenticated")
 async def log_in_by_address(request: Asked, *, core: To, data: wire.AppLogin) -> wire.AppPair:
     """The tokens for an address, or a name, and a password."""
     if bool(data.email) == bool(data.username):
@@ -27,11 +30,13 @@ async def log_in_by_address(request: Asked, *, core: To, data: wire.AppLogin) ->
     return translate.app_pair(await core.logins.by_password(tenant, name, data.password, by_email=bool(data.email)))
 
 
+@answers("unauthenticated")
 async def refresh(request: Asked, *, core: To, data: wire.Refresh) -> wire.Pair:
     """The next tokens of a login."""
     return translate.pair(await core.logins.refreshed(data.refresh, host=request.state.host_tenant))
 
 
+@answers("unauthenticated")
 async def log_out(request: Asked, *, core: To, data: wire.Refresh) -> wire.Ended:
     """The end of a login."""
     await core.logins.end(data.refresh, host=request.state.host_tenant)

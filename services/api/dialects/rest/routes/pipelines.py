@@ -1,5 +1,6 @@
-"""Pipelines: made, listed, shown, changed, deleted. `app.py` has the paths."""
+"""Pipelines: made, listed, shown, changed, deleted. `services/api/routes.py` has the paths."""
 
+from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, To, Within
 from services.api.dialects.rest.translate import pipelines as translate
 from services.api.dialects.rest.wire import pipelines as wire
@@ -22,6 +23,7 @@ async def show_pipeline(*, core: To, caller: By, name: str) -> wire.PipelineRow:
     return translate.row(await core.pipelines.shown(caller, name))
 
 
+@answers("conflict")
 async def change_pipeline(*, core: To, caller: By, name: str, data: wire.PatchPipeline) -> wire.PipelineRow:
     """Some of a pipeline's settings."""
     return translate.row(await core.pipelines.change(caller, name, translate.values(data)))

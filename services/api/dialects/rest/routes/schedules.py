@@ -1,4 +1,4 @@
-"""Schedules: what comes next, and what became of the last ticks. `app.py` has the paths."""
+"""Schedules: what comes next, and what became of the last ticks. `services/api/routes.py` has the paths."""
 
 from services.api.dialects.rest.routes.asked import By, To
 from services.api.dialects.rest.translate import schedules as translate

@@ -1,4 +1,4 @@
-"""The description of the API, and a page to read and try it. `app.py` has the paths."""
+"""The description of the API, and a page to read and try it. `services/api/routes.py` has the paths."""
 
 import asyncio
 from typing import Annotated, Any

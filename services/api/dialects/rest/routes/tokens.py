@@ -1,4 +1,4 @@
-"""API tokens: made, listed, shown, revoked. `app.py` has the paths."""
+"""API tokens: made, listed, shown, revoked. `services/api/routes.py` has the paths."""
 
 from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, To, Within
 from services.api.dialects.rest.translate import tokens as translate

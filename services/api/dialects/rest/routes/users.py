@@ -1,5 +1,6 @@
-"""Users: made, listed, shown, changed, signed out. `app.py` has the paths."""
+"""Users: made, listed, shown, changed, signed out. `services/api/routes.py` has the paths."""
 
+from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within
 from services.api.dialects.rest.translate import users as translate
 from services.api.dialects.rest.wire import users as wire
@@ -32,17 +33,20 @@ async def sign_out_user(*, core: To, caller: By, number: Numbered) -> None:
     await core.users.sign_out(caller, number)
 
 
+@answers("not_found")
 async def show_me(*, core: To, caller: By) -> wire.Me:
     """The user who asks."""
     return translate.me(await core.users.me(caller))
 
 
+@answers("not_found")
 async def change_me(*, core: To, caller: By, data: wire.PatchMe) -> wire.Me:
     """Some of one's own values."""
     values = translate.values(data)
     return translate.me(await core.users.change_me(caller, values, current_password=data.current_password))
 
 
+@answers("not_found")
 async def sign_out_me(*, core: To, caller: By) -> None:
     """The end of all one's own logins."""
     await core.users.sign_out(caller, caller.user.id)

@@ -1,4 +1,4 @@
-"""Code versions: uploaded, edited, listed, activated. `app.py` has the paths."""
+"""Code versions: uploaded, edited, listed, activated. `services/api/routes.py` has the paths."""
 
 from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within, Word
@@ -7,7 +7,7 @@ from services.api.dialects.rest.wire import versions as wire
 from services.api.dialects.rest.wire.pages import Page
 
 
-@answers("forbidden", "conflict")
+@answers("conflict")
 async def upload_code(
     *, core: To, caller: By, slug: str, data: wire.UploadCode, app: str | None = None
 ) -> wire.Version:
@@ -15,7 +15,7 @@ async def upload_code(
     return translate.version(await core.versions.upload(caller, slug, translate.upload(data), app=app))
 
 
-@answers("forbidden", "conflict")
+@answers("conflict")
 async def edit_code(*, core: To, caller: By, slug: str, data: wire.PatchCode, app: str | None = None) -> wire.Version:
     """Other code for the active version."""
     return translate.version(await core.versions.edit(caller, slug, data.code, app=app))
@@ -29,7 +29,7 @@ async def list_code(
     return part.page(count, [translate.version_row(shown) for shown in found], request)
 
 
-@answers("forbidden", "conflict")
+@answers("conflict")
 async def activate_code(*, core: To, caller: By, number: Numbered) -> wire.Version:
     """The version that is to run from now on."""
     return translate.version(await core.versions.activate(caller, number))
