@@ -22,7 +22,7 @@ EXAMPLES = 10  # for each operation and phase
 async def test_the_api_is_as_it_says(tmp_path: Path):
     async with running(tmp_path / "data") as platform:
         async with platform.client() as http:
-            await _prepared(http)
+            (tmp_path / "schemathesis.toml").write_text(CONFIG.read_text() + await _there(http))
         status, output = await _asked_by_schemathesis(platform, tmp_path)
     assert status == 0, output[-20_000:]
     asked = re.search(r"Tested: (\d+)", output)
@@ -30,19 +30,32 @@ async def test_the_api_is_as_it_says(tmp_path: Path):
     assert int(asked[1]) > 30
 
 
-async def _prepared(http: httpx.AsyncClient) -> None:
-    """The functions that the description's examples name are there to be asked for."""
+async def _there(http: httpx.AsyncClient) -> str:
+    """What there is to be asked for: the function that the description's examples name, and what nobody can guess."""
     made = await http.post("/api/apps/test-app/functions/", json={"name": "Calculate Tax"})
     assert made.status_code == 201, made.text
     body = {"version": "1.0.0", "code": TAX, "is_active": True}
     assert (await http.post("/api/functions/calculate-tax/code/", json=body)).status_code == 201
-    assert (await http.post("/api/functions/calculate-tax/execute/", json={})).status_code == 200
+    called = (await http.post("/api/functions/calculate-tax/execute/", json={})).json()
+    values = {
+        "task_id": called["task_id"],
+        "id": called["invocation"]["id"],
+        "slug": "calculate-tax",
+        "name": "examples",
+    }
+    pipeline = {"name": "examples", "steps": [{"function": "calculate-tax"}]}
+    assert (await http.post("/api/pipelines/", json=pipeline)).status_code == 201
+    return "".join(
+        f"\n[dictionaries.{name}]\nvalues = [{json.dumps(value)}]\n"
+        f'[parameters."path.{name}"]\ndictionary = "{name}"\nprobability = 0.5\n'
+        for name, value in values.items()
+    )
 
 
 async def _asked_by_schemathesis(platform: Platform, folder: Path) -> tuple[int, str]:
     program = Path(sys.executable).with_name("schemathesis")
     process = await asyncio.create_subprocess_exec(
-        program, "--config-file", CONFIG, "run", f"{platform.url}/api/schema/",
+        program, "--config-file", "schemathesis.toml", "run", f"{platform.url}/api/schema/",
         "--header", f"Authorization: Bearer {platform.token}", "--max-examples", str(EXAMPLES), "--no-color",
         cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip

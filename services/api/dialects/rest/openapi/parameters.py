@@ -24,7 +24,7 @@ NAMES = {"app": "app_slug"}
 _IN_PATHS: dict[str, Any] = {
     "slug": Annotated[str, _SLUG, Meta(description="The function's slug", examples=["calculate-tax"])],
     "app": Annotated[str, _SLUG, Meta(description="The app's slug", examples=["test-app"])],
-    "id": Annotated[str, Meta(pattern=r"^[0-9]{1,19}$", description="A number: the `id` of a list's row")],
+    "id": Annotated[int, Meta(ge=1, le=2**63 - 1, description="The `id` of a list's row")],
     "task_id": Annotated[str, Meta(min_length=1, description="The `task_id` of a call's answer")],
 }
 _SAID = {

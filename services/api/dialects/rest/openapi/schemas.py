@@ -42,7 +42,7 @@ def _tidy(schema: Any) -> Any:
         return [_tidy(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
-    tidied = {key: _tidy(value) for key, value in schema.items()}
+    tidied = {key: _tidy(value) for key, value in schema.items() if key != "uniqueItems"}  # a set takes repeats
     if isinstance(described := schema.get("description"), str):
         tidied["description"] = cleandoc(described)
     if isinstance(pattern := schema.get("pattern"), str):
