@@ -1,6 +1,7 @@
 """Settings: read strictly, and all of them documented."""
 
 import importlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -43,11 +44,33 @@ def test_other_services_settings_and_other_programs_variables_are_left_alone() -
     config.refuse_unknown("executor", Own, {**URLS, "SHOAL_API_PORT": "1", "PATH": "/bin", "SHOAL_EXECUTOR_SLOTS": "1"})
 
 
-def test_every_setting_is_in_the_documentation() -> None:
-    page = (ROOT / "docs" / "settings.md").read_text()
-    names = {config.variable("", field) for field in config.Platform.__struct_fields__}
+def all_settings() -> set[str]:
+    names = {config.variable("", field) for field in config.Platform.__struct_fields__} | config.OF_UP
     for service in config.SERVICES:
         section = getattr(importlib.import_module(f"services.{service}.config"), service.capitalize())
         names |= {config.variable(service, field) for field in section.__struct_fields__}
-    missing = sorted(name for name in names if f"`{name}`" not in page)
-    assert missing == []
+    return names
+
+
+def test_every_setting_is_in_the_documentation() -> None:
+    page = (ROOT / "docs" / "settings.md").read_text()
+    assert sorted(name for name in all_settings() if f"`{name}`" not in page) == []
+
+
+@pytest.mark.parametrize("name", ["docs/settings.md", "compose.yaml", "Dockerfile", "deploy/env.example"])
+def test_every_setting_that_is_named_is_one(name: str) -> None:
+    named = set(re.findall(r"\bSHOAL_[A-Z_]*[A-Z]\b", (ROOT / name).read_text()))
+    assert named - all_settings() <= {"SHOAL_EXECUTORS"}  # how many containers: compose's own
+
+
+def test_what_compose_is_told_is_in_its_example() -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", (ROOT / "compose.yaml").read_text()))
+    told = set(re.findall(r"^([A-Z_]+)=", (ROOT / "deploy" / "env.example").read_text(), re.MULTILINE))
+    assert asked == told
+
+
+def test_the_values_of_the_example_can_be_read() -> None:
+    lines = re.findall(r"^(SHOAL_[A-Z_]+)=(.*)$", (ROOT / "deploy" / "env.example").read_text(), re.MULTILINE)
+    executor = importlib.import_module("services.executor.config").Executor
+    config.read(config.Platform, prefix="SHOAL_", environ={**URLS, **dict(lines)})
+    config.read(executor, prefix="SHOAL_EXECUTOR_", environ=dict(lines))
