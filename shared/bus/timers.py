@@ -21,7 +21,6 @@ _FAULTS = (TimeoutError, nats.errors.Error, APIError, OSError)
 class _Count(msgspec.Struct, frozen=True):
     messages: int = 0
     last_seq: int = 0
-    num_subjects: int = 0
     subjects: dict[str, int] | None = None
 
 

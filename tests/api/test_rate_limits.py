@@ -220,6 +220,17 @@ async def test_logins_are_limited_before_anything_is_looked_at(limited: Platform
         assert told(await elsewhere.post("/api/auth/nothing/")) == (10, 9)
 
 
+async def test_guesses_at_one_s_own_password_are_as_few_as_at_a_login(someone: Any):
+    await within_one_minute()
+    me = await someone("guesses")
+    body = {"password": "another password", "current_password": "guess"}
+    answers = [await me.http.patch("/api/users/me/", json=body) for _ in range(11)]
+    assert [answer.status_code for answer in answers][-1] == 429
+    assert 429 not in [answer.status_code for answer in answers[:-1]]
+    assert (await me.http.get("/api/users/me/")).status_code == 200
+    assert (await me.http.patch("/api/users/me/", json={"full_name": "Una"})).status_code == 200
+
+
 async def test_what_is_switched_off_says_nothing(platform: Platform, client: httpx.AsyncClient):
     answer = await client.get("/api/functions/")
     assert not any(name in answer.headers for name in HEADERS)

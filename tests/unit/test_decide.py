@@ -48,6 +48,12 @@ def decided(
     return decide(COMMAND, id=id, function=function, tenant=tenant, bounds=PLATFORM, moment=Moment(routed_at))
 
 
+def test_what_a_tenant_has_queued_ends_when_it_is_not_active_any_more() -> None:
+    decision = decided(FUNCTION, tenant=Tenant(slug="acme", is_active=False))
+    assert isinstance(decision, Refuse)
+    assert decision.outcome.message == "TenantNotActive: The tenant acme is not active"
+
+
 def test_code_goes_to_the_pool_of_its_environment() -> None:
     decision = decided(FUNCTION, id=42, routed_at=1000.5)
     assert isinstance(decision, Send)

@@ -21,6 +21,7 @@ from services.api.core.versions import Versions
 from services.api.dialects.rest import decode
 from services.api.dialects.rest.translate import pages
 from services.api.dialects.rest.wire.pages import Page, Row
+from services.api.rates import METER, Meter
 from shared.domain.caller import Caller
 from shared.domain.problem import Problem
 
@@ -100,6 +101,13 @@ Numbered = NamedDependency[SkipValidation[int]]
 async def caller(request: Asked) -> Caller:
     """Who the guard found the request to come from."""
     return request.user
+
+
+async def count_attempt(request: Asked, *, tenant: str, username: str) -> None:
+    """One more attempt at the password of this user, from wherever. Raises Problem(rate_limited)."""
+    meter: Meter | None = request.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
+    if meter is not None:
+        await meter.spend_login(tenant, username.strip())
 
 
 async def number(id: str) -> int:

@@ -2,10 +2,9 @@
 
 from services.api.core.logins import REFUSED
 from services.api.dialects.rest.openapi.answers import answers
-from services.api.dialects.rest.routes.asked import Asked, To
+from services.api.dialects.rest.routes.asked import Asked, To, count_attempt
 from services.api.dialects.rest.translate import logins as translate
 from services.api.dialects.rest.wire import logins as wire
-from services.api.rates import METER, Meter
 from shared.domain.problem import Problem
 from shared.domain.tenant import DEFAULT
 
@@ -52,7 +51,5 @@ async def _tenant(request: Asked, named: str, username: str) -> str:
     if len(said) > 1:
         raise Problem("unauthenticated", REFUSED)
     tenant = str(said.pop()) if said else DEFAULT
-    meter: Meter | None = request.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
-    if meter is not None:
-        await meter.spend_login(tenant, username.strip())
+    await count_attempt(request, tenant=tenant, username=username)
     return tenant

@@ -1,7 +1,7 @@
 """Users: made, listed, shown, changed, signed out. `services/api/routes.py` has the paths."""
 
 from services.api.dialects.rest.openapi.answers import answers
-from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within
+from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within, count_attempt
 from services.api.dialects.rest.translate import users as translate
 from services.api.dialects.rest.wire import users as wire
 from services.api.dialects.rest.wire.pages import Page
@@ -40,9 +40,11 @@ async def show_me(*, core: To, caller: By) -> wire.Me:
 
 
 @answers("not_found")
-async def change_me(*, core: To, caller: By, data: wire.PatchMe) -> wire.Me:
+async def change_me(request: Asked, *, core: To, caller: By, data: wire.PatchMe) -> wire.Me:
     """Some of one's own values."""
     values = translate.values(data)
+    if "password" in values:  # a stolen token must not guess the current one any faster than a login does
+        await count_attempt(request, tenant=caller.tenant, username=caller.user.username)
     return translate.me(await core.users.change_me(caller, values, current_password=data.current_password))
 
 
