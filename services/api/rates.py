@@ -1,5 +1,6 @@
 """Rate limits: which class a request is of, who it is counted for, and what its answer says of that."""
 
+import re
 from collections.abc import Awaitable, Callable
 from ipaddress import IPv6Address
 from typing import Any
@@ -15,6 +16,7 @@ Header = tuple[bytes, bytes]
 
 METER = "shoal.meter"  # where a request's scope has its Meter; not there where nothing is limited
 _AUTHENTICATION = ("/api/auth/", "/_allauth/")
+_SLASHES = re.compile("//+")
 _LONGEST_NAME = 255
 _OUR_FAULT = 500
 
@@ -23,6 +25,8 @@ def class_of(path: str, *, executes: bool) -> Class:
     """What a request to this path is counted as."""
     if executes:
         return "execution"
+    if "//" in path:  # as the framework reads it
+        path = _SLASHES.sub("/", path)
     return "authentication" if path.startswith(_AUTHENTICATION) else "other"
 
 

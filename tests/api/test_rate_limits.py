@@ -215,6 +215,8 @@ async def test_logins_are_limited_before_anything_is_looked_at(limited: Platform
             answer = await http.post("/api/auth/nothing/", json={})
             assert told(answer) == (10, max(0, 9 - number))
             statuses.append(answer.status_code)
+        again = await one.post(f"{limited.url}/api//auth/jwt/token", json={"username": "x", "password": "y"})
+        assert (again.status_code, told(again)) == (429, (10, 0))
     assert statuses == [404] * 10 + [429] * 2
     async with stranger(limited, "2001:db8:0:1::1") as elsewhere:
         assert told(await elsewhere.post("/api/auth/nothing/")) == (10, 9)

@@ -87,6 +87,8 @@ def answering(problem: Problem) -> Any:
         ("/api/auth/jwt/token/", "authentication"),
         ("/api/auth/jwt/token/refresh/", "authentication"),
         ("/_allauth/app/v1/auth/login", "authentication"),
+        ("//api/auth/jwt/token", "authentication"),
+        ("/api///auth//jwt/token", "authentication"),
         ("/api/authors/", "other"),
         ("/", "other"),
     ],
