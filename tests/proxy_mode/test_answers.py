@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import encodings
 import gzip
 import time
 from email.utils import formatdate
@@ -26,6 +27,11 @@ from tests.proxy_mode.conftest import OPEN, again, call_of, final, opened, succe
         ("text/plain", "grün".encode(), {"body": "grün"}),
         ("text/plain; charset=iso-8859-1", "grün".encode("latin-1"), {"body": "grün"}),
         ("text/html; charset=nonsense", b"x", {"body": "x"}),
+        ("text/html; charset=Shift_JIS", "日".encode("shift-jis"), {"body": "日"}),
+        ("text/html; charset=koi8-u", "ї".encode("koi8-u"), {"body": "ї"}),
+        ("text/html; charset=UTF8", "ї".encode(), {"body": "ї"}),
+        ("text/html; charset=zlib", b"x", {"body": "x"}),
+        ("text/html; charset=undefined", b"x", {"body": "x"}),
         ("", "grün".encode(), {"body": "grün"}),
         ("", b"\xff\xfe", {"body": base64.b64encode(b"\xff\xfe").decode(), "encoding": "base64"}),
         ("image/png", b"\x89PNG", {"body": base64.b64encode(b"\x89PNG").decode(), "encoding": "base64"}),
@@ -40,6 +46,23 @@ async def test_bodies(  # noqa: PLR0917 - fixtures and cases
     assert result.pop("status_code") == 201
     assert result.pop("headers")["x-two"] == "1"
     assert result == kept
+
+
+@pytest.mark.parametrize("charset", ["punycode", "PunyCode", "idna", "x-punycode"])
+async def test_a_charset_that_takes_hours_is_none(mode: ProxyMode, hook: Hook, charset: str) -> None:
+    body = b"a-" + b"9" * 200_000
+    hook.answer = always(response(200, body, kind=f"text/plain; charset={charset}"))
+    started = time.process_time()
+    assert success(await mode.run(call_of(hook.url, result_bytes=1 << 20)))["body"] == body.decode()
+    assert time.process_time() - started < 2
+
+
+async def test_names_of_charsets_are_not_gathered(mode: ProxyMode, hook: Hook) -> None:
+    known = len(encodings._cache)  # type: ignore[attr-defined]
+    for number in range(20):
+        hook.answer = always(response(200, b"x", kind=f"text/plain; charset=no-{number}"))
+        assert success(await mode.run(call_of(hook.url)))["body"] == "x"
+    assert len(encodings._cache) == known  # type: ignore[attr-defined]
 
 
 async def test_a_body_over_its_bound_is_cut_and_not_read_to_its_end(mode: ProxyMode, hook: Hook) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import httpx
 import msgspec
 
+from services.executor.modes.proxy.charsets import charset_of
 from shared.domain.credentials import MASK
 
 _DECODED = {"gzip": 47, "x-gzip": 47, "deflate": 47}  # zlib's window bits: gzip and zlib alike
@@ -80,8 +81,8 @@ def _json(body: bytes) -> msgspec.Raw | None:
 
 def _text(body: bytes, charset: str) -> str:
     try:
-        return body.decode(charset, "replace").encode("utf-8", "replace").decode()
-    except (LookupError, ValueError):  # a charset that nobody knows, or one that is none
+        return body.decode(charset_of(charset), "replace").encode("utf-8", "replace").decode()
+    except (LookupError, ValueError):  # a codec that is no charset
         return body.decode("utf-8", "replace")
 
 
