@@ -53,16 +53,17 @@ def call_of(
     auth: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
     attempt: int = 1,
+    tenant: str = "acme",
     **bounds: Any,
 ) -> Call:
     """A call of a function as it is stored: its secrets sealed."""
 
     def sealed(where: str, text: str) -> str:
-        return KEYRING.seal(text.encode(), place=place_of("acme", 7, where))
+        return KEYRING.seal(text.encode(), place=place_of(tenant, 7, where))
 
     function = Function(
         id=7,
-        tenant="acme",
+        tenant=tenant,
         app=1,
         app_slug="a",
         app_name="A",
@@ -77,7 +78,7 @@ def call_of(
     )
     return Call(
         task_id="t-1",
-        tenant="acme",
+        tenant=tenant,
         function_id=7,
         code_hash="",
         function=function,

@@ -60,7 +60,7 @@ class ProxyMode:
         function = call.function
         if function is None:
             raise ValueError("a call of the proxy mode comes with its function")
-        endpoint = _endpoint(function.webhook_url)
+        endpoint = _endpoint(function)
         if not self._doubts.enter(endpoint):
             raise Crowded(endpoint)
         reached = None
@@ -130,10 +130,10 @@ def _name(error: httpx.HTTPError) -> str:
     return "ConnectError" if isinstance(error, httpx.ConnectError) else "NetworkError"
 
 
-def _endpoint(url: str) -> str:
-    """Scheme, host and port: what is there for all who call it, or for nobody."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme}://{rest.replace('?', '/').replace('#', '/').partition('/')[0]}".lower()
+def _endpoint(function: Function) -> str:
+    """Scheme, host and port, as its tenant finds it: one whose bounds are too short must bring no other into doubt."""
+    scheme, _, rest = function.webhook_url.partition("://")
+    return f"{function.tenant} {scheme}://{rest.replace('?', '/').replace('#', '/').partition('/')[0]}".lower()
 
 
 async def open_for(opening: Opening) -> ProxyMode:
