@@ -31,7 +31,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `idle_s`, and after `recycle_calls` calls.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
 
-    `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One function has at most
+    `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One tenant has at most
     `proxy_share` of them while no other wants any, and an endpoint that nobody has reached of late `proxy_trial_slots`.
     `proxy_idle_connections` are kept open for up to `proxy_idle_s` after their last use.
 

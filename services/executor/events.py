@@ -30,7 +30,7 @@ def call_of(dispatch: Dispatch, loaded: Artefact | Function) -> Call:
 
 def asker(dispatch: Dispatch) -> Asker:
     """Whose call it is, among those who want a slot."""
-    return dispatch.function_id or dispatch.function
+    return Asker(dispatch.tenant, dispatch.function_id or dispatch.function)
 
 
 def started(dispatch: Dispatch, timeline: Timeline) -> Started:

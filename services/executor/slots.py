@@ -1,15 +1,24 @@
 """Places for calls that run side by side. Who finds none waits in its function's line, for a bounded time.
 
-Where there is a `share` below 1, a function may have so many times the places that are left free: alone it gets up to
-its share of all, and the more functions want some, the less each of them. What is left is for whoever comes next, so
-that one whose calls take long does not keep the others waiting.
+Where there is a `share` below 1, a tenant may have so many times the places that are left free: alone it gets up to
+its share of all, and the more tenants want some, the less each of them. What is left is for whoever comes next, so that
+one whose calls take long does not keep the others waiting. One function may have half as many times what is left, and
+leaves as much again to the other functions of its tenant.
 """
 
 import asyncio
 from collections import Counter, OrderedDict, deque
+from typing import Any, NamedTuple
 
-Asker = int | str
-"""Whose line it is: a function's id, or the slug of one that has none."""
+_FEW = 10  # places: with fewer than that none are kept for other tenants
+
+
+class Asker(NamedTuple):
+    """Whose line it is. `function` is its id, or the slug of one that has none, and that all tenants have."""
+
+    tenant: str
+    function: int | str
+
 
 _Turn = asyncio.Future[bool]
 
@@ -24,7 +33,9 @@ class Slots:
         self._free = count
         self._times_free = share / (1.0 - share) if share < 1 else None
         self._most_in_line = line
-        self._held: Counter[Asker] = Counter()
+        self._keeps_for_tenants = count >= _FEW
+        self._of_function: Counter[int | str] = Counter()
+        self._of_tenant: Counter[str] = Counter()
         self._lines: OrderedDict[Asker, deque[_Turn]] = OrderedDict()
 
     async def take(self, of: Asker, *, within_s: float) -> bool:
@@ -52,22 +63,28 @@ class Slots:
     def give(self, of: Asker) -> None:
         """Give a place back; those in line who may have one now get it."""
         self._free += 1
-        self._held[of] -= 1
-        if not self._held[of]:
-            del self._held[of]
+        _less(self._of_function, of.function)
+        _less(self._of_tenant, of.tenant)
         while self._lines and self._free and self._admit():
             pass
 
     def _may(self, of: Asker) -> bool:
-        # One that holds none may have any; one that holds some never the last.
-        held = self._held.get(of, 0)
-        if not held or self._times_free is None:
+        if self._times_free is None or not self._free:
             return self._free > 0
-        return held + 1 <= self._times_free * (self._free - 1)
+        # Who holds none may have any; who holds some never the last.
+        left, times = self._free - 1, self._times_free
+        if self._keeps_for_tenants:
+            tenant = self._of_tenant.get(of.tenant, 0)
+            if tenant and tenant + 1 > times * left:
+                return False
+            left, times = left - 1, times / 2
+        function = self._of_function.get(of.function, 0)
+        return not function or function + 1 <= times * left
 
     def _grant(self, of: Asker) -> None:
         self._free -= 1
-        self._held[of] += 1
+        self._of_function[of.function] += 1
+        self._of_tenant[of.tenant] += 1
 
     def _admit(self) -> bool:
         """Let the first in the first line that may have a place have it; its line is the last then."""
@@ -98,3 +115,9 @@ class Slots:
     def _give_up(turn: _Turn) -> None:
         if not turn.done():
             turn.set_result(False)
+
+
+def _less(held: "Counter[Any]", whose: object) -> None:
+    held[whose] -= 1
+    if not held[whose]:
+        del held[whose]
