@@ -37,14 +37,7 @@ async def _there(http: httpx.AsyncClient) -> str:
     body = {"version": "1.0.0", "code": TAX, "is_active": True}
     assert (await http.post("/api/functions/calculate-tax/code/", json=body)).status_code == 201
     called = (await http.post("/api/functions/calculate-tax/execute/", json={})).json()
-    values = {
-        "task_id": called["task_id"],
-        "id": called["invocation"]["id"],
-        "slug": "calculate-tax",
-        "name": "examples",
-    }
-    pipeline = {"name": "examples", "steps": [{"function": "calculate-tax"}]}
-    assert (await http.post("/api/pipelines/", json=pipeline)).status_code == 201
+    values = {"task_id": called["task_id"], "id": called["invocation"]["id"]}
     return "".join(
         f"\n[dictionaries.{name}]\nvalues = [{json.dumps(value)}]\n"
         f'[parameters."path.{name}"]\ndictionary = "{name}"\nprobability = 0.5\n'

@@ -1,7 +1,7 @@
 """The whole description, made when it is first asked for."""
 
 from collections.abc import Sequence
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any, Literal
 
 import msgspec
@@ -15,6 +15,7 @@ from services.api.dialects.rest.openapi.parameters import Dependencies, describe
 from services.api.dialects.rest.openapi.schemas import Schemas
 from services.api.dialects.rest.problems import STATUS
 from services.api.dialects.rest.wire.problems import Error
+from shared import __version__
 
 Format = Literal["json", "yaml"]
 
@@ -80,7 +81,7 @@ class Document:
             "openapi": "3.1.0",
             "info": {
                 "title": "Shoal",
-                "version": metadata.version("shoal"),
+                "version": __version__,
                 "description": _ABOUT,
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
