@@ -24,9 +24,8 @@ Shoal keeps functions and runs them: by a call, on a schedule, or because someth
 
 Every path is also served without the slash at its end. It knows `OPTIONS` (204 with `Allow`, no token needed), and
 `HEAD` where it knows `GET`; any other method is answered 405 with `Allow`. The head of a request is bounded: 431 beyond
-64 KiB, 408 when it does not arrive, 400 when it is no HTTP. A `Host` header that is
-none is 400, and where tenants have host names, one that is no tenant's is 404. Fields of a body that are not named here
-are ignored.
+64 KiB, 408 when it does not arrive, 400 when it is no HTTP or its `Host` is none. Where tenants have host names, one
+that is no tenant's is 404. Fields of a body that are not named here are ignored.
 """
 SECURITY: dict[str, dict[str, str]] = {
     "token": {
