@@ -7,7 +7,9 @@ from contextlib import suppress
 
 import httpcore
 
-_SIDE_BY_SIDE = 64  # look-ups; one more waits
+_SIDE_BY_SIDE = 64  # look-ups that have just begun; one more waits
+_QUICK_S = 0.2  # after which one is slow: others need not wait for it
+_MOST = 1024  # look-ups at all, slow ones too, until the resolver gives up on them
 
 _Found = asyncio.Future[list[str]]
 
@@ -28,10 +30,12 @@ class Lookup:
         if found is None:
             async with self._room:
                 found = self._asked.get((host, port)) or self._begin(host, port)
-                return await asyncio.shield(found)
+                await asyncio.wait({found}, timeout=_QUICK_S)
         return await asyncio.shield(found)
 
     def _begin(self, host: str, port: int) -> _Found:
+        if len(self._asked) >= _MOST:
+            raise httpcore.ConnectError(f"the name {host} cannot be looked up: too many others are")
         loop = asyncio.get_running_loop()
         found: _Found = loop.create_future()
         self._asked[host, port] = found

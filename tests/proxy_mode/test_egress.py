@@ -1,6 +1,8 @@
 """Where requests may go: redirects, names that change their mind, certificates."""
 
 import asyncio
+import socket
+import threading
 from pathlib import Path
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from services.executor.modes.proxy.mode import ProxyMode
 from shared import egress
 from shared.egress import EgressRefused
+from shared.egress.lookup import Lookup
 from tests.hooks import Hook, always, certificate, response, serving
 from tests.proxy_mode.conftest import OPEN, again, call_of, final, opened, success
 
@@ -116,6 +119,29 @@ async def test_a_name_server_that_does_not_answer_is_bounded(hook: Hook) -> None
         async with asyncio.timeout(20):
             await client.get(f"http://hook.example:{hook.port}/")
     await client.aclose()
+
+
+async def test_names_that_are_never_resolved_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered, asked = threading.Event(), []
+
+    def resolver(host: str, port: int, **_: object) -> list[object]:
+        asked.append(host)
+        if host != "well.example":
+            answered.wait(60)
+        return [(0, 0, 0, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    lookup = Lookup()
+    dead = [asyncio.create_task(lookup(f"dead-{number}.example", 80)) for number in range(200)]
+    try:
+        async with asyncio.timeout(20):
+            while len(asked) < 64:
+                await asyncio.sleep(0.01)
+            assert await lookup("well.example", 80) == ["127.0.0.1"]
+        assert not any(one.done() for one in dead)
+    finally:
+        answered.set()
+    await asyncio.wait_for(asyncio.gather(*dead), timeout=20)
 
 
 async def test_proxies_of_the_environment_are_not_asked(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
