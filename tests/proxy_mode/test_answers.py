@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from services.executor.mode import Again, Crowded
+from services.executor.modes.proxy import forwarding
 from services.executor.modes.proxy.mode import ProxyMode
 from shared.domain.outcome import Outcome
 from tests.hooks import Hook, Received, always, response, serving
@@ -79,6 +80,23 @@ async def test_a_body_over_its_bound_is_cut_and_not_read_to_its_end(mode: ProxyM
     result = success(end)
     assert (result["truncated"], result["body"][:7]) == (True, '["\x01"]["')
     assert end.warnings == ["ResultTruncated: the answer is longer than 5000 bytes"]
+
+
+async def test_a_body_in_very_many_pieces_is_cut(mode: ProxyMode, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forwarding, "_MOST_PARTS", 1000)
+
+    async def crumbs(_: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+        writer.write(b"1\r\nx\r\n" * 1500 + b"0\r\n\r\n")
+
+    hook.answer = crumbs
+    end = await mode.run(call_of(hook.url))
+    assert isinstance(end, Outcome)
+    result = success(end)
+    assert result["truncated"]
+    assert set(result["body"]) == {"x"}
+    assert len(result["body"]) == 1001
+    assert end.warnings == ["ResultTruncated: the answer came in too many pieces"]
 
 
 async def test_a_compressed_body_is_opened_within_its_bound(mode: ProxyMode, hook: Hook) -> None:

@@ -12,6 +12,7 @@ _MOST_REDIRECTS = 5
 _SAME_METHOD = frozenset({301, 302, 307, 308})
 _SEE_OTHER = 303
 _ALWAYS_OURS = ("Accept-Encoding", "X-Execution-ID", "Idempotency-Key")
+_MOST_PARTS = 100_000  # of a body: taking a part costs as much whether it has a byte or many thousands
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -20,7 +21,7 @@ class RedirectRefusedError(Exception):
 
 
 async def forward(client: httpx.AsyncClient, url: str, sent: Envelope, *, most_bytes: int) -> Answer:
-    """Send, and read at most `most_bytes` of the answer's body.
+    """Send, and read at most `most_bytes` of the answer's body, in a bounded number of parts.
 
     Raises httpx.HTTPError, httpx.InvalidURL, EgressRefused and RedirectRefusedError.
     """
@@ -75,12 +76,10 @@ async def _answer(response: httpx.Response, most_bytes: int) -> Answer:
     async for part in response.aiter_raw():
         parts.append(part)
         size += len(part)
-        if size > most_bytes:
+        if size > most_bytes or len(parts) > _MOST_PARTS:
             break
-    body = b"".join(parts)
-    return Answer(
-        response.status_code, response.reason_phrase, response.headers, body[:most_bytes], len(body) > most_bytes
-    )
+    body, is_cut = b"".join(parts), size > most_bytes or len(parts) > _MOST_PARTS
+    return Answer(response.status_code, response.reason_phrase, response.headers, body[:most_bytes], is_cut)
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int]:

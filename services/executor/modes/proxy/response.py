@@ -17,7 +17,7 @@ _EXCERPT = 500  # characters of the body in an error
 
 
 class Answer(NamedTuple):
-    """A response as it came. `body` has at most so many bytes as were asked for; `is_cut` says that there were more."""
+    """A response as it came. `body` has at most so many bytes as were asked for; `is_cut` says that there was more."""
 
     status: int
     reason: str
@@ -43,7 +43,9 @@ def result_of(answer: Answer, *, most_bytes: int, hidden: Sequence[str]) -> Resu
     if json is not None and len(json) <= most_bytes:
         return Result(json, [])
     short = _shortened(head, answer.headers, body, most_bytes=most_bytes)
-    return Result(short, [f"ResultTruncated: the answer is longer than {most_bytes} bytes"] if short else [])
+    in_pieces = answer.is_cut and len(answer.body) < most_bytes
+    why = "came in too many pieces" if in_pieces else f"is longer than {most_bytes} bytes"
+    return Result(short, [f"ResultTruncated: the answer {why}"] if short else [])
 
 
 def sentence_of(answer: Answer, hidden: Sequence[str]) -> str:
