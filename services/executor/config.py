@@ -59,10 +59,10 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     place_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
     compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
-    proxy_slots: Annotated[int, Meta(gt=0, le=4096)] = 512
+    proxy_slots: Annotated[int, Meta(gt=0, le=4096)] = 640
     proxy_share: Annotated[float, Meta(gt=0, lt=1)] = 0.98
     proxy_trial_slots: Annotated[int, Meta(gt=0, le=1024)] = 4
-    proxy_idle_connections: Annotated[int, Meta(ge=0, le=4096)] = 512
+    proxy_idle_connections: Annotated[int, Meta(ge=0, le=4096)] = 640
     proxy_idle_s: Annotated[float, Meta(gt=0, le=600)] = 30.0
     system_slots: Annotated[int, Meta(ge=2, le=1024)] = 64
     smtp_url: str = ""
