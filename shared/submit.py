@@ -74,6 +74,7 @@ async def submit(
         accepted_at=time.time(),
         reply_to=reply_to,
         parent_task_id=parent_task_id,
+        app_slug=function.app_slug,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     telemetry.ACCEPTED.labels(trigger_type).inc()

@@ -20,9 +20,10 @@ from services.api.dialects.rest.routes import users as user_routes
 from services.api.dialects.rest.routes import versions as version_routes
 
 _FUNCTIONS = ["/api/functions", "/api/apps/{app:str}/functions"]
-_FUNCTION = ["/api/functions/{slug:str}", "/api/apps/{app:str}/functions/{slug:str}"]
+_FUNCTION = [f"{path}/{{slug:str}}" for path in _FUNCTIONS]
 _CODE = [f"{path}/code" for path in _FUNCTION]
-_INVOCATIONS = ["/api/functions/invocations", "/api/invocations"]
+_RESULT = [*(f"{path}/result/{{task_id:str}}" for path in _FUNCTIONS), "/api/result/{task_id:str}"]
+_INVOCATIONS = [*(f"{path}/invocations" for path in _FUNCTIONS), "/api/invocations"]
 _REFRESH = ["/api/auth/jwt/token/refresh", "/api/auth/jwt/refresh"]
 _LOG_OUT = ["/api/auth/jwt/token/blacklist", "/api/auth/jwt/blacklist"]
 
@@ -31,18 +32,19 @@ _LOG_OUT = ["/api/auth/jwt/token/blacklist", "/api/auth/jwt/blacklist"]
 ROUTES = [
     get(_FUNCTIONS)(function_routes.list_functions),
     post(_FUNCTIONS)(function_routes.create_function),
-    get("/api/functions/aggregate")(aggregate_routes.list_all),
+    get([f"{path}/aggregate" for path in _FUNCTIONS])(aggregate_routes.list_all),
     get(_FUNCTION)(function_routes.show_function),
     patch(_FUNCTION)(function_routes.change_function),
     delete(_FUNCTION)(function_routes.delete_function),
+    get(_CODE)(version_routes.list_versions),
     post(_CODE)(version_routes.upload_code),
     patch(_CODE)(version_routes.edit_code),
-    get("/api/functions/code")(version_routes.list_code),
-    post("/api/functions/code/{id:str}/activate", status_code=200)(version_routes.activate_code),
+    get([f"{path}/code" for path in _FUNCTIONS])(version_routes.list_code),
+    post([f"{path}/code/{{id:str}}/activate" for path in _FUNCTIONS], status_code=200)(version_routes.activate_code),
     get([f"{path}/history" for path in _FUNCTION])(history_routes.list_history),
     get([f"{path}/schedule" for path in _FUNCTION])(schedule_routes.show_schedule),
     get([f"{path}/executions" for path in _FUNCTION])(invocation_routes.list_executions),
-    get(["/api/functions/result/{task_id:str}", "/api/result/{task_id:str}"])(invocation_routes.show_result),
+    get(_RESULT)(invocation_routes.show_result),
     get(_INVOCATIONS)(invocation_routes.list_invocations),
     get([f"{path}/{{id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
     get([f"{path}/{{id:str}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),

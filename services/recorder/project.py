@@ -116,7 +116,8 @@ def _described(source: Invoke | Event, id: int) -> Document:
 def _asked(command: Invoke) -> Document:
     """What the command alone knows."""
     parent: Document = {"parent_task_id": command.parent_task_id} if command.parent_task_id else {}
-    return {"params": _text(command.params), **parent}
+    app: Document = {"app_slug": command.app_slug} if command.app_slug else {}
+    return {"params": _text(command.params), **parent, **app}
 
 
 def _text(json: msgspec.Raw) -> str:

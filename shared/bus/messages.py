@@ -15,6 +15,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     `revision` is the newest revision of the function its sender has seen: whoever decides must know at least that one.
     `reply_to` is the subject the waiting caller listens on, empty when nobody waits.
     `parent_task_id` is the invocation that made this one, empty when none did.
+    `app_slug` is the function's app, empty for a system function.
     """
 
     task_id: str
@@ -29,6 +30,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     accepted_at: float
     reply_to: str = ""
     parent_task_id: str = ""
+    app_slug: str = ""
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):

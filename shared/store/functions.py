@@ -66,6 +66,11 @@ class Functions:
         wanted = sorted(set(ids))
         return await self.listed({"id": {"$in": wanted}}, order=[("id", 1)], limit=max(len(wanted), 1), skip=0)
 
+    async def ids_in(self, app_slug: str, *, limit: int) -> list[int]:
+        """The ids of at most `limit` functions of an app."""
+        found = await self._table.many({"app_slug": app_slug}, order=[("id", 1)], limit=limit, fields=["id"])
+        return [document["id"] for document in found]
+
     async def slugs_like(self, slug: str) -> set[str]:
         """Which of `slug`, `slug-2`, `slug-3` … are taken."""
         like = {"slug": {"$regex": f"^{re.escape(slug)}(-[0-9]+)?$"}}

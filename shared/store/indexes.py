@@ -26,6 +26,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("deletions", [("swept", 1)], False, "swept"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
     ("invocations", [("tenant", 1), ("function_id", 1), ("status", 1), ("id", -1)], False, "by_function_and_status"),
+    ("invocations", [("tenant", 1), ("app_slug", 1), ("status", 1), ("id", -1)], False, "by_app_and_status"),
     ("invocations", [("tenant", 1), ("status", 1), ("id", -1)], False, "by_status"),
     ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
     ("ticks", [("tenant", 1), ("function_id", 1), ("due", -1)], False, "by_function"),

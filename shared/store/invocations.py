@@ -13,6 +13,7 @@ from shared.store.client import Document, Store, Table, Upsert
 COLLECTION = "invocations"
 _ROW = ("id", "tenant", "function_id", "function_name", "function_slug", "trigger_type", "user_id", "user_username")
 _NEWEST, _BY_FUNCTION, _BY_STATUS, _BY_USER = "newest", "by_function_and_status", "by_status", "by_user"
+_BY_APP = "by_app_and_status"
 _EXACT = {
     frozenset(): _NEWEST,
     frozenset({"status"}): _BY_STATUS,
@@ -37,6 +38,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 
     function_id: int | None = None
     function_slug: str | None = None
+    app_slug: str | None = None
     trigger_type: TriggerType | None = None
     user_id: int | None = None
     status: Status | None = None
@@ -45,8 +47,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     def query(self) -> Document:
         """The query that says so."""
         query: Document = {field: value for field, value in msgspec.structs.asdict(self).items() if value is not None}
-        if self.index == _BY_FUNCTION:
-            # The status stands before the id in that index: named, each has its part, in the order of the ids.
+        if self.index in (_BY_FUNCTION, _BY_APP):
+            # The status stands before the id in those indexes: named, each has its part, in the order of the ids.
             query.setdefault("status", {"$in": _STATUSES})
         return query
 
@@ -61,6 +63,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         given = {field for field, value in msgspec.structs.asdict(self).items() if value is not None}
         if given <= {"function_id", "status"} and "function_id" in given:
             return _BY_FUNCTION
+        if given <= {"app_slug", "status"} and "app_slug" in given:
+            return _BY_APP
         return _EXACT.get(frozenset(given))
 
 

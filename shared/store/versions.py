@@ -1,6 +1,6 @@
 """Code versions, and the sources and artefacts they name by hash."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -11,6 +11,9 @@ from shared.store.client import Document, Store, Table
 _BSON = (datetime, bytes)  # what the driver takes as it is
 _FORMER = 20  # codes of a version, before its present one, that are kept for what is still under way
 _AT_ONCE = 100
+
+Functions = int | Collection[int] | None
+"""Whose versions: the id of a function, those of several, or None for all."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -38,14 +41,14 @@ class Versions:
         """The version with this id, or None."""
         return _read(await self._table.one({"id": id}))
 
-    async def of(self, function_id: int | None, *, limit: int, skip: int = 0) -> list[CodeVersion]:
-        """A function's versions, or with None those of all functions, the newest first."""
-        found = await self._table.many(_of(function_id), order=[("id", -1)], limit=limit, skip=skip)
+    async def of(self, functions: Functions, *, limit: int, skip: int = 0) -> list[CodeVersion]:
+        """A function's versions, or those of several, or with None of all functions, the newest first."""
+        found = await self._table.many(_of(functions), order=[("id", -1)], limit=limit, skip=skip)
         return [msgspec.convert(document, CodeVersion) for document in found]
 
-    async def count(self, function_id: int | None) -> int:
-        """How many versions a function has, or with None all functions together."""
-        return await self._table.count(_of(function_id))
+    async def count(self, functions: Functions) -> int:
+        """How many versions a function has, or several, or with None all functions together."""
+        return await self._table.count(_of(functions))
 
     async def insert(self, version: CodeVersion) -> None:
         """Add a version. Raises Problem(conflict) when the function has one of that name."""
@@ -96,8 +99,10 @@ class Versions:
         return None if found is None else msgspec.convert(found, Source)
 
 
-def _of(function_id: int | None) -> Document:
-    return {} if function_id is None else {"function_id": function_id}
+def _of(functions: Functions) -> Document:
+    if functions is None:
+        return {}
+    return {"function_id": functions if isinstance(functions, int) else {"$in": list(functions)}}
 
 
 def _read(document: Document | None) -> CodeVersion | None:

@@ -30,6 +30,7 @@ CASES = {
     "show_function": Case("user", READ),
     "change_function": Case("developer", WRITE, {"description": "changed"}),
     "delete_function": Case("developer", WRITE),
+    "list_versions": Case("user", READ),
     "upload_code": Case("developer", WRITE, {"version": "9.9.9", "code": CODE}),
     "edit_code": Case("developer", WRITE, {"code": CODE}),
     "list_code": Case("user", READ),

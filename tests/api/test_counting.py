@@ -23,6 +23,8 @@ FILTERS = [
     Filter(user_id=3, function_id=1),
     Filter(trigger_type="schedule"),
     Filter(status="PENDING"),
+    Filter(app_slug="left"),
+    Filter(app_slug="left", status="FAILURE"),
 ]
 
 
@@ -54,8 +56,8 @@ class Records:
         return {
             "_id": f"{self.tenant}-{number}", "id": 10 + number * 3, "tenant": self.tenant,
             "function_id": pick([1, 1, 2]), "function_name": "F", "function_slug": "f", "created_at": at,
-            "trigger_type": pick(["api", "schedule"]), "user_id": pick([3, 4, None]),
-            "status": pick(["SUCCESS", "SUCCESS", "FAILURE"]),
+            "app_slug": pick(["left", "left", "right"]), "trigger_type": pick(["api", "schedule"]),
+            "user_id": pick([3, 4, None]), "status": pick(["SUCCESS", "SUCCESS", "FAILURE"]),
         }  # fmt: skip
 
     def matching(self, wanted: Filter) -> list[int]:
@@ -98,6 +100,7 @@ async def test_counts_and_pages_before_and_after_the_survey(store: Store, record
     await settle(lists, records)
     assert await last(store, records, Filter()) >= 14
     assert await last(store, records, Filter(status="FAILURE")) >= 2
+    assert await last(store, records, Filter(app_slug="left")) >= 5
     await records.check(lists)
     await records.check(Counting(store))  # another process
     await records.add(37, at=LONG_AGO + A_DAY)

@@ -26,6 +26,7 @@ def command(task_id: str, sequence: int = 1) -> Delivery[Invoke]:
         trigger_type="api",
         user=USER,
         accepted_at=1000.0,
+        app_slug="billing",
     )
     return Delivery(body=body, sequence=sequence, count=1)
 
@@ -64,6 +65,7 @@ def test_a_command_alone_is_pending_unless_something_is_on_record() -> None:
     assert write.change["$setOnInsert"] == {"status": "PENDING"}
     assert write.change["$set"]["id"] == 9
     assert write.change["$set"]["params"] == '{"a":1}'
+    assert write.change["$set"]["app_slug"] == "billing"
     assert "status" not in write.change["$set"]
 
 
@@ -72,7 +74,7 @@ def test_command_and_end_in_one_batch_are_one_write() -> None:
     (write,) = project([command("t-1")], [end])
     change = write.change["$set"]
     assert (change["status"], change["result"], change["stdout"]) == ("SUCCESS", '{"ok":true}', "hi\n")
-    assert change["params"] == '{"a":1}'
+    assert (change["params"], change["app_slug"]) == ('{"a":1}', "billing")
     assert write.query["status"] == {"$nin": ["FAILURE", "SUCCESS"]}
 
 

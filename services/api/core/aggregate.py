@@ -23,8 +23,9 @@ class Aggregate:
         self._functions = functions
         self._registry = registry
 
-    async def listed(self, caller: Caller, *, limit: int, skip: int) -> Callables:
-        """At most `limit` of the tenant's functions, by id. Raises Problem(unavailable)."""
-        count, found = await self._functions.listed(caller, Wanted(), ordering="id", limit=limit, skip=skip)
+    async def listed(self, caller: Caller, *, app: str | None, limit: int, skip: int) -> Callables:
+        """At most `limit` of the tenant's functions, or of an app's, by id. Raises Problem(unavailable)."""
+        wanted = Wanted(app_slug=app)
+        count, found = await self._functions.listed(caller, wanted, ordering="id", limit=limit, skip=skip)
         slugs = self._registry.slugs
         return Callables(found, slugs, count + len(slugs))

@@ -142,7 +142,10 @@ async def _next(record: Invocations, wanted: Filter, last: Milestone) -> list[Mi
 
 
 def narrowed(wanted: Filter, *, function_id: int) -> Filter | None:
-    """The filter with the function that its slug names; None when it asks for another one, too."""
+    """The filter with the function that its slug names; None when it asks for another one, too.
+
+    The function is taken to be in the app that is asked for: it says more than the app does.
+    """
     if wanted.function_id not in (None, function_id):
         return None
-    return msgspec.structs.replace(wanted, function_id=function_id, function_slug=None)
+    return msgspec.structs.replace(wanted, function_id=function_id, function_slug=None, app_slug=None)

@@ -108,7 +108,7 @@ class Invocations:
             self._recent.note(ticket.function.tenant, ticket.accepted.task_id, answered=outcome is not None)
         return outcome
 
-    async def by_task(self, caller: Caller, task_id: str) -> Invocation:
+    async def by_task(self, caller: Caller, task_id: str, *, app: str | None = None) -> Invocation:
         """The invocation with this task id, from the moment it was accepted. Raises Problem(not_found)."""
         must_read_result(caller)
         await self._recent.settle_task(task_id)
@@ -119,11 +119,11 @@ class Invocations:
             around = await Ticks(self._store, caller.tenant).submitted_at(task_id) or made_at
             command = await find_command(self._bus, tenant=caller.tenant, task_id=task_id, around=around)
             found = await self._accepted(command)
-        if found is None:
+        if found is None or not await self._ran_in(found, app):
             raise Problem("not_found", f"Task '{task_id[:_TASK_SHOWN]}' not found")
         return found
 
-    async def by_id(self, caller: Caller, id: int) -> Invocation:
+    async def by_id(self, caller: Caller, id: int, *, app: str | None = None) -> Invocation:
         """The invocation with this number, from the moment it was accepted. Raises Problem(not_found)."""
         must_read(caller)
         found = await self._of(caller).by_id(id) if 0 < id <= MAX_ID else None
@@ -132,7 +132,7 @@ class Invocations:
         if found is not None and found.status not in FINAL:
             await self._recent.settle_task(found.task_id)
             found = await self._latest(caller, found.task_id, made_at=_made_at(found.task_id)) or found
-        if found is None:
+        if found is None or not await self._ran_in(found, app):
             raise Problem("not_found", f"Invocation with id {id} not found")
         return found
 
@@ -144,15 +144,33 @@ class Invocations:
         """How many match, and a part of them, the newest first."""
         must_read(caller)
         await self._recent.settle(caller.tenant)
-        if self._directory.is_system(wanted.function_slug or ""):
-            wanted = msgspec.structs.replace(wanted, function_id=SYSTEM_ID)
-        elif wanted.function_slug is not None:
-            function = await functions.Functions(self._store, caller.tenant).by_slug(wanted.function_slug)
-            found = None if function is None else narrowed(wanted, function_id=function.id)
-            if found is None:
-                return 0, []
-            wanted = found
-        return await self._counting.listed(caller.tenant, wanted, limit=limit, skip=skip)
+        resolved = await self._resolved(caller.tenant, wanted)
+        if resolved is None:
+            return 0, []
+        return await self._counting.listed(caller.tenant, resolved, limit=limit, skip=skip)
+
+    async def _resolved(self, tenant: str, wanted: Wanted) -> Wanted | None:
+        """The filter with its function as the record has it; None where nothing can match."""
+        slug, id, app = wanted.function_slug, wanted.function_id, wanted.app_slug
+        if self._directory.is_system(slug or ""):
+            return msgspec.structs.replace(wanted, function_id=SYSTEM_ID) if app is None else None
+        if slug is None and (id is None or app is None):
+            return wanted
+        owned = functions.Functions(self._store, tenant)
+        function = await owned.by_slug(slug) if slug is not None else await owned.by_id(id or 0)
+        if function is None or app not in (None, function.app_slug):
+            return None
+        return narrowed(wanted, function_id=function.id)
+
+    async def _ran_in(self, invocation: Invocation, app: str | None) -> bool:
+        """Whether its function is one of this app; those of system functions are of none.
+
+        A function never changes its app, and its invocations go with it: so it is the function that is asked.
+        """
+        if app is None:
+            return True
+        function = await self._directory.find(invocation.tenant, invocation.function_slug)
+        return function is not None and (function.id, function.app_slug) == (invocation.function_id, app)
 
     def _of(self, caller: Caller) -> stored.Invocations:
         return stored.Invocations(self._store, caller.tenant)

@@ -16,12 +16,13 @@ from shared.bus.broker import Bus
 from shared.bus.messages import Compile, Compiled
 from shared.domain.caller import Caller
 from shared.domain.function import ActiveVersion, Function
-from shared.domain.problem import Problem
+from shared.domain.problem import Problem, wrong
 from shared.domain.version import CodeVersion, code_hash
 from shared.store import functions, versions
 from shared.store.client import MAX_ID, Store
 
 _TRIES = 20  # each is lost only to another change of the same function in the same moment
+_MOST_IN_APP = 100_000  # functions whose versions are listed together: their ids go into the question to the store
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,32 +103,53 @@ class Versions:
         await self._activate(caller, function, version, only_if_active=True)
         return Shown(version, True, code)
 
-    async def listed(self, caller: Caller, slug: str | None, *, limit: int, skip: int) -> tuple[int, list[Shown]]:
-        """How many versions the function has (None: all functions together), and a part of them, the newest first."""
+    async def listed(
+        self, caller: Caller, slug: str | None, *, app: str | None, limit: int, skip: int
+    ) -> tuple[int, list[Shown]]:
+        """How many versions the function has, or all of the app, or with two None all together; and a part of them.
+
+        The newest come first.
+        """
         must_read(caller)
         owned = functions.Functions(self._store, caller.tenant)
-        function = await owned.by_slug(slug) if slug is not None else None
-        if slug is not None and function is None:
-            return 0, []
-        stored = self._of(caller)
-        of = None if function is None else function.id
-        found = await stored.of(of, limit=limit, skip=skip)
-        owners = await owned.by_ids(version.function_id for version in found)
-        active = {owner.active.id for owner in owners if owner.active is not None}
-        return await stored.count(of), [Shown(version, version.id in active) for version in found]
+        if slug is not None:
+            function = await owned.by_slug(slug)
+            if function is None or app not in (None, function.app_slug):
+                return 0, []
+            return await self._part(caller, function.id, limit=limit, skip=skip)
+        if app is None:
+            return await self._part(caller, None, limit=limit, skip=skip)
+        ids = await owned.ids_in(app, limit=_MOST_IN_APP + 1)
+        if len(ids) > _MOST_IN_APP:
+            message = f"The app has more than {_MOST_IN_APP} functions: ask for one of them"
+            raise wrong("function__slug", message)
+        return await self._part(caller, ids, limit=limit, skip=skip)
 
-    async def activate(self, caller: Caller, id: int) -> Shown:
+    async def of(self, caller: Caller, slug: str, *, app: str | None, limit: int, skip: int) -> tuple[int, list[Shown]]:
+        """How many versions a function has, and a part of them, the newest first. Raises Problem(not_found)."""
+        function = await self._functions.seen(caller, slug, app=app)
+        return await self._part(caller, function.id, limit=limit, skip=skip)
+
+    async def activate(self, caller: Caller, id: int, *, app: str | None = None) -> Shown:
         """Let this version be the one that runs. Raises Problem(not_found)."""
         must_develop(caller)
         stored = self._of(caller)
         version = await stored.by_id(id) if 0 < id <= MAX_ID else None
         owned = functions.Functions(self._store, caller.tenant)
         owner = await owned.by_id(version.function_id) if version is not None else None
-        if version is None or owner is None:
+        if version is None or owner is None or app not in (None, owner.app_slug):
             raise Problem("not_found", f"Code version with id {id} not found")
         await self._activate(caller, owner, version)
         source = await stored.source(version.code_hash)
         return Shown(version, True, source.source if source else "")
+
+    async def _part(self, caller: Caller, of: versions.Functions, *, limit: int, skip: int) -> tuple[int, list[Shown]]:
+        stored = self._of(caller)
+        found = await stored.of(of, limit=limit, skip=skip)
+        owned = functions.Functions(self._store, caller.tenant)
+        owners = await owned.by_ids(version.function_id for version in found)
+        active = {owner.active.id for owner in owners if owner.active is not None}
+        return await stored.count(of), [Shown(version, version.id in active) for version in found]
 
     def _of(self, caller: Caller) -> versions.Versions:
         return versions.Versions(self._store, caller.tenant)

@@ -23,6 +23,7 @@ from services.api.dialects.rest.translate import pages
 from services.api.dialects.rest.wire.pages import Page, Row
 from services.api.rates import METER, Meter
 from shared.domain.caller import Caller
+from shared.domain.function import is_slug
 from shared.domain.problem import Problem
 
 PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
@@ -108,6 +109,13 @@ async def count_attempt(request: Asked, *, tenant: str, username: str) -> None:
     meter: Meter | None = request.scope.get(METER)  # type: ignore[assignment]  # `Door` has put it there
     if meter is not None:
         await meter.spend_login(tenant, username.strip())
+
+
+def an_app(slug: str | None) -> str | None:
+    """The slug of an app, from the path or from the query. Raises Problem(not_found) for what cannot be one."""
+    if slug is not None and not is_slug(slug):
+        raise Problem("not_found", "Not found")
+    return slug
 
 
 async def number(id: str) -> int:

@@ -5,12 +5,11 @@ from litestar.params import SkipValidation
 
 from services.api.core import functions
 from services.api.dialects.rest.openapi.answers import answers
-from services.api.dialects.rest.routes.asked import Asked, By, To, Within, Word
+from services.api.dialects.rest.routes.asked import Asked, By, To, Within, Word, an_app
 from services.api.dialects.rest.translate import functions as translate
 from services.api.dialects.rest.wire import functions as wire
 from services.api.dialects.rest.wire.pages import Page
-from shared.domain.function import ExecutionMode, is_slug
-from shared.domain.problem import Problem
+from shared.domain.function import ExecutionMode
 
 DEFAULT_APP = "default"
 
@@ -28,10 +27,8 @@ async def wanted(
     search: Word = None,
 ) -> functions.Wanted:
     """The functions that the path and the query ask for. Raises Problem(not_found)."""
-    if app is not None and not is_slug(app):
-        raise Problem("not_found", "Not found")
     return functions.Wanted(
-        app_slug=app,
+        app_slug=an_app(app),
         execution_mode=execution_mode,
         category=category,
         is_active=is_active,

@@ -4,7 +4,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from services.api.core import invocations
-from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, Size, To, Whole, Within, Word
+from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, Size, To, Whole, Within, Word, an_app
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.dialects.rest.wire import invocations as wire
 from services.api.dialects.rest.wire.pages import Page
@@ -28,13 +28,14 @@ async def list_executions(
     return wire.Executions(count=count, limit=size, offset=skip, results=rows)
 
 
-async def show_result(*, core: To, caller: By, task_id: str) -> wire.TaskResult:
+async def show_result(*, core: To, caller: By, task_id: str, app: str | None = None) -> wire.TaskResult:
     """The result of a task."""
-    return translate.task_result(await core.invocations.by_task(caller, task_id))
+    return translate.task_result(await core.invocations.by_task(caller, task_id, app=app))
 
 
 async def sought(
     *,
+    app: str | None = None,
     function_id: Id = None,
     function_slug: Word = None,
     trigger_type: TriggerType | None = None,
@@ -42,10 +43,11 @@ async def sought(
     status: Status | None = None,
     parent: Word = None,
 ) -> invocations.Wanted:
-    """The invocations that the query asks for."""
+    """The invocations that the path and the query ask for. Raises Problem(not_found)."""
     return invocations.Wanted(
         function_id=function_id,
         function_slug=function_slug,
+        app_slug=an_app(app),
         trigger_type=trigger_type,
         user_id=user_id,
         status=status,
@@ -56,21 +58,25 @@ async def sought(
 async def list_invocations(
     request: Asked, *, core: To, caller: By, part: Within, sought: Sought
 ) -> Page[wire.InvocationRow]:
-    """Invocations of all functions, the newest first."""
+    """Invocations of all functions, or of an app's, the newest first."""
     count, found = await core.invocations.listed(caller, sought, limit=part.limit, skip=part.skip)
     return part.page(count, [translate.invocation_row(invocation) for invocation in found], request)
 
 
-async def show_invocation(*, core: To, caller: By, number: Numbered) -> wire.InvocationRow:
+async def show_invocation(*, core: To, caller: By, number: Numbered, app: str | None = None) -> wire.InvocationRow:
     """One invocation."""
-    return translate.invocation_row(await core.invocations.by_id(caller, number))
+    return translate.invocation_row(await core.invocations.by_id(caller, number, app=app))
 
 
-async def show_invocation_result(*, core: To, caller: By, number: Numbered) -> wire.InvocationResult:
+async def show_invocation_result(
+    *, core: To, caller: By, number: Numbered, app: str | None = None
+) -> wire.InvocationResult:
     """One invocation's result."""
-    return translate.invocation_result(await core.invocations.by_id(caller, number))
+    return translate.invocation_result(await core.invocations.by_id(caller, number, app=app))
 
 
-async def show_invocation_by_task(*, core: To, caller: By, task_id: str) -> wire.InvocationAndResult:
+async def show_invocation_by_task(
+    *, core: To, caller: By, task_id: str, app: str | None = None
+) -> wire.InvocationAndResult:
     """One invocation with its result, by its task."""
-    return translate.invocation_and_result(await core.invocations.by_task(caller, task_id))
+    return translate.invocation_and_result(await core.invocations.by_task(caller, task_id, app=app))

@@ -1,7 +1,7 @@
 """Code versions: uploaded, edited, listed, activated. `services/api/routes.py` has the paths."""
 
 from services.api.dialects.rest.openapi.answers import answers
-from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within, Word
+from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within, Word, an_app
 from services.api.dialects.rest.translate import versions as translate
 from services.api.dialects.rest.wire import versions as wire
 from services.api.dialects.rest.wire.pages import Page
@@ -22,14 +22,23 @@ async def edit_code(*, core: To, caller: By, slug: str, data: wire.PatchCode, ap
 
 
 async def list_code(
-    request: Asked, *, core: To, caller: By, part: Within, function__slug: Word = None
+    request: Asked, *, core: To, caller: By, part: Within, app: str | None = None, function__slug: Word = None
 ) -> Page[wire.VersionRow]:
     """Versions of a function, or of all."""
-    count, found = await core.versions.listed(caller, function__slug, limit=part.limit, skip=part.skip)
+    slug, app = function__slug, an_app(app)
+    count, found = await core.versions.listed(caller, slug, app=app, limit=part.limit, skip=part.skip)
+    return part.page(count, [translate.version_row(shown) for shown in found], request)
+
+
+async def list_versions(
+    request: Asked, *, core: To, caller: By, slug: str, part: Within, app: str | None = None
+) -> Page[wire.VersionRow]:
+    """Versions of a function."""
+    count, found = await core.versions.of(caller, slug, app=app, limit=part.limit, skip=part.skip)
     return part.page(count, [translate.version_row(shown) for shown in found], request)
 
 
 @answers("conflict")
-async def activate_code(*, core: To, caller: By, number: Numbered) -> wire.Version:
+async def activate_code(*, core: To, caller: By, number: Numbered, app: str | None = None) -> wire.Version:
     """The version that is to run from now on."""
-    return translate.version(await core.versions.activate(caller, number))
+    return translate.version(await core.versions.activate(caller, number, app=app))
