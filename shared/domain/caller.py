@@ -1,5 +1,6 @@
 """Who asks."""
 
+from datetime import datetime
 from typing import Literal, get_args
 
 import msgspec
@@ -24,7 +25,7 @@ class Caller(msgspec.Struct, frozen=True):
     """An authenticated request's identity: one tenant, one user, one role.
 
     `scopes` narrow what the role allows. `token_id` names the token, or the login, that speaks: the same for as long as
-    it is the same one, and no secret.
+    it is the same one, and no secret. `expires_at` is when that token ends; None for logins and tokens without end.
     """
 
     tenant: str
@@ -32,6 +33,7 @@ class Caller(msgspec.Struct, frozen=True):
     role: Role
     scopes: frozenset[Scope] = SCOPES
     token_id: str = ""
+    expires_at: datetime | None = None
 
 
 def lesser(one: Role, other: Role) -> Role:

@@ -1,6 +1,7 @@
 """Users, tokens and apps over HTTP, as an administrator keeps them."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta, timezone
 
 import httpx
 import pytest
@@ -97,6 +98,34 @@ async def test_a_token_s_secret_is_shown_once_and_kept_as_a_hash(admin: httpx.As
     assert secret not in repr(kept)
 
 
+async def test_a_token_that_ends_makes_none_that_outlives_it(admin: httpx.AsyncClient, store: Store):
+    account = await people.account(store, "head", tenant="bureau", role="admin")
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=7)
+    async with of(admin, await people.token_for(store, account, expires_at=end)) as holder:
+        later = {"name": "later", "expires_at": (end + timedelta(seconds=1)).isoformat()}
+        refused = await holder.post("/api/tokens/", json=later)
+        assert sentence(refused, 400) == "expires_at must be no later than that of the token that asks"
+        assert list(refused.json()["details"]) == ["expires_at"]
+        unasked = (await holder.post("/api/tokens/", json={"name": "unasked"})).json()
+        assert datetime.fromisoformat(unasked["expires_at"]) == end
+        for at in (end, end - timedelta(days=1), end.astimezone(timezone(timedelta(hours=-5)))):
+            made = await holder.post("/api/tokens/", json={"name": "asked", "expires_at": at.isoformat()})
+            assert datetime.fromisoformat(made.json()["expires_at"]) == at
+    async with of(admin, unasked["token"]) as child:
+        assert sentence(await child.post("/api/tokens/", json=later), 400)
+        grandchild = (await child.post("/api/tokens/", json={"name": "grandchild"})).json()
+        assert datetime.fromisoformat(grandchild["expires_at"]) == end
+
+
+async def test_who_has_no_end_makes_tokens_without_one(admin: httpx.AsyncClient, store: Store):
+    assert (await admin.post("/api/tokens/", json={"name": "endless"})).json()["expires_at"] is None
+    await people.account(store, "loginner", tenant="bureau", password=PASSWORD)
+    body = {"username": "loginner", "password": PASSWORD, "tenant": "bureau"}
+    access = (await admin.post("/api/auth/jwt/token/", json=body)).json()["access"]
+    async with of(admin, access) as login:
+        assert (await login.post("/api/tokens/", json={"name": "endless"})).json()["expires_at"] is None
+
+
 async def test_a_revoked_token_is_dead_at_once(admin: httpx.AsyncClient):
     token = (await admin.post("/api/tokens/", json={"name": "short"})).json()
     async with of(admin, token["token"]) as holder:
@@ -139,6 +168,7 @@ async def test_the_operator_s_token_is_not_in_any_list(client: httpx.AsyncClient
         ({"name": "x", "scopes": ["everything"]}, "scopes[0]"),
         ({"name": "x", "expires_at": "2020-01-01T00:00:00Z"}, "expires_at"),
         ({"name": "x", "expires_at": "2099-01-01T00:00:00"}, "expires_at"),
+        ({"name": "x", "expires_at": "9999-12-31T23:59:59-05:00"}, "expires_at"),
         ({"name": ""}, "name"),
     ],
 )

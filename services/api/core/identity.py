@@ -64,6 +64,7 @@ class Identity:
             role=lesser(token.role, account.role),
             scopes=token.scopes,
             token_id=f"token-{token.id}",
+            expires_at=token.expires_at,
         )
 
     async def by_login(self, tenant: str, id: str) -> Caller | None:

@@ -1,6 +1,6 @@
 """API tokens: each user's own, and for administrators everybody's in the tenant."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from shared.store.users import Users
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """A token to be: with the role and the scopes of who makes it, unless it asks for less."""
+    """A token to be: with the role, the scopes and the end of who makes it, unless it asks for less."""
 
     name: str
     role: Role | None = None
@@ -49,9 +49,10 @@ class Tokens:
             raise wrong("scopes", "scopes must name at least one")
         if not scopes <= caller.scopes:
             raise wrong("scopes", f"scopes must be at most your own: {', '.join(sorted(caller.scopes))}")
-        kept = stored.Draft(
-            name=draft.name, user_id=caller.user.id, role=role, scopes=scopes, expires_at=draft.expires_at
-        )
+        expires_at = caller.expires_at if draft.expires_at is None else _in_utc(draft.expires_at)
+        if expires_at is not None and caller.expires_at is not None and expires_at > caller.expires_at:
+            raise wrong("expires_at", "expires_at must be no later than that of the token that asks")
+        kept = stored.Draft(name=draft.name, user_id=caller.user.id, role=role, scopes=scopes, expires_at=expires_at)
         token, secret = await self._of(caller).add(kept)
         return Shown(token, caller.user.username), secret
 
@@ -85,3 +86,11 @@ class Tokens:
 
     def _of(self, caller: Caller) -> stored.Tokens:
         return stored.Tokens(self._store, caller.tenant)
+
+
+def _in_utc(expires_at: datetime) -> datetime:
+    """The same moment as it is kept and shown. Raises Problem(invalid) where UTC has another year than can be kept."""
+    try:
+        return expires_at.astimezone(UTC)
+    except OverflowError:
+        raise wrong("expires_at", "expires_at must be within the years 1 to 9999 in UTC") from None
