@@ -1,5 +1,6 @@
 """Who is who, without a server: hosts, signatures, roles, passwords."""
 
+import contextlib
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +10,9 @@ import pytest
 
 from services.api import hosts
 from services.api.auth import Auth
+from services.api.core.hashing import Hashing
 from services.api.core.identity import Identity
+from services.api.core.logins import Logins
 from services.api.core.signing import Signer
 from shared import passwords
 from shared.domain.caller import ROLES, lesser
@@ -148,3 +151,20 @@ async def test_who_is_known_costs_no_look_into_the_store(monkeypatch: pytest.Mon
             caller = await auth.caller(headers)
             assert (caller.tenant, caller.user.id, caller.role) == ("acme", 7, "user")
     assert sorted(asked) == ["Account", "Login", "Tenant", "Token"]
+
+
+async def test_logins_that_find_no_room_ask_nobody():
+    class Asked:
+        def __getattr__(self, name: str) -> Any:
+            raise AssertionError(name)
+
+    hashing = Hashing(at_once=1)
+    logins: Any = Logins(Asked(), Asked(), Asked(), hashing)  # type: ignore[arg-type]
+    with contextlib.ExitStack() as others:
+        for _ in range(101):
+            others.enter_context(hashing.room())
+        with pytest.raises(Problem) as refused:
+            await logins.by_password("acme", "ada", "a password")
+        assert refused.value.code == "unavailable"
+    with pytest.raises(AssertionError):  # there is room again
+        await logins.by_password("acme", "ada", "a password")

@@ -1,8 +1,9 @@
 """Passwords are hashed beside the event loop: a few at once, and a bounded number in the queue."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from shared import passwords
@@ -12,6 +13,7 @@ Result = TypeVar("Result")
 
 _QUEUE = 100
 _WAIT_S = 10.0
+_MANY = "Many logins are in progress already; try again in a moment"
 
 
 class Hashing:
@@ -21,6 +23,18 @@ class Hashing:
         self._threads = ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="password")
         self._most = at_once + _QUEUE
         self._inside = 0
+        self._entered = 0
+
+    @contextmanager
+    def room(self) -> Iterator[None]:
+        """A place for one login, taken before the store is asked. Raises Problem(unavailable) when all are."""
+        if self._entered >= self._most:
+            raise Problem("unavailable", _MANY)
+        self._entered += 1
+        try:
+            yield
+        finally:
+            self._entered -= 1
 
     async def hashed(self, password: str) -> str:
         """What is to be kept of a password. Raises Problem(unavailable) when too many are waited for."""
@@ -32,12 +46,12 @@ class Hashing:
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self._inside >= self._most:
-            raise Problem("unavailable", "Many logins are in progress already; try again in a moment")
+            raise Problem("unavailable", _MANY)
         self._inside += 1
         try:
             async with asyncio.timeout(_WAIT_S):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except TimeoutError:
-            raise Problem("unavailable", "Many logins are in progress already; try again in a moment") from None
+            raise Problem("unavailable", _MANY) from None
         finally:
             self._inside -= 1

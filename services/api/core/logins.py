@@ -43,6 +43,10 @@ class Logins:
 
         Whatever was wrong, it is told in the same words after the same work.
         """
+        with self._hashing.room():
+            return await self._by_password(tenant, name, password, by_email=by_email)
+
+    async def _by_password(self, tenant: str, name: str, password: str, *, by_email: bool) -> Pair:
         account = await self._named(tenant, name, by_email=by_email)
         may = account is not None and account.is_active and len(password) <= MAX_PASSWORD
         kept = account.password_hash if account is not None and may else ""
