@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import httpcore
 
 from shared.egress.addresses import Guard
+from shared.egress.heads import CountedStream
 
 _CONNECT_S = 30.0  # where the caller names no bound
 
@@ -47,11 +48,13 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
         for tried, address in enumerate(addresses):
             left_s = max(0.001, end - clock()) / (len(addresses) - tried)
             try:
-                return await self._network.connect_tcp(
+                made = await self._network.connect_tcp(
                     address, port, timeout=left_s, local_address=local_address, socket_options=socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = type(error)(_said(error, host))
+            else:
+                return CountedStream(made)
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
     async def _addresses(self, host: str, port: int, *, within_s: float) -> list[str]:

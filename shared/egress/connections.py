@@ -12,6 +12,8 @@ from collections.abc import AsyncIterable, AsyncIterator
 import httpcore
 import httpx
 
+from shared.egress.heads import READING, Head
+
 _STREAMS = 100  # requests on one connection at a time, where it is HTTP/2
 
 _FOREIGN: dict[type[Exception], type[httpx.TransportError]] = {
@@ -85,6 +87,8 @@ class Connections(httpx.AsyncBaseTransport):
         """On a kept connection that turns out to be closed, once more on a new one, where a repeat does no harm."""
         while True:
             was_used, line.is_used = line.is_used, True
+            # On a connection that is shared one reads for all who are on it.
+            reading = READING.set(None if line.is_shared else Head())
             try:
                 response = await line.connection.handle_async_request(asked)
             except httpcore.ConnectionNotAvailable:
@@ -101,6 +105,8 @@ class Connections(httpx.AsyncBaseTransport):
             else:
                 self._learn(line, response)
                 return line, response
+            finally:
+                READING.reset(reading)
             line = self._new(asked.url.origin)
 
     def _learn(self, line: _Line, response: httpcore.Response) -> None:

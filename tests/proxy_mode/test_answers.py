@@ -168,6 +168,22 @@ async def test_a_secret_that_comes_back_is_not_kept(mode: ProxyMode, hook: Hook)
     assert b"secret-token" not in bytes(outcome.result) + outcome.message.encode()
 
 
+async def test_interim_answers_have_an_end(mode: ProxyMode, hook: Hook) -> None:
+    async def hints(_: Received, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" * 100)
+            await writer.drain()
+
+    hook.answer = hints
+    async with asyncio.timeout(20):
+        outcome = again(await mode.run(call_of(hook.url, timeout_s=30)))
+    assert outcome.error_type == "NetworkError"
+    hook.answer = always(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" * 3 + response())
+    assert success(await mode.run(call_of(hook.url)))["body"] == {"ok": True}
+    hook.answer = always(response(200, b"x" * (3 << 20), kind="text/plain"))
+    assert success(await mode.run(call_of(hook.url, result_bytes=4 << 20)))["body"] == "x" * (3 << 20)
+
+
 async def test_nobody_there_hanging_up_and_nonsense_are_tried_again(mode: ProxyMode, hook: Hook) -> None:
     async with serving() as gone:
         url = gone.url
