@@ -1,6 +1,7 @@
 """Functions: made, listed, shown, changed, deleted."""
 
 import asyncio
+from typing import Any
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from tests.api.conftest import is_stamp, sentence
 from tests.conftest import Deploy
 
 APP = "/api/apps/shelf-app/functions/"
+_ROUNDS = 20  # of changes in the same moment
 ROW = [
     "id", "name", "slug", "environment", "execution_mode", "category", "is_active", "schedule_enabled", "app",
     "app_name", "created_at", "updated_at",
@@ -207,6 +209,31 @@ async def test_wrong_changes_change_nothing(client: httpx.AsyncClient):
     ):
         assert (await client.patch(f"/api/functions/{slug}/", json=change)).status_code == 400, change
     assert (await client.patch(f"/api/functions/{slug}/", json={})).json() == before
+
+
+@pytest.mark.parametrize("first", [0, 1])
+async def test_changes_that_do_not_go_together_are_not_both_made(client: httpx.AsyncClient, first: int):
+    changes: list[dict[str, Any]] = [{"execution_mode": "proxy"}, {"webhook_url": ""}]
+    body = {"name": "Torn", "execution_mode": "app", "webhook_url": "https://example.org/hook"}
+    for _ in range(_ROUNDS):
+        path = f"/api/functions/{(await client.post(APP, json=body)).json()['slug']}/"
+        pair = changes[::-1] if first else changes
+        answers = await asyncio.gather(*(client.patch(path, json=change) for change in pair))
+        assert sorted(answer.status_code for answer in answers) == [200, 400]
+        refused = next(answer for answer in answers if answer.status_code == 400)
+        assert sentence(refused, 400) == "webhook_url is required for PROXY mode"
+        stored = (await client.get(path)).json()
+        assert (stored["execution_mode"], stored["webhook_url"]) in (("proxy", body["webhook_url"]), ("app", ""))
+
+
+async def test_changes_that_go_together_are_all_made(client: httpx.AsyncClient):
+    path = f"/api/functions/{(await client.post(APP, json={'name': 'Shared'})).json()['slug']}/"
+    wanted = {"name": "Other", "category": "tax", "description": "d", "webhook_url": "https://example.org/"}
+    changes = [{field: value} for field, value in wanted.items()]
+    answers = await asyncio.gather(*(client.patch(path, json=change) for change in changes * 2))
+    assert {answer.status_code for answer in answers} == {200}
+    stored = (await client.get(path)).json()
+    assert {field: stored[field] for field in wanted} == wanted
 
 
 async def test_delete_removes_everything(client: httpx.AsyncClient, deploy: Deploy):

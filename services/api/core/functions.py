@@ -148,15 +148,9 @@ class Functions:
         if settings.get("slug", slug) != slug:
             raise wrong("slug", "slug cannot be changed")
         values = {field: value for field, value in settings.items() if field != "slug"}
-        mode = {} if function.execution_mode == "system" else {"execution_mode": function.execution_mode}
-        check_settings({**mode, "webhook_url": function.webhook_url, **values})
         await self._check_limits(caller, values)
-        if auth_config := values.get("auth_config"):
-            values["auth_config"] = self._credentials.sealed(
-                auth_config, tenant=caller.tenant, function_id=function.id, before=function.auth_config
-            )
         if values:
-            function = await self._changed(function, {**values, "updated_at": datetime.now(UTC)})
+            function = await self._changed(function, values)
             await self._directory.announce(function)
             await self._history.add(caller, function, "Changed")
         return await self._detail(function)
@@ -183,20 +177,30 @@ class Functions:
         await versions.delete_of(function.id)  # what was uploaded meanwhile
 
     async def _changed(self, function: Function, values: dict[str, Any]) -> Function:
-        """The change made. A schedule is checked with what it leaves as it was, so that must be what was read."""
+        """The change made. It is checked with what it leaves as it was, so that must be what was read."""
         owned = self._of_tenant(function.tenant)
+        latest: Function | None = function
         for _ in range(_CHANGE_TRIES):
-            if not touches_schedule(values):
-                return await owned.change(function.slug, values)
-            check_schedule({**msgspec.structs.asdict(function), **values})
-            changed = await owned.change_at(function, values)
-            latest = changed or await owned.by_id(function.id)
             if latest is None:
-                raise Problem("not_found", f"Function with slug '{function.slug}' not found or not active")
+                raise no_function(function.slug)
+            changed = await owned.change_at(latest, self._to_store(latest, values))
             if changed is not None:
                 return changed
-            function = latest
+            latest = await owned.by_id(function.id)
         raise Problem("conflict", "The function is being changed by others; try again in a moment")
+
+    def _to_store(self, function: Function, values: dict[str, Any]) -> dict[str, Any]:
+        """A change of this very function, as it is written. Raises Problem(invalid) where the two do not fit."""
+        mode = {} if function.execution_mode == "system" else {"execution_mode": function.execution_mode}
+        check_settings({**mode, "webhook_url": function.webhook_url, **values})
+        if touches_schedule(values):
+            check_schedule({**msgspec.structs.asdict(function), **values})
+        if auth_config := values.get("auth_config"):
+            sealed = self._credentials.sealed(
+                auth_config, tenant=function.tenant, function_id=function.id, before=function.auth_config
+            )
+            values = {**values, "auth_config": sealed}
+        return {**values, "updated_at": datetime.now(UTC)}
 
     async def _check_limits(self, caller: Caller, settings: dict[str, Any]) -> None:
         if config := settings.get("config"):
