@@ -1,5 +1,6 @@
 """The command line on a running Shoal: what the operator does, and what he is told."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.api.test_deletion import until_quiet
+from tests.hooks import Received, response, serving
 from tests.people import PASSWORD, shoal
 from tests.platform import Platform
 
@@ -84,6 +87,43 @@ async def test_a_deleted_tenant_leaves_nothing(platform: Platform):
         await told(platform, "user", "create", "eve", "--tenant", "gone", "--no-password")
         assert (await http.get("/api/functions/")).status_code == 401
     assert await told(platform, "app", "list", "--tenant", "gone") == []
+
+
+async def test_what_a_deleted_tenant_had_under_way_is_not_shown_to_the_next_of_its_name(platform: Platform):
+    async def fresh() -> dict[str, str]:
+        await told(platform, "tenant", "create", "twice")
+        await told(platform, "user", "create", "eve", "--tenant", "twice", "--role", "admin", "--no-password")
+        token = (await told(platform, "token", "create", "t", "--user", "eve", "--tenant", "twice"))["token"]
+        return {"X-Session-Token": token}
+
+    released = asyncio.Event()
+
+    async def held(_: Received, writer: asyncio.StreamWriter) -> None:
+        await released.wait()
+        writer.write(response())
+
+    async with serving() as hook, httpx.AsyncClient(base_url=platform.url, timeout=30) as http:
+        hook.answer = held
+        former = await fresh()
+        body = {"name": "Held", "execution_mode": "proxy", "webhook_url": hook.url}
+        assert (await http.post("/api/apps/a/functions/", json=body, headers=former)).status_code == 201
+        body = {"name": "p", "steps": [{"function": "held"}]}
+        assert (await http.post("/api/pipelines/", json=body, headers=former)).status_code == 201
+        job = {"params": {"pipeline": "p", "input": {"of": "the former"}}, "async": True}
+        path = "/api/functions/data_processing_job/execute/"
+        asked = (await http.post(path, json=job, headers=former)).json()
+        async with asyncio.timeout(30):
+            while not hook.received:
+                await asyncio.sleep(0.02)
+        await told(platform, "tenant", "delete", "twice", "--yes")
+        headers = await fresh()
+        released.set()
+        await until_quiet(platform)
+        own = (await http.post("/api/functions/example/execute/", json={}, headers=headers)).json()["task_id"]
+        listed = (await http.get("/api/invocations/", headers=headers)).json()["results"]
+        assert [row["celery_task_id"] for row in listed] == [own]
+        for gone in (f"/api/functions/result/{asked['task_id']}/", f"/api/invocations/{asked['invocation']['id']}/"):
+            assert (await http.get(gone, headers=headers)).status_code == 404
 
 
 async def test_tables_for_people(platform: Platform):

@@ -9,6 +9,7 @@ import asyncio
 from contextlib import suppress
 
 from shared import telemetry
+from shared.bus.messages import Event, Invoke
 from shared.domain.problem import Problem
 from shared.store import deletions, invocations, milestones
 from shared.store.client import Store
@@ -24,16 +25,24 @@ class Forgetting:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._ids: set[int] = set()
+        self._tenants: dict[str, float] = {}
         self._news = asyncio.Event()
         self.writing = asyncio.Lock()
         """Held while a batch is written: what it may contain is removed after it."""
 
-    def __contains__(self, function_id: int) -> bool:
-        return function_id in self._ids
+    def __contains__(self, body: Invoke | Event) -> bool:
+        """Whether a command or an event is of a function that is gone, or of a tenant that was when it was asked."""
+        if body.function_id in self._ids:
+            return True
+        if body.tenant not in self._tenants:
+            return False
+        accepted_at = body.accepted_at if isinstance(body, Invoke) else body.timeline.accepted
+        return accepted_at < self._tenants[body.tenant]
 
     async def begin(self) -> None:
         """Learn of all, before the first batch. Raises Problem(unavailable)."""
         self._ids = await deletions.all_ids(self._store)
+        self._tenants = await deletions.all_tenants(self._store)
 
     def hint(self) -> None:
         """A function was deleted: look at once."""
@@ -54,6 +63,11 @@ class Forgetting:
 
     async def look(self) -> None:
         """Learn of those that are new, and remove what was written of them. Raises Problem(unavailable)."""
+        before, self._tenants = self._tenants, await deletions.all_tenants(self._store)
+        for tenant, at in self._tenants.items() - before.items():
+            async with self.writing:
+                pass
+            await invocations.Invocations(self._store, tenant).delete_before(at)
         for gone in await deletions.unswept(self._store, most=_AT_ONCE):
             self._ids.add(gone.function_id)
             async with self.writing:  # a batch that was begun before it was known

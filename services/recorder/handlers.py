@@ -56,7 +56,7 @@ class Handlers:
 
     async def _write(self, batch: Batch) -> None:
         async with self._forgetting.writing:
-            await self._write_kept([one for one in batch if one.body.function_id not in self._forgetting])
+            await self._write_kept([one for one in batch if one.body not in self._forgetting])
 
     async def _write_kept(self, batch: Batch) -> None:
         commands = [delivery for delivery in batch if isinstance(delivery.body, Invoke)]

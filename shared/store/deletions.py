@@ -1,6 +1,7 @@
-"""Functions that are gone: what still comes of them is not to be written down.
+"""Functions and tenants that are gone: what still comes of them is not to be written down.
 
-Ids of functions are given once, so an id that stands here never becomes another function's.
+Ids of functions are given once, so an id that stands here never becomes another function's. A tenant's slug may be
+given again, so the moment stands with it: what was asked before it was asked by the former one.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -26,10 +27,24 @@ async def note(store: Store, gone: Gone, *, kept_s: float) -> None:
     await store.global_upsert(COLLECTION, {"_id": gone.function_id}, change)
 
 
+async def note_tenant(store: Store, slug: str, *, kept_s: float) -> None:
+    """A tenant is being deleted; system functions, which all tenants have, are not noted one by one."""
+    now = datetime.now(UTC)
+    change = {"$set": {"at": now.timestamp(), "expires_at": now + timedelta(seconds=kept_s)}}
+    await store.global_upsert(COLLECTION, {"_id": slug}, change)
+
+
 async def all_ids(store: Store) -> set[int]:
-    """The ids of all, or of the latest of very many."""
-    found = await store.global_many(COLLECTION, {}, order=[("_id", -1)], limit=_MOST, fields=["_id"])
+    """The ids of all functions, or of the latest of very many."""
+    functions = {"_id": {"$gte": 0}}  # a slug is no number
+    found = await store.global_many(COLLECTION, functions, order=[("_id", -1)], limit=_MOST, fields=["_id"])
     return {document["_id"] for document in found}
+
+
+async def all_tenants(store: Store) -> dict[str, float]:
+    """When tenants were deleted, Unix seconds, by slug."""
+    found = await store.global_many(COLLECTION, {"_id": {"$gte": ""}}, order=(), limit=_MOST, fields=["at"])
+    return {document["_id"]: document["at"] for document in found}
 
 
 async def unswept(store: Store, *, most: int) -> list[Gone]:

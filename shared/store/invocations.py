@@ -1,7 +1,7 @@
 """The record of invocations: one document a task id."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -157,6 +157,12 @@ class Invocations:
     async def delete_of(self, function_id: int) -> None:
         """Remove a function's records, however many."""
         while await self._table.delete_some({"function_id": function_id}, most=_AT_ONCE):
+            pass
+
+    async def delete_before(self, moment: float) -> None:
+        """Remove what was asked before a moment, Unix seconds, however much."""
+        query = {"created_at": {"$lt": datetime.fromtimestamp(moment, UTC)}}
+        while await self._table.delete_some(query, most=_AT_ONCE):
             pass
 
 

@@ -103,6 +103,7 @@ async def change(
 async def delete(store: Store, slug: str) -> None:
     """Remove a tenant and all that it has. Repeating it goes on where it was cut short. Raises Problem(not_found)."""
     await change(store, slug, is_active=False)
+    await deletions.note_tenant(store, slug, kept_s=_FORGOTTEN_S)
     functions = store.table("functions", slug)
     for document in await functions.many({}, limit=await functions.count({}) or 1, fields=["id"]):
         await deletions.note(store, deletions.Gone(slug, document["id"]), kept_s=_FORGOTTEN_S)
@@ -110,6 +111,7 @@ async def delete(store: Store, slug: str) -> None:
         table = store.table(collection, slug)
         while await table.delete_some({}, most=_AT_ONCE):
             pass
+    await deletions.note_tenant(store, slug, kept_s=_FORGOTTEN_S)  # what was asked meanwhile is its own too
     await store.global_delete(_COLLECTION, {"_id": slug})
 
 

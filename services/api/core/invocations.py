@@ -22,7 +22,7 @@ from shared.domain.invocation import FINAL, Invocation
 from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
-from shared.store import functions
+from shared.store import functions, tenants
 from shared.store import invocations as stored
 from shared.store.client import MAX_ID, Store
 from shared.store.ticks import Ticks
@@ -201,8 +201,15 @@ class Invocations:
         """A command that is on the bus, but not on record: not yet, or not any more, with its function deleted."""
         if command is None:
             return None
-        function = await self._directory.find(command.body.tenant, command.body.function)
-        return _pending(command) if function is not None and function.id == command.body.function_id else None
+        body = command.body
+        function = await self._directory.find(body.tenant, body.function)
+        if function is None or function.id != body.function_id:
+            return None
+        if function.id == SYSTEM_ID:  # which a tenant of the same name had, too
+            tenant = await tenants.find(self._store, body.tenant)
+            if tenant is None or (tenant.created_at and body.accepted_at < tenant.created_at.timestamp()):
+                return None
+        return _pending(command)
 
 
 def _is_in(function: Function, app: str | None) -> bool:
