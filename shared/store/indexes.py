@@ -15,6 +15,8 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("functions", [("tenant", 1), ("slug", 1)], True, "slug"),
     ("functions", [("tenant", 1), ("id", 1)], True, "id"),
     ("functions", [("tenant", 1), ("app_slug", 1), ("id", 1)], False, "app"),
+    ("functions", [("tenant", 1), ("created_at", -1), ("id", -1)], False, "newest"),
+    ("functions", [("tenant", 1), ("name", 1), ("id", -1)], False, "by_name"),
     ("pipelines", [("tenant", 1), ("name", 1)], True, "name"),
     ("versions", [("tenant", 1), ("id", 1)], True, "id"),
     ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),
