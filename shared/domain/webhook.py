@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from shared.domain.problem import Problem
 
+_PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[\w.\-]+|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(%\w+)?")  # a name, or an address of either kind
 
 
@@ -14,6 +15,12 @@ def check_url(url: str, *, field: str) -> None:
     if fault:
         message = f"{field} {fault}"
         raise Problem("invalid", message, {field: message})
+
+
+def origin_of(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port of a checked address, the same for all its spellings; empty for the empty one."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
 
 
 def _fault(url: str) -> str:

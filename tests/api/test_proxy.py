@@ -128,6 +128,20 @@ async def test_secrets_are_masked_and_a_mask_keeps_them(client: httpx.AsyncClien
     assert "authorization" not in hook.received[-1].headers
 
 
+async def test_secrets_do_not_follow_a_webhook_to_another_origin(client: httpx.AsyncClient, hook: Hook):
+    slug = await make(client, hook.url, auth_config={"type": "bearer", "token": SECRET})
+    path = f"/api/functions/{slug}/"
+    elsewhere = {"webhook_url": "https://elsewhere.example/hook"}
+    assert "another origin" in sentence(await client.patch(path, json=elsewhere), 400)
+    mask = {"type": "bearer", "token": "********"}
+    assert "is masked" in sentence(await client.patch(path, json={**elsewhere, "auth_config": mask}), 400)
+    same = await client.patch(path, json={"webhook_url": f"{hook.url}/another-path"})
+    assert same.json()["auth_config"] == mask
+    anew = {"type": "bearer", "token": "another-one"}
+    moved = await client.patch(path, json={**elsewhere, "auth_config": anew})
+    assert (moved.status_code, moved.json()["auth_config"]) == (200, mask)
+
+
 @pytest.mark.parametrize(
     ("settings", "said", "field"),
     [

@@ -13,7 +13,7 @@ from services.api.core.schedules import check_settings as check_schedule
 from services.api.core.schedules import touches_schedule
 from services.api.core.settings import check_settings
 from shared.domain.caller import Caller
-from shared.domain.credentials import masked
+from shared.domain.credentials import masked, secrets_of
 from shared.domain.function import (
     MAX_SLUG,
     RESERVED_SLUGS,
@@ -26,6 +26,7 @@ from shared.domain.function import (
 from shared.domain.limits import Limits
 from shared.domain.problem import Problem, wrong
 from shared.domain.version import CodeVersion
+from shared.domain.webhook import origin_of
 from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
@@ -195,9 +196,16 @@ class Functions:
         check_settings({**mode, "webhook_url": function.webhook_url, **values})
         if touches_schedule(values):
             check_schedule({**msgspec.structs.asdict(function), **values})
+        before = function.auth_config
+        if origin_of(values.get("webhook_url", function.webhook_url)) != origin_of(function.webhook_url):
+            # Who may change a function may not learn its secrets by having them sent to himself.
+            if "auth_config" not in values and secrets_of(before):
+                message = "webhook_url is of another origin: send auth_config again with its secrets, or empty"
+                raise wrong("auth_config", message)
+            before = {}
         if auth_config := values.get("auth_config"):
             sealed = self._credentials.sealed(
-                auth_config, tenant=function.tenant, function_id=function.id, before=function.auth_config
+                auth_config, tenant=function.tenant, function_id=function.id, before=before
             )
             values = {**values, "auth_config": sealed}
         return {**values, "updated_at": datetime.now(UTC)}
