@@ -4,17 +4,20 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import msgspec
 
-from shared.domain.caller import SCOPES, Caller, Role, Scope
+from shared.domain.caller import SCOPES, Caller, Role, Scope, User
 from shared.domain.user import Account
 from shared.passwords import hashed
 from shared.store import tenants, tokens, users
 from shared.store.client import Store
-from tests.platform import ROOT
+from tests.platform import ROOT, Platform
 
 COMMAND_S = 60.0
 PASSWORD = "correct horse battery"
@@ -69,6 +72,18 @@ async def enrol(store: Store, token: str, caller: Caller, *, exactly: bool = Fal
         user = await account(store, caller.user.username, tenant=caller.tenant, role=caller.role)
     draft = tokens.Draft(name="test", user_id=user.id, role=caller.role, scopes=caller.scopes)
     await tokens.Tokens(store, caller.tenant).add(draft, secret=token)
+
+
+@asynccontextmanager
+async def stranger_to(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """The administrator of another tenant, `elsewhere`."""
+    store = Store(platform.ready["mongodb"], database="shoal")
+    user = User(id=7, username="stranger", email="stranger@example.org")
+    await enrol(store, "stranger-token", Caller(tenant="elsewhere", user=user, role="admin"))
+    store.close()
+    headers = {"Authorization": "Bearer stranger-token"}
+    async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30) as client:
+        yield client
 
 
 async def shoal(*argv: str, data_dir: Path | None = None, typed: str = "", **environ: str) -> tuple[int, str, str]:

@@ -8,9 +8,8 @@ import pytest
 
 from shared.bus import broker
 from shared.bus.broker import Bus
-from shared.domain.caller import Caller, User
 from shared.store.client import Store
-from tests.people import enrol
+from tests.people import stranger_to
 from tests.platform import Platform
 
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -34,12 +33,7 @@ def sentence(answer: httpx.Response, status: int) -> str:
 @pytest.fixture(scope="session")
 async def stranger(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """A client of another tenant."""
-    store = Store(platform.ready["mongodb"], database="shoal")
-    user = User(id=7, username="stranger", email="stranger@example.org")
-    await enrol(store, "stranger-token", Caller(tenant="elsewhere", user=user, role="admin"))
-    store.close()
-    headers = {"Authorization": "Bearer stranger-token"}
-    async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30) as client:
+    async with stranger_to(platform) as client:
         yield client
 
 

@@ -8,9 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.domain.caller import Caller, User
-from shared.store.client import Store
-from tests.people import enrol
+from tests.people import stranger_to
 from tests.platform import Platform, running
 from tests.system import package
 
@@ -60,12 +58,7 @@ async def http(operated: Platform) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture(scope="session")
 async def other(operated: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """The administrator of another tenant."""
-    store = Store(operated.ready["mongodb"], database="shoal")
-    user = User(id=7, username="other", email="other@example.org")
-    await enrol(store, "other-token", Caller(tenant="elsewhere", user=user, role="admin"))
-    store.close()
-    headers = {"Authorization": "Bearer other-token"}
-    async with httpx.AsyncClient(base_url=operated.url, headers=headers, timeout=30) as client:
+    async with stranger_to(operated) as client:
         yield client
 
 

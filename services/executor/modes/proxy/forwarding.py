@@ -5,7 +5,7 @@ import httpx
 from services.executor.modes.proxy.request import Envelope
 from services.executor.modes.proxy.response import Answer
 from shared.domain.problem import Problem
-from shared.domain.webhook import check_url
+from shared.domain.webhook import check_url, origin_of
 
 _MOST_REDIRECTS = 5
 # 301 and 302 too are sent on as they are: a browser makes GET of POST there, which would lose what is to be delivered.
@@ -13,7 +13,6 @@ _SAME_METHOD = frozenset({301, 302, 307, 308})
 _SEE_OTHER = 303
 _ALWAYS_OURS = ("Accept-Encoding", "X-Execution-ID", "Idempotency-Key")
 _MOST_PARTS = 100_000  # of a body: taking a part costs as much whether it has a byte or many thousands
-_PORTS = {"http": 80, "https": 443}
 
 
 class RedirectRefusedError(Exception):
@@ -25,13 +24,14 @@ async def forward(client: httpx.AsyncClient, url: str, sent: Envelope, *, most_b
 
     Raises httpx.HTTPError, httpx.InvalidURL, EgressRefused and RedirectRefusedError.
     """
-    method, here, first = "POST", httpx.URL(url), httpx.URL(url)
+    method, here = "POST", httpx.URL(url)
+    home = origin_of(str(here))
     for _ in range(_MOST_REDIRECTS + 1):
         request = client.build_request(
             method,
             here,
             content=sent.body if method == "POST" else None,
-            headers=_headers(sent, with_theirs=_origin(here) == _origin(first), with_body=method == "POST"),
+            headers=_headers(sent, with_theirs=origin_of(str(here)) == home, with_body=method == "POST"),
         )
         response = await client.send(request, stream=True)
         try:
@@ -80,7 +80,3 @@ async def _answer(response: httpx.Response, most_bytes: int) -> Answer:
             break
     body, is_cut = b"".join(parts), size > most_bytes or len(parts) > _MOST_PARTS
     return Answer(response.status_code, response.reason_phrase, response.headers, body[:most_bytes], is_cut)
-
-
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host, url.port or _PORTS[url.scheme]
