@@ -111,8 +111,11 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     @property
     def message_bytes(self) -> int:
-        """The largest message that the bus has to carry, but for what a service adds: payload, names and headers."""
-        return max(self.params_bytes, self.result_bytes) + _ENVELOPE_BYTES
+        """The largest message that the bus has to carry, but for what a service adds: payload, names and headers.
+
+        The bodies of requests and answers travel in base64.
+        """
+        return max(self.params_bytes, self.result_bytes) * 4 // 3 + _ENVELOPE_BYTES
 
 
 def variable(service: str, field: str) -> str:

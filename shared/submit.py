@@ -14,6 +14,7 @@ from shared.bus.messages import Invoke
 from shared.domain.caller import User
 from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
+from shared.domain.request import Actor, Request
 
 
 class Accepted(msgspec.Struct, frozen=True):
@@ -46,17 +47,22 @@ def _derived_id(of: str, *, made_ms: int) -> str:
     return str(uuid.UUID(int=made_ms << 80 | tail & ~(0xF << 76) & ~(3 << 62) | version | variant))
 
 
-async def submit(
-    bus: Bus,
-    function: Function,
-    *,
-    task_id: str,
-    params: msgspec.Raw,
-    trigger_type: TriggerType,
-    user: User | None,
-    reply_to: str = "",
-    parent_task_id: str = "",
-) -> Accepted:
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a call comes from: what set it off, for whom, who waits for it, and which call made it.
+
+    A `request` comes with its secret headers sealed.
+    """
+
+    trigger_type: TriggerType
+    user: User | None = None
+    reply_to: str = ""
+    parent_task_id: str = ""
+    request: Request | None = None
+    actor: Actor | None = None
+    depth: int = 0
+
+
+async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.Raw, origin: Origin) -> Accepted:
     """Publish the command; returns when JetStream has it. Raises Problem(unavailable, too_large).
 
     The task id is the message id: the same id again is accepted, and changes nothing.
@@ -69,13 +75,16 @@ async def submit(
         function_name=function.name,
         revision=function.revision,
         params=params,
-        trigger_type=trigger_type,
-        user=user,
         accepted_at=time.time(),
-        reply_to=reply_to,
-        parent_task_id=parent_task_id,
         app_slug=function.app_slug,
+        trigger_type=origin.trigger_type,
+        user=origin.user,
+        reply_to=origin.reply_to,
+        parent_task_id=origin.parent_task_id,
+        request=origin.request,
+        actor=origin.actor,
+        depth=origin.depth,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
-    telemetry.ACCEPTED.labels(trigger_type).inc()
+    telemetry.ACCEPTED.labels(origin.trigger_type).inc()
     return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at)

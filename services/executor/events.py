@@ -2,29 +2,35 @@
 
 from typing import Any
 
-from services.executor.mode import NO_CODE, Artefact, Call
+from services.executor.links import Loaded
+from services.executor.mode import Call, Host
 from services.executor.slots import Asker
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch, Finished, Retrying, Started
-from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
+from shared.domain.request import Request
 
 
-def call_of(dispatch: Dispatch, loaded: Artefact | Function) -> Call:
-    """What the mode is to run."""
+def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host: Host) -> Call:
+    """What the mode is to run. The request is the dispatch's, with its secrets opened."""
     return Call(
         task_id=dispatch.task_id,
         tenant=dispatch.tenant,
         function_id=dispatch.function_id,
         code_hash=dispatch.code_hash,
-        artefact=loaded if isinstance(loaded, Artefact) else NO_CODE,
-        function=loaded if isinstance(loaded, Function) else None,
+        artefact=loaded.artefact,
+        function=loaded.function,
         params=bytes(dispatch.params),
         context=_context(dispatch),
         limits=dispatch.limits,
         trigger_type=dispatch.trigger_type,
         attempt=dispatch.attempt,
+        request=request,
+        actor=dispatch.actor,
+        streams=request is not None and bool(dispatch.reply_to),
+        depth=dispatch.depth,
+        host=host,
     )
 
 

@@ -5,19 +5,21 @@ Knows neither the bus nor the store: what it needs of them is `Links`.
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from services.executor import events
-from services.executor.links import Links
-from services.executor.mode import Again, Artefact, Crowded, Mode, Refusal, Unavailable
+from services.executor.links import Aside, Links, Loaded
+from services.executor.mode import Again, Crowded, Mode, Refusal, Unavailable
 from services.executor.postponing import Postponing, until_done
-from services.executor.slots import Slots
+from services.executor.slots import Asker, Slots
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Later, Verdict
 from shared.bus.messages import Answer, Dispatch
-from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
+from shared.secrets import SealBrokenError
 
 _UNAVAILABLE_S = 1.0  # before another try at what could not be done at all
 
@@ -101,14 +103,30 @@ class Execution:
             await self.give_up(delivery, "there was no room for it for too long")
         return DONE
 
-    async def _run(
-        self, dispatch: Dispatch, loaded: Artefact | Function, *, picked: float, started: float
-    ) -> Outcome | Again:
+    async def _run(self, dispatch: Dispatch, loaded: Loaded, *, picked: float, started: float) -> Outcome | Again:
+        try:
+            request = self._links.request(dispatch)
+        except SealBrokenError:
+            return failure("SecretUnreadable", "the request's headers cannot be opened with the operator's key")
+        host = self._links.host(dispatch, loaded.function, aside=self._aside(events.asker(dispatch)))
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, dispatch, picked, started)
         try:
-            return await self._mode.run(events.call_of(dispatch, loaded))
+            return await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
         finally:
             notice.cancel()
+
+    def _aside(self, asker: Asker) -> Aside:
+        """A call that waits for another one holds no slot: else those that wait could keep out what they wait for."""
+
+        @asynccontextmanager
+        async def aside() -> AsyncIterator[None]:
+            self._slots.give(asker)
+            try:
+                yield
+            finally:
+                self._slots.retake(asker)
+
+        return aside
 
     def _announce(self, dispatch: Dispatch, picked: float, started: float) -> None:
         event = events.started(dispatch, events.timeline(dispatch, picked=picked, started=started, done=0.0))
@@ -126,11 +144,13 @@ class Execution:
             await self._tell(delivery, failure("ResultTooLarge", problem.message), timeline)
 
     async def _tell(self, delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline) -> None:
-        finished = events.finished(delivery, outcome, timeline, executor=self._executor)
+        recorded = outcome.recorded()
+        finished = events.finished(delivery, recorded, timeline, executor=self._executor)
+        told = outcome if delivery.body.request is not None else recorded
 
         async def tell() -> None:
             if delivery.body.reply_to:  # again after an outage: the first may have been lost in it
-                await self._links.answer(delivery.body.reply_to, Answer(task_id=finished.task_id, outcome=outcome))
+                await self._links.answer(delivery.body.reply_to, Answer(task_id=finished.task_id, outcome=told))
             await self._links.report(finished)
 
         await until_done(tell)

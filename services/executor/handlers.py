@@ -6,11 +6,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from prometheus_client import Counter
 
-from services.executor import modes
+from services.executor import modes, requests
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
-from services.executor.mode import Artefact, Mode, Opening, Reach, Refusal, Unavailable
+from services.executor.host import Hosts
+from services.executor.links import Aside, Loaded
+from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -20,6 +22,7 @@ from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.outcome import limits_reached
 from shared.domain.problem import Problem
+from shared.domain.request import Request
 from shared.domain.version import CompileError
 from shared.store.invocations import Invocations
 
@@ -33,24 +36,37 @@ _REPORTED = telemetry.STAGE.labels("reported")
 class BusLinks:
     """`links.Links` by bus and store."""
 
-    def __init__(self, service: Service, artefacts: Artefacts, pool: str, *, functions: Directory | None) -> None:
+    def __init__(
+        self, service: Service, artefacts: Artefacts | None, pool: str, *, functions: Directory, hosts: Hosts
+    ) -> None:
         self._bus = service.bus
         self._store = service.store
+        self._keyring = service.keyring
+        self._hosts = hosts
         self._artefacts = artefacts
         self._functions = functions
         self._pool = pool
         self._ends: dict[tuple[str, str], Counter] = {}
 
-    async def load(self, dispatch: Dispatch) -> Artefact | Function | Refusal:
-        """Code from the cache, the store, or the source; settings as new as the dispatch at least."""
-        if self._functions is None:
-            return await self._artefacts.load(dispatch.tenant, dispatch.code_hash)
+    async def load(self, dispatch: Dispatch) -> Loaded | Refusal:
+        """Settings as new as the dispatch at least; code from the cache, the store, or the source."""
         found = await self._functions.find(
             dispatch.tenant, dispatch.function, revision=dispatch.revision, id=dispatch.function_id
         )
         if found is None or found.id != dispatch.function_id:
             return Refusal([CompileError(0, f"function '{dispatch.function}' is not in the store any more")])
-        return found
+        if self._artefacts is None:
+            return Loaded(found, NO_CODE)
+        made = await self._artefacts.load(dispatch.tenant, dispatch.code_hash)
+        return made if isinstance(made, Refusal) else Loaded(found, made)
+
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> Host:
+        """What the call may ask of the platform while it runs."""
+        return self._hosts.of(dispatch, function, aside=aside)
+
+    def request(self, dispatch: Dispatch) -> Request | None:
+        """With its secret headers opened."""
+        return None if dispatch.request is None else requests.opened(dispatch.request, self._keyring, dispatch.task_id)
 
     async def passed(self, dispatch: Dispatch) -> bool:
         """By the record in the store."""
@@ -100,7 +116,9 @@ class BusLinks:
         counter.inc()
 
 
-async def _serve_pool(service: Service, pool: str, mode: Mode, *, functions: Directory, stack: AsyncExitStack) -> None:
+async def _serve_pool(
+    service: Service, pool: str, mode: Mode, *, functions: Directory, hosts: Hosts, stack: AsyncExitStack
+) -> None:
     settings: Executor = service.settings
     artefacts = Artefacts(service.store, mode, cache_bytes=settings.cache_bytes)
 
@@ -114,7 +132,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, functions: Dir
     # What runs no code only waits, so that a few more in hand cost nothing.
     ahead = settings.held_ready if mode.runs_code else mode.slots
     execution = Execution(
-        BusLinks(service, artefacts, pool, functions=None if mode.runs_code else functions),
+        BusLinks(service, artefacts if mode.runs_code else None, pool, functions=functions, hosts=hosts),
         mode,
         executor=service.instance,
         notice_s=settings.notice_s,
@@ -138,9 +156,10 @@ async def serve(service: Service) -> AsyncIterator[None]:
         await service.bus.listen(subjects.changed("*", "*"), functions.changed, body=FunctionChanged)
         service.bus.on_return(functions.doubt)
         reach = Reach(service.bus, service.store, functions, service.instance)
+        hosts = Hosts(reach, service.keyring)
         for pool, open_mode in modes.OPEN.items():
             mode = await open_mode(Opening(service.settings, service.platform, service.keyring, reach))
             stack.push_async_callback(mode.close)
             service.facts[pool] = mode.facts
-            await _serve_pool(service, pool, mode, functions=functions, stack=stack)
+            await _serve_pool(service, pool, mode, functions=functions, hosts=hosts, stack=stack)
         yield

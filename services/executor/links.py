@@ -1,17 +1,38 @@
 """What an execution needs of the world; `handlers.py` provides it."""
 
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple, Protocol
 
-from services.executor.mode import Artefact, Refusal
+from services.executor.mode import Artefact, Host, Refusal
 from shared.bus.messages import Answer, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
+from shared.domain.request import Request
+
+Aside = Callable[[], AbstractAsyncContextManager[None]]
+"""While it is entered, the call holds no slot."""
+
+
+class Loaded(NamedTuple):
+    """What a call is of: the function's settings, and its compiled code, `NO_CODE` for a mode that runs none."""
+
+    function: Function
+    artefact: Artefact
 
 
 class Links(Protocol):
     """Bus and store, as an execution sees them."""
 
-    async def load(self, dispatch: Dispatch) -> Artefact | Function | Refusal:
-        """The compiled code, or the function's settings for a mode that runs no code. Raises Problem(unavailable)."""
+    async def load(self, dispatch: Dispatch) -> Loaded | Refusal:
+        """Function and code. Raises Problem(unavailable)."""
+        ...
+
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> Host:
+        """What the call may ask of the platform while it runs."""
+        ...
+
+    def request(self, dispatch: Dispatch) -> Request | None:
+        """The request of a dispatch with its secret headers opened. Raises SealBrokenError."""
         ...
 
     async def passed(self, dispatch: Dispatch) -> bool:

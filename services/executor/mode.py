@@ -12,6 +12,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
+from shared.domain.request import Actor, Request, Response
 from shared.domain.version import CompileError
 from shared.secrets import Keyring
 from shared.store.client import Store
@@ -37,11 +38,42 @@ NO_CODE = Artefact("", b"")
 """What a mode is handed that runs none."""
 
 
+class Host(Protocol):
+    """What the platform does for one call while it runs: what a handler finds in its `ctx`.
+
+    The call is known here, so that nothing that a handler says can make it another's.
+    """
+
+    async def environment(self) -> dict[str, str]:
+        """The function's variables, opened: those of its app, its own before them, the platform's before all.
+
+        Raises Unavailable.
+        """
+        ...
+
+    async def invoke(self, name: str, request: Request) -> Outcome:
+        """Call another function of the same app, and wait for it; its slot is given to others meanwhile.
+
+        What cannot be called, or is called too deep, is a failed outcome.
+        """
+        ...
+
+    async def claim(self, key: str, *, scope: str, ttl_s: float) -> bool:
+        """Whether this is the first claim of the key in this scope of the function. Raises Problem."""
+        ...
+
+    async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
+        """Send the next part of the answer, the first one with its head; False when nobody is there to take it."""
+        ...
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call of one function version. `params` is JSON text; `context` is JSON values for the handler.
 
-    A mode that runs no code is given the `function` instead of an artefact: its settings as they are stored, with what
-    is secret still sealed. `attempt` counts from 1.
+    `function` has its settings as they are stored, with what is secret still sealed; a mode that runs no code is given
+    no artefact. `request` is what came over HTTP, its secret headers among the others, None for what did not
+    (`requests.request_of` makes one of it); `actor` is who asks. `streams` says whether somebody takes an answer in
+    parts. `attempt` counts from 1, `depth` the functions that called each other down to this one.
     """
 
     task_id: str
@@ -55,6 +87,11 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     limits: Limits
     attempt: int = 1
     trigger_type: TriggerType = "api"
+    request: Request | None = None
+    actor: Actor | None = None
+    streams: bool = False
+    depth: int = 0
+    host: Host | None = None
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else

@@ -65,11 +65,15 @@ class Slots:
         self._free += 1
         _less(self._of_function, of.function)
         _less(self._of_tenant, of.tenant)
-        while self._lines and self._free and self._admit():
+        while self._lines and self._free > 0 and self._admit():
             pass
 
+    def retake(self, of: Asker) -> None:
+        """Take a place back that was given away for a while, at once, though there may be none: it is owed."""
+        self._grant(of)
+
     def _may(self, of: Asker) -> bool:
-        if self._times_free is None or not self._free:
+        if self._times_free is None or self._free <= 0:
             return self._free > 0
         # Who holds none may have any; who holds some never the last.
         left, times = self._free - 1, self._times_free

@@ -46,8 +46,10 @@ def decide(
     if function.execution_mode == "app" and function.active is None:
         return Refuse(failure("NoActiveCode", f"Function '{function.slug}' has no active code version"))
     limits = limits_of(function.config, bounds, tenant=tenant.limits)
-    if len(bytes(command.params)) > limits.params_bytes:
-        return Refuse(failure("ParamsTooLarge", f"params has more than {limits.params_bytes} bytes"))
+    asked = len(command.request.body) if command.request else len(bytes(command.params))
+    if asked > limits.params_bytes:
+        what = "the body" if command.request else "params"
+        return Refuse(failure("ParamsTooLarge", f"{what} has more than {limits.params_bytes} bytes"))
     return Send(
         function.pool,
         Dispatch(
@@ -69,5 +71,8 @@ def decide(
             reply_to=command.reply_to,
             repeated=moment.repeated,
             max_retries=retries_of(function.config),
+            request=command.request,
+            actor=command.actor,
+            depth=command.depth,
         ),
     )

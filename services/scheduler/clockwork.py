@@ -27,7 +27,7 @@ from shared.domain.problem import Problem
 from shared.schedule import timetable
 from shared.store import schedules, tenants
 from shared.store.schedules import NEVER, Planned, Run, Step
-from shared.submit import due_task_id, submit
+from shared.submit import Origin, due_task_id, submit
 
 _ROUND = 250  # ticks decided together
 _PAGE = 1000  # ticks entered together
@@ -165,8 +165,7 @@ class Clockwork:
                     function,
                     task_id=one.task_id,
                     params=msgspec.Raw(msgspec.json.encode(function.schedule_params)),
-                    trigger_type="schedule",
-                    user=None,
+                    origin=Origin(trigger_type="schedule"),
                 )
                 self.lateness_s = max(0.0, time.time() - one.decision.run)
                 telemetry.LATENESS.observe(self.lateness_s)

@@ -6,6 +6,7 @@ from shared.domain.caller import User
 from shared.domain.invocation import Timeline, TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
+from shared.domain.request import Actor, Request, Response
 from shared.domain.version import CompileError
 
 
@@ -15,7 +16,8 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     `revision` is the newest revision of the function its sender has seen: whoever decides must know at least that one.
     `reply_to` is the subject the waiting caller listens on, empty when nobody waits.
     `parent_task_id` is the invocation that made this one, empty when none did.
-    `app_slug` is the function's app, empty for a system function.
+    `app_slug` is the function's app, empty for a system function. `request` is what a handler is asked, `actor` who
+    asks it; None where it was no request. `depth` counts the functions that called each other down to this one.
     """
 
     task_id: str
@@ -31,6 +33,9 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     reply_to: str = ""
     parent_task_id: str = ""
     app_slug: str = ""
+    request: Request | None = None
+    actor: Actor | None = None
+    depth: int = 0
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
@@ -62,6 +67,9 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     attempt: int = 1
     max_retries: int = 0
     put_aside_at: float = 0.0
+    request: Request | None = None
+    actor: Actor | None = None
+    depth: int = 0
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):
@@ -121,6 +129,21 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 Event = Started | Retrying | Finished
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="part.v1"):
+    """A part of an answer that is sent while it is made. The first, `number` 0, has the `head`: status and headers."""
+
+    task_id: str
+    number: int
+    head: Response | None = None
+    data: bytes = b""
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="taken.v1"):
+    """A part has arrived; without `wanted`, nobody is there for another one."""
+
+    wanted: bool = True
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer.v1"):
     """What the waiting caller gets."""
 
@@ -139,6 +162,13 @@ class FunctionChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
     def is_deletion(self) -> bool:
         """Whether the function is gone."""
         return self.revision == 0
+
+
+class AppChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="app.v1"):
+    """What is known of the app is no longer true."""
+
+    tenant: str
+    app: str
 
 
 class IdentityChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="identity.v1"):

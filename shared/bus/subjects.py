@@ -50,6 +50,16 @@ def reply(instance: str, task_id: str) -> str:
     return f"reply.{instance}.{task_id}"
 
 
+def parts(instance: str, task_id: str) -> str:
+    """Request to the API instance that waits for this outcome: take a part of its answer. Not stored."""
+    return f"parts.{instance}.{task_id}"
+
+
+def app(tenant: str, slug: str) -> str:
+    """An app changed: drop what is cached of it. Not stored."""
+    return f"apps.{tenant}.{slug}"
+
+
 def changed(tenant: str, function: str) -> str:
     """A function's settings or code changed: drop what is cached of it. Not stored."""
     return f"changed.{tenant}.{function}"

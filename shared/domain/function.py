@@ -12,10 +12,16 @@ import msgspec
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.problem import Problem
 from shared.domain.retry import MAX_RETRIES
+from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger, TriggerKind
 
 ExecutionMode = Literal["app", "proxy", "system"]
 MissedRuns = Literal["skip", "once"]
 Overlap = Literal["allow", "skip"]
+AgentToolMode = Literal["read_only", "read_write"]
+AgentToolAudience = Literal["developer_only", "end_user"]
+
+ENVIRONMENTS = ("python", "javascript")
+"""What the code of an `app` function may be written for: each is an executor pool."""
 
 # Words that are path segments of the HTTP dialects; a slug that equals one would make a URL ambiguous.
 RESERVED_SLUGS = frozenset(
@@ -46,6 +52,11 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
     `schedule_timezone` is an IANA name. `schedule_missed_runs` says what becomes of the runs that were missed while the
     platform was down, `schedule_overlap` what becomes of a run whose predecessor has not ended.
+
+    `triggers` are all but the one of kind cron, which is the schedule. `env` are sealed values by key (place
+    `app.env_place`), and `env_revision` grows when they change, or those of the app. `deployed_as` is the name under
+    which it was deployed, one of its own in its app; empty for one that was not. One with `deleted_at` is not there any
+    more but for who asks for deleted ones, and may come back.
     """
 
     id: int
@@ -71,6 +82,16 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     schedule_missed_runs: MissedRuns = "once"
     schedule_overlap: Overlap = "allow"
     active: ActiveVersion | None = None
+    triggers: tuple[Trigger, ...] = (HTTP_BY_DEFAULT,)
+    env: dict[str, str] = {}
+    env_revision: int = 0
+    agent_tool: bool = False
+    agent_tool_description: str | None = None
+    agent_tool_mode: AgentToolMode = "read_only"
+    agent_tool_exposed_to: AgentToolAudience = "developer_only"
+    deployed_as: str = ""
+    deployed_at: datetime | None = None
+    deleted_at: datetime | None = None
     revision: int = 1
     created_at: datetime
     updated_at: datetime
@@ -79,6 +100,10 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     def is_scheduled(self) -> bool:
         """Whether it is to run by its cron expression."""
         return self.is_active and self.schedule_enabled and bool(self.cron_expression)
+
+    def trigger(self, kind: TriggerKind) -> Trigger | None:
+        """Its trigger of this kind, but for cron, if it has one that is enabled."""
+        return next((trigger for trigger in self.triggers if trigger.type == kind and trigger.enabled), None)
 
     @property
     def pool(self) -> str:

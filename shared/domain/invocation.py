@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 Status = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE"]
-TriggerType = Literal["api", "schedule"]
+TriggerType = Literal["api", "schedule", "http", "function", "webhook", "websocket", "s3_upload"]
 
 # The only place a status may change: from -> to.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
@@ -40,7 +40,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     `parent_task_id` is the invocation that made this one, empty when none did.
     `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
     `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
-    was not the end, `Type: sentence`.
+    was not the end, `Type: sentence`. Of a request, `method` and `path` are what was asked, `status_code` what was
+    answered; empty and 0 for what was none. `peak_bytes` is the memory it took, `started_at` when it began to run.
     """
 
     id: int
@@ -66,7 +67,12 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     last_error: str = ""
     version: str = ""
+    method: str = ""
+    path: str = ""
+    status_code: int = 0
+    peak_bytes: int = 0
     created_at: datetime
+    started_at: datetime | None = None
     done_at: datetime | None = None
 
     @property

@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from shared.domain.request import Response, json_of
+
 NULL = msgspec.Raw(b"null")
 
 
@@ -32,6 +34,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `result` is JSON text. `error_type` is the short name of the error (`TimeoutError`, `SandboxError` …), `error` its
     sentence, `traceback` the frames of the function's own code. `stdout`, `stderr` and `logs` are bounded together;
     `warnings` names what was left out without making the call fail: `OutputTruncated: sentence`, `LogTruncated: …`.
+    `response` is what a handler answered to a request; then `result` is empty until `recorded` makes it.
     """
 
     status: Literal["SUCCESS", "FAILURE"]
@@ -44,6 +47,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     error: str = ""
     traceback: str = ""
     usage: Usage = Usage()
+    response: Response | None = None
+
+    def recorded(self) -> "Outcome":
+        """As it is kept, and told to who asked for a result: the response's body is the result, as JSON."""
+        if self.response is None or not self.response.body:
+            return self
+        bare = msgspec.structs.replace(self.response, body=b"")
+        return msgspec.structs.replace(self, result=msgspec.Raw(json_of(self.response)), response=bare)
 
     @property
     def truncated(self) -> bool:

@@ -9,7 +9,7 @@ from shared.embedded import binaries
 from shared.embedded.secret import secret, write_private
 from shared.embedded.server import LOOPBACK, USER, Server
 
-MAX_PAYLOAD_BYTES = 8 * 1024 * 1024
+MAX_PAYLOAD_BYTES = 12 * 1024 * 1024
 
 
 class Nats(Server):

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 import httpx
+import msgspec
 import pytest
 
 from services.api.core.credentials import Credentials
@@ -29,10 +30,12 @@ from shared.store import functions as stored_functions
 from shared.store import invocations as stored_invocations
 from shared.store.client import Store
 from shared.store.versions import Versions as StoredVersions
-from shared.submit import new_task_id, submit
+from shared.submit import Origin, new_task_id, submit
 from shared.waiting import Waiting
 from tests.conftest import Deploy
 from tests.limits import PLATFORM
+
+BY_API = Origin(trigger_type="api")
 
 USER = User(id=1, username="admin", email="admin@localhost")
 ADMIN = Caller(tenant="default", user=USER, role="admin")
@@ -188,9 +191,7 @@ async def function(store: Store) -> Function:
 async def test_commands_are_found_though_clocks_differ(bus: Bus, function: Function, ahead_s: float):
     now = time.time()
     task_id = shifted(new_task_id(), ahead_s)
-    accepted = await submit(
-        bus, function, task_id=task_id, params=b"{}", trigger_type="api", user=None  # type: ignore[arg-type]
-    )  # fmt: skip
+    accepted = await submit(bus, function, task_id=task_id, params=msgspec.Raw(b"{}"), origin=BY_API)
     found = await lookup.find_command(bus, tenant="default", task_id=task_id, around=now + ahead_s)
     assert found is not None
     assert found.sequence == accepted.id
@@ -206,7 +207,7 @@ async def test_not_seen_in_time_is_not_the_same_as_not_there(
     bus: Bus, function: Function, monkeypatch: pytest.MonkeyPatch
 ):
     task_id = new_task_id()
-    await submit(bus, function, task_id=task_id, params=b"{}", trigger_type="api", user=None)  # type: ignore[arg-type]
+    await submit(bus, function, task_id=task_id, params=msgspec.Raw(b"{}"), origin=BY_API)
     monkeypatch.setattr(lookup, "_WAIT_S", 0.0)
     with pytest.raises(Problem) as raised:
         await lookup.find_command(bus, tenant="default", task_id=task_id, around=time.time())
@@ -221,7 +222,7 @@ async def test_a_fault_after_it_was_found_changes_nothing(
         raise error
 
     task_id = new_task_id()
-    await submit(bus, function, task_id=task_id, params=b"{}", trigger_type="api", user=None)  # type: ignore[arg-type]
+    await submit(bus, function, task_id=task_id, params=msgspec.Raw(b"{}"), origin=BY_API)
     monkeypatch.setattr(bus.stream, "delete_consumer", failing)
     found = await lookup.find_command(bus, tenant="default", task_id=task_id, around=time.time())
     assert found is not None

@@ -1,6 +1,7 @@
 """An executor's part in an invocation, with its ports played by the test."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -8,13 +9,15 @@ import pytest
 
 from services.executor import postponing
 from services.executor.execution import Execution
-from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
+from services.executor.links import Aside, Loaded
+from services.executor.mode import Again, Artefact, Call, Crowded, Host, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Later
 from shared.bus.messages import Answer, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.domain.request import Request, Response
 from shared.domain.version import CompileError
 from tests.limits import limits
 
@@ -36,6 +39,11 @@ DISPATCH = Dispatch(
     timeline=Timeline(accepted=1.0, routed=2.0),
     reply_to="reply.x.t-1",
 )
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FUNCTION = Function(
+    id=3, tenant="acme", app=1, app_slug="a", app_name="A", name="F", slug="f", execution_mode="app",
+    created_at=NOW, updated_at=NOW,
+)  # fmt: skip
 SUCCESS = Outcome(status="SUCCESS", result=msgspec.Raw(b"42"))
 
 
@@ -43,7 +51,7 @@ class Links:
     """Remembers what it was told; each `troubles` entry is raised by one report."""
 
     def __init__(self) -> None:
-        self.loaded: Artefact | Refusal = Artefact("c", b"code")
+        self.loaded: Loaded | Refusal = Loaded(FUNCTION, Artefact("c", b"code"))
         self.ended = False
         self.answers: list[Outcome] = []
         self.ends: list[Finished] = []
@@ -53,9 +61,16 @@ class Links:
         self.troubles: list[Problem] = []
         self.announced = asyncio.Event()
 
-    async def load(self, dispatch: Dispatch) -> Artefact | Function | Refusal:
+    async def load(self, dispatch: Dispatch) -> Loaded | Refusal:
         assert (dispatch.tenant, dispatch.code_hash) == ("acme", "abc")
         return self.loaded
+
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> Host | None:
+        self.aside = aside
+        return None
+
+    def request(self, dispatch: Dispatch) -> Request | None:
+        return dispatch.request
 
     async def passed(self, dispatch: Dispatch) -> bool:
         return self.ended
@@ -268,3 +283,37 @@ async def test_a_crowded_mode_puts_its_call_aside_and_in_the_end_gives_it_up() -
     assert len(links.postponed) == 1
     assert await execution.handle(delivery(put_aside_at=1.0)) == DONE
     assert links.ends[0].outcome.error_type == "Undeliverable"
+
+
+async def test_a_request_is_answered_whole_and_recorded_as_its_json() -> None:
+    links, mode = Links(), Mode()
+    mode.result = Outcome(status="SUCCESS", response=Response(status=201, headers=[("A", "b")], body=b"\xff\x00"))
+    await made(links, mode).handle(delivery(request=Request(method="PUT")))
+    (answer,), (end,) = links.answers, links.ends
+    assert answer.response == Response(status=201, headers=[("A", "b")], body=b"\xff\x00")
+    assert end.outcome.response == Response(status=201, headers=[("A", "b")])
+    assert msgspec.json.decode(end.outcome.result) == "\ufffd\x00"
+
+
+async def test_who_did_not_ask_by_http_is_told_the_result() -> None:
+    links, mode = Links(), Mode()
+    json = [("Content-Type", "application/json; charset=utf-8")]
+    mode.result = Outcome(status="SUCCESS", response=Response(headers=json, body=b'{"a": 1}'))
+    await made(links, mode).handle(delivery())
+    assert bytes(links.answers[0].result) == b'{"a": 1}'
+
+
+async def test_a_call_that_waits_for_another_one_holds_no_slot() -> None:
+    links, mode = Links(), Mode()
+    mode.hold = asyncio.Event()
+    execution = made(links, mode)
+    first = asyncio.create_task(execution.handle(delivery()))
+    await mode.begun.wait()
+    mode.begun.clear()
+    async with links.aside():
+        second = asyncio.create_task(execution.handle(delivery(task_id="t-2")))
+        await mode.begun.wait()
+    assert await execution.handle(delivery(task_id="t-3")) == Later(0.0)
+    mode.hold.set()
+    assert (await first, await second) == (DONE, DONE)
+    assert await execution.handle(delivery(task_id="t-4")) == DONE

@@ -26,7 +26,7 @@ from shared.store import functions, tenants
 from shared.store import invocations as stored
 from shared.store.client import MAX_ID, Store
 from shared.store.ticks import Ticks
-from shared.submit import Accepted, new_task_id, submit
+from shared.submit import Accepted, Origin, new_task_id, submit
 from shared.waiting import Wait, Waiting
 
 Wanted = stored.Filter
@@ -89,9 +89,9 @@ class Invocations:
                 function,
                 task_id=task_id,
                 params=params,
-                trigger_type="api",
-                user=caller.user,
-                reply_to=self._waiting.subject(task_id) if waits else "",
+                origin=Origin(
+                    trigger_type="api", user=caller.user, reply_to=self._waiting.subject(task_id) if waits else ""
+                ),
             )
         except BaseException:
             if wait is not None:

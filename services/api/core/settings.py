@@ -3,12 +3,11 @@
 from typing import Any
 
 from shared.domain.credentials import check_auth
-from shared.domain.function import check_freeform
+from shared.domain.function import ENVIRONMENTS, check_freeform
 from shared.domain.headers import check_header
 from shared.domain.problem import wrong
 from shared.domain.webhook import check_url
 
-ENVIRONMENTS = ("python",)
 _FREEFORM = ("auth_config", "headers", "config", "schedule_params")
 
 

@@ -17,7 +17,7 @@ from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
 from shared.store.client import Store
 from shared.store.invocations import Invocations
-from shared.submit import step_task_id, submit
+from shared.submit import Origin, step_task_id, submit
 from shared.waiting import Waiting
 
 MOST = 10_000
@@ -85,9 +85,11 @@ class Children:
             function,
             task_id=task_id,
             params=msgspec.Raw(params),
-            trigger_type=parent.trigger_type,
-            user=parent.user,
-            reply_to=self._waiting.subject(task_id),
-            parent_task_id=parent.task_id,
+            origin=Origin(
+                trigger_type=parent.trigger_type,
+                user=parent.user,
+                reply_to=self._waiting.subject(task_id),
+                parent_task_id=parent.task_id,
+            ),
         )
         return None

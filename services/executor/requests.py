@@ -1,0 +1,75 @@
+"""The request that a handler is asked, whatever the call came by. Pure."""
+
+import uuid
+from datetime import UTC, datetime
+
+import msgspec
+
+from services.executor.mode import Call
+from shared.domain import app
+from shared.domain.function import Function
+from shared.domain.request import Header, Request, place_of
+from shared.secrets import Keyring
+
+# Lines that only the platform writes: a handler may believe them.
+_OURS = ("x-user-id", "x-app-id", "x-trigger-type")
+_INTERNAL = "http://function.internal/"
+
+
+def sealed(request: Request, secret: list[Header], keyring: Keyring, task_id: str) -> Request:
+    """The request as it travels, with these header lines sealed. Raises Problem(unavailable)."""
+    if not secret:
+        return request
+    text = keyring.seal(msgspec.json.encode(secret), place=place_of(task_id))
+    return msgspec.structs.replace(request, sealed=text)
+
+
+def opened(request: Request, keyring: Keyring, task_id: str) -> Request:
+    """The request with the header lines that travelled sealed. Raises SealBrokenError."""
+    if not request.sealed:
+        return request
+    secret = msgspec.json.decode(keyring.unseal(request.sealed, place=place_of(task_id)), type=list[Header])
+    return msgspec.structs.replace(request, headers=[*request.headers, *secret], sealed="")
+
+
+def request_of(call: Call) -> Request:
+    """What the handler is asked; of a call that was no request, a POST of its params as JSON.
+
+    `x-user-id`, `x-app-id` and `x-trigger-type` are the platform's word, whatever came under these names.
+    """
+    if call.request is not None:
+        request = call.request
+    else:
+        body = _cron(call, call.function) if call.trigger_type == "schedule" and call.function else call.params
+        request = Request(url=_INTERNAL, headers=[("content-type", "application/json")], body=body)
+    theirs = [line for line in request.headers if line[0].lower() not in _OURS]
+    return msgspec.structs.replace(request, headers=[*theirs, *_ours(call)])
+
+
+def _ours(call: Call) -> list[Header]:
+    trigger: str = call.trigger_type
+    lines: list[Header] = [("x-trigger-type", "cron" if trigger == "schedule" else trigger)]
+    if call.function is not None:
+        lines.append(("x-app-id", app.public_id(call.tenant, call.function.app)))
+    if user_id := _user_id(call):
+        lines.append(("x-user-id", user_id))
+    return lines
+
+
+def _user_id(call: Call) -> str:
+    if call.actor is not None:
+        return call.actor.user_id
+    user = call.context.get("user")
+    return str(user["id"]) if user else ""
+
+
+def _cron(call: Call, function: Function) -> bytes:
+    """The task id of a scheduled run says when it was due."""
+    due = datetime.fromtimestamp((uuid.UUID(call.task_id).int >> 80) / 1000, UTC)
+    told = {
+        "trigger": "cron",
+        "schedule": function.cron_expression,
+        "timezone": function.schedule_timezone,
+        "scheduledTime": due.isoformat().replace("+00:00", "Z"),
+    }
+    return msgspec.json.encode({**msgspec.json.decode(call.params), **told})
