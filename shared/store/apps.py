@@ -1,21 +1,17 @@
 """Apps, in the store: named groups of functions of one tenant."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
+from shared.domain.app import RESERVED_APPS, App, public_id
 from shared.domain.function import is_slug
 from shared.domain.problem import Problem
 from shared.store.client import Document, Store
 
-
-class App(msgspec.Struct, frozen=True):
-    """A named group of functions of one tenant."""
-
-    id: int
-    slug: str
-    name: str
-    created_at: datetime | None = None
+COLLECTION = "apps"
+_AT_ONCE = 1000
 
 
 class Apps:
@@ -23,17 +19,20 @@ class Apps:
 
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
-        self._table = store.table("apps", tenant)
+        self._tenant = tenant
+        self._table = store.table(COLLECTION, tenant)
         self._functions = store.table("functions", tenant)
 
     async def add(self, slug: str, *, name: str) -> App:
         """A new app. Raises Problem(invalid) when the slug cannot be, or is taken."""
         if not is_slug(slug):
             raise _wrong("slug must be 1 to 100 characters: words of a-z and 0-9, joined by -")
+        if slug in RESERVED_APPS:
+            raise _wrong(f"slug '{slug}' is reserved; choose another one")
+        id = await self._store.next_id("apps")
+        named = {"slug": slug, "name": name, "public_id": public_id(self._tenant, id)}
         try:
-            await self._table.insert(
-                {"id": await self._store.next_id("apps"), "slug": slug, "name": name, "created_at": datetime.now(UTC)}
-            )
+            await self._table.insert({"id": id, **named, "created_at": datetime.now(UTC)})
         except Problem as problem:
             if problem.code != "conflict":
                 raise
@@ -81,6 +80,11 @@ class Apps:
         await self._functions.set_all({"app_slug": slug}, {"app_name": name})
         return renamed
 
+    async def change_at(self, app: App, values: dict[str, Any]) -> App | None:
+        """Set fields, unless somebody else has changed the app since it was read: then nothing happens, and None."""
+        at = {"id": app.id, "revision": app.revision if app.revision > 1 else {"$in": [1, None]}}
+        return _read(await self._table.update(at, {"$set": {**values, "revision": app.revision + 1}}))
+
     async def delete(self, slug: str) -> None:
         """Remove an app that has no functions. Raises Problem(not_found, conflict)."""
         await self.named(slug)
@@ -88,6 +92,20 @@ class Apps:
             raise Problem("conflict", f"App '{slug}' has functions; delete or move them first")
         if await self._table.take({"slug": slug}) is None:
             raise _missing(slug)
+
+
+async def find_public(store: Store, id: str) -> App | None:
+    """The app of this public id, whoever's it is, or None."""
+    return _read(await store.global_one(COLLECTION, {"public_id": id}))
+
+
+async def name_all(store: Store) -> None:
+    """Give those apps their public ids that were made before there were any."""
+    nameless = {"public_id": {"$exists": False}}
+    while found := await store.global_many(COLLECTION, nameless, limit=_AT_ONCE):
+        for app in found:
+            named = {"public_id": public_id(app["tenant"], app["id"])}
+            await store.global_change(COLLECTION, {"_id": app["_id"]}, {"$set": named})
 
 
 def _read(document: Document | None) -> App | None:

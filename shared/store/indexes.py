@@ -1,5 +1,6 @@
 """Every index, in one place; checked at boot. All begin with the tenant, but for what stands above the tenants."""
 
+from shared.store import apps
 from shared.store.client import Store
 
 # collection, keys, unique, name
@@ -12,6 +13,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("logins", [("tenant", 1), ("id", 1)], True, "id"),
     ("logins", [("tenant", 1), ("user_id", 1), ("created_at", -1)], False, "by_user"),
     ("apps", [("tenant", 1), ("slug", 1)], True, "slug"),
+    ("apps", [("public_id", 1)], True, "public_id"),
     ("functions", [("tenant", 1), ("slug", 1)], True, "slug"),
     ("functions", [("tenant", 1), ("id", 1)], True, "id"),
     ("functions", [("tenant", 1), ("app_slug", 1), ("id", 1)], False, "app"),
@@ -53,6 +55,7 @@ RETIRED: list[tuple[str, str]] = [("invocations", "by_function")]
 
 async def ensure(store: Store) -> None:
     """Create what is missing. Safe to run by several services at once."""
+    await apps.name_all(store)  # an index of ids that are none of their own could not be made
     for collection, keys, unique, name in INDEXES:
         await store.ensure_index(collection, keys, unique=unique, name=name)
     for collection, name in RETIRED:

@@ -1,14 +1,12 @@
 """Apps: named groups of a tenant's functions."""
 
 from services.api.core.rights import must_administer, must_read
+from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.function import slugify
 from shared.domain.problem import Problem
 from shared.store import apps as stored
 from shared.store.client import Store
-
-App = stored.App
-"""Named here for the dialects, which may not speak to the store."""
 
 
 class Apps:

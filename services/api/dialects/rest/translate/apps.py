@@ -1,8 +1,8 @@
 """Between apps and their bodies. Pure."""
 
-from services.api.core.apps import App
 from services.api.dialects.rest.translate.stamps import stamp
 from services.api.dialects.rest.wire import apps as wire
+from shared.domain.app import App
 
 
 def app(app: App) -> wire.App:
