@@ -13,6 +13,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
+from services.api import families
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
 from services.api.core.aggregate import Aggregate
@@ -32,7 +33,7 @@ from services.api.core.signing import Signer
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
 from services.api.core.versions import Versions
-from services.api.dialects.rest import execute, problems, queries
+from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.door import Door
@@ -183,9 +184,9 @@ def framework(core: asked.Core, auth: Auth, settings: Api, *, body_bytes: int) -
         guards=[known],
         dependencies={name: Provide(giver) for name, giver in given.items()},
         exception_handlers={
-            Problem: problems.on_problem,
-            HTTPException: problems.on_http,
-            Exception: problems.on_crash,
+            Problem: families.on_problem,
+            HTTPException: families.on_http,
+            Exception: families.on_crash,
         },
         request_class=asked.Asked,
         request_max_body_size=body_bytes,

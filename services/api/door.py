@@ -5,7 +5,8 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from services.api.dialects.rest import execute, problems
+from services.api import families
+from services.api.dialects.rest import execute
 from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
 from shared.domain.problem import Problem
@@ -39,27 +40,28 @@ class Door:
         meter = None
         if self._limits is not None:
             meter = scope[METER] = self._limits.meter(scope, executes=called is not None)
-        answer = _Answer(send, meter, method=method)
+        words = families.words(scope["path"])
+        answer = _Answer(send, meter, method=method, words=words)
         if self._inside >= self._most:
             full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
-            await execute.answer(answer, *problems.rendered(full))
+            await execute.answer(answer, *words.rendered(full))
             return
         self._inside += 1
         try:
             if called is not None:
                 await self._execute(scope, receive, answer, called)
-            elif meter is None or not meter.before_all or await _let_in(meter, answer):
+            elif meter is None or not meter.before_all or await _let_in(meter, answer, words):
                 await self._framework(scope, receive, answer)
         finally:
             self._inside -= 1
 
 
-async def _let_in(meter: Meter, answer: Send) -> bool:
+async def _let_in(meter: Meter, answer: Send, words: families.Words) -> bool:
     """Count the address; answer at once where there were too many."""
     try:
         await meter.spend_address()
     except Problem as refused:
-        await execute.answer(answer, *problems.rendered(refused))
+        await execute.answer(answer, *words.rendered(refused))
         return False
     return True
 
@@ -67,8 +69,9 @@ async def _let_in(meter: Meter, answer: Send) -> bool:
 class _Answer:
     """Sends an answer, counts it, adds what its meter says; or says instead that there were too many of its kind."""
 
-    def __init__(self, send: Send, meter: Meter | None, *, method: str) -> None:
+    def __init__(self, send: Send, meter: Meter | None, *, method: str, words: families.Words) -> None:
         self._send = send
+        self._words = words
         self._meter = meter
         self._method = method
         self._replaced = False
@@ -88,7 +91,7 @@ class _Answer:
         await self._send(message)
 
     async def _instead(self, refused: Problem, message: dict[str, Any]) -> None:
-        status, headers, body = problems.rendered(refused)
+        status, headers, body = self._words.rendered(refused)
         if (b"connection", b"close") in message.get("headers", ()):
             headers = {**headers, "connection": "close"}
         await execute.answer(self, status, headers, body)

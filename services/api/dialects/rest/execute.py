@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from services.api import bodies
 from services.api.auth import Auth
 from services.api.core.invocations import Invocations
 from services.api.dialects.rest import decode, problems
@@ -95,7 +96,7 @@ class Execute:
                     part, more = await _part(receive)
                     body += part
         except TimeoutError:
-            raise decode.late(self._body_wait_s) from None
+            raise bodies.late(self._body_wait_s) from None
         if len(body) > self._body_bytes:
             raise Problem("too_large", f"The body is longer than {self._body_bytes} bytes")
         return body

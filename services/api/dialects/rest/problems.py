@@ -7,7 +7,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from services.api.dialects.rest import decode
+from services.api import bodies
 from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.wire.problems import Error
 from shared import telemetry
@@ -88,7 +88,7 @@ def _wrong(error: ValidationException) -> Problem:
     if not faults:
         return Problem("invalid", error.detail)
     field = faults[0].get("key", "")
-    return decode.invalid("" if field == "data" else field, faults[0]["message"])
+    return bodies.invalid("" if field == "data" else field, faults[0]["message"])
 
 
 def _response(status: int, headers: Mapping[str, str], answer: bytes) -> Response[bytes]:

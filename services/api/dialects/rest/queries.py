@@ -5,7 +5,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from services.api.dialects.rest import decode
+from services.api import bodies
 from services.api.dialects.rest.openapi.parameters import Dependencies, parameters
 
 
@@ -19,4 +19,4 @@ def refuse_null(
     for parameter in wanted:
         sent = connection.query_params.getall(parameter.name, [])
         if not parameter.is_text and any(value.lower() == "null" for value in sent):
-            raise decode.invalid(parameter.name, "Expected a value, got `null`")
+            raise bodies.invalid(parameter.name, "Expected a value, got `null`")

@@ -1,13 +1,11 @@
 """What the handlers of this dialect are given: the request, its words, who sends it, and whom they speak to."""
 
-import asyncio
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
-from litestar import Request
-from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import Parameter, SkipValidation
 
+from services.api import reading
 from services.api.core import functions, invocations
 from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
@@ -18,7 +16,6 @@ from services.api.core.schedules import Schedules
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
 from services.api.core.versions import Versions
-from services.api.dialects.rest import decode
 from services.api.dialects.rest.translate import pages
 from services.api.dialects.rest.wire.pages import Page, Row
 from services.api.rates import METER, Meter
@@ -26,6 +23,7 @@ from shared.domain.caller import Caller
 from shared.domain.function import is_slug
 from shared.domain.problem import Problem
 
+Asked = reading.Asked
 PAGE_SIZE, MAX_PAGE_SIZE = 20, 100
 
 
@@ -47,30 +45,6 @@ class Core(NamedTuple):
     logins: Logins
     aggregate: Aggregate
     pipelines: Pipelines
-
-
-class Asked(Request[Caller, Any, State]):
-    """A request whose body is read and decoded by the same rules as everywhere in this dialect."""
-
-    async def body(self) -> bytes:
-        """The body as it came. Raises Problem(invalid) when it takes too long."""
-        within_s: float = self.app.state.body_wait_s
-        try:
-            async with asyncio.timeout(within_s):
-                return await super().body()
-        except TimeoutError:
-            raise decode.late(within_s) from None
-
-    async def json(self) -> Any:
-        """The body as the handler wants it, which the framework would read less strictly. Raises Problem(invalid)."""
-        wanted = self.route_handler.parsed_data_field
-        return decode.body_of(Any if wanted is None else wanted.annotation, await self.body())
-
-    @property
-    def asked_url(self) -> str:
-        """The URL as it was asked for: the framework's own has lost its last slash."""
-        path, query = self.scope["raw_path"].decode("latin-1"), self.scope["query_string"].decode("latin-1")
-        return f"{self.url.scheme}://{self.url.netloc}{path}{'?' if query else ''}{query}"
 
 
 class Part(NamedTuple):
