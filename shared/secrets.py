@@ -19,6 +19,7 @@ from shared.domain.problem import Problem
 KEY_BYTES = 32
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
+_TAG_BYTES = 16
 _VERSION = "s1"
 _NAME_DIGITS = 8
 
@@ -63,6 +64,12 @@ class Keyring:
             return cipher.decrypt(nonce, data[_SALT_BYTES + _NONCE_BYTES :], place.encode())
         except (InvalidTag, ValueError, binascii.Error) as error:
             raise SealBrokenError("the sealed text was changed, or moved from another place") from error
+
+    @staticmethod
+    def size(sealed: str) -> int:
+        """How many bytes a sealed text holds; no key is needed to know."""
+        data = sealed.rpartition(".")[2]
+        return len(data) * 3 // 4 - data.count("=") - _SALT_BYTES - _NONCE_BYTES - _TAG_BYTES
 
     def derived(self, purpose: str) -> list[bytes]:
         """A key of 32 bytes for another purpose from each key, the first one's first. Raises Problem(unavailable)."""

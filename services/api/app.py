@@ -4,9 +4,9 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from litestar import Litestar
+from litestar import Litestar, Router
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -19,7 +19,9 @@ from services.api.config import Admin, Api, body_cap
 from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
 from services.api.core.credentials import Credentials
+from services.api.core.deployments import Beside, Deployments
 from services.api.core.directory import Directory
+from services.api.core.environments import Environments
 from services.api.core.functions import Functions
 from services.api.core.hashing import Hashing
 from services.api.core.history import History
@@ -30,16 +32,19 @@ from services.api.core.pipelines import Pipelines
 from services.api.core.recent import Recent
 from services.api.core.schedules import Schedules
 from services.api.core.signing import Signer
+from services.api.core.sources import Sources
 from services.api.core.tokens import Tokens
+from services.api.core.triggers import Triggers
 from services.api.core.users import Users
 from services.api.core.versions import Versions
+from services.api.dialects.apps.routes import asked as apps_asked
 from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.door import Door
 from services.api.quota import Quota
 from services.api.rates import METER, Meter, RateLimits
-from services.api.routes import DOCS, GIVEN, ROUTES
+from services.api.routes import APPS, DOCS, GIVEN, ROUTES
 from shared import config, health, registry
 from shared.boot import Service
 from shared.bus import streams
@@ -57,6 +62,13 @@ _DRAIN_SHARE = 0.75
 _BESIDE = 500  # requests in progress beside those that wait for a result: each may hold a whole body
 
 
+class Cores(NamedTuple):
+    """The application, as each dialect is given it."""
+
+    rest: asked.Core
+    apps: apps_asked.Core
+
+
 @asynccontextmanager
 async def serve(service: Service) -> AsyncIterator[None]:
     """Serve for as long as the block runs, then drain."""
@@ -70,7 +82,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     await identity.keep_operator(config.read(Admin, prefix="SHOAL_").admin_token)
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
     door = Door(
-        execute.Execute(auth, core.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
+        execute.Execute(auth, core.rest.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         framework(core, auth, settings, body_bytes=body_bytes),
         most=settings.max_waiting + _BESIDE,
         limits=_rate_limits(service, identity) if settings.rate_limits else None,
@@ -83,7 +95,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
 
 
-async def _core(service: Service, waiting: Waiting, *, identity: Identity, signer: Signer) -> asked.Core:
+async def _core(service: Service, waiting: Waiting, *, identity: Identity, signer: Signer) -> Cores:
     """The application, listening."""
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     system = registry.read()
@@ -100,14 +112,13 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         forgotten_s=forgotten_s,
         registry=system,
     )
+    sources = Sources(bus, store, code_bytes=settings.code_bytes, wait_s=settings.compile_wait_s)
     versions = Versions(
-        bus,
         store,
         directory=directory,
         functions=functions,
         history=history,
-        code_bytes=settings.code_bytes,
-        compile_wait_s=settings.compile_wait_s,
+        sources=sources,
     )
     invocations = Invocations(
         bus,
@@ -122,7 +133,8 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
     for listening in (directory, waiting, recent, identity):
         await listening.open()
     hashing = Hashing(at_once=settings.logins_at_once)
-    return asked.Core(
+    apps = Apps(store)
+    rest = asked.Core(
         functions,
         versions,
         invocations,
@@ -130,11 +142,28 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         schedules=Schedules(store),
         users=Users(store, identity, hashing),
         tokens=Tokens(store, identity),
-        apps=Apps(store),
+        apps=apps,
         logins=Logins(store, identity, signer, hashing),
         aggregate=Aggregate(functions, system),
         pipelines=Pipelines(store, system),
     )
+    return Cores(rest, _apps_core(service, directory, apps=apps, history=history, sources=sources))
+
+
+def _apps_core(
+    service: Service, directory: Directory, *, apps: Apps, history: History, sources: Sources
+) -> apps_asked.Core:
+    """What the dialect of apps speaks to."""
+    store = service.store
+    environments = Environments(store, directory, apps=apps, history=history, keyring=service.keyring)
+    deployments = Deployments(
+        store,
+        directory,
+        beside=Beside(apps, sources, environments, Triggers(service.keyring), history),
+        bounds=service.platform.bounds,
+        registry=registry.read(),
+    )
+    return apps_asked.Core(deployments, environments)
 
 
 def _rate_limits(service: Service, identity: Identity) -> RateLimits:
@@ -154,7 +183,7 @@ def _rate_limits(service: Service, identity: Identity) -> RateLimits:
     return RateLimits(quota, settings.rates, rates_of=rates_of)
 
 
-def framework(core: asked.Core, auth: Auth, settings: Api, *, body_bytes: int) -> Litestar:
+def framework(core: Cores, auth: Auth, settings: Api, *, body_bytes: int) -> Litestar:
     """The route table with its guard and its error handlers."""
 
     async def known(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -165,7 +194,8 @@ def framework(core: asked.Core, auth: Auth, settings: Api, *, body_bytes: int) -
             connection.state.host_tenant = await auth.tenant(headers)
         else:
             await count(connection, await auth.caller(headers))
-        queries.refuse_null(connection, handler, given)
+        if not families.is_of_apps(connection.scope["path"]):
+            queries.refuse_null(connection, handler, given)
 
     async def count(connection: ASGIConnection[Any, Any, Any, Any], caller: Caller) -> None:
         connection.scope["user"] = caller
@@ -174,13 +204,17 @@ def framework(core: asked.Core, auth: Auth, settings: Api, *, body_bytes: int) -
             await meter.spend(caller)
 
     async def spoken_to() -> asked.Core:
-        return core
+        return core.rest
+
+    async def apps_spoken_to() -> apps_asked.Core:
+        return core.apps
 
     routes = [*ROUTES, *DOCS] if settings.docs else ROUTES
     given: dict[str, Callable[..., Any]] = {"core": spoken_to, **GIVEN}
+    apps = Router("/", route_handlers=APPS, dependencies={"core": Provide(apps_spoken_to)})
     document = Document(routes, given, limited=settings.rate_limits)
     return Litestar(
-        [*methods.options(routes), *routes],  # before the framework makes its own
+        [*methods.options([*routes, *APPS]), *routes, apps],  # before the framework makes its own
         guards=[known],
         dependencies={name: Provide(giver) for name, giver in given.items()},
         exception_handlers={

@@ -5,6 +5,8 @@ from typing import Any
 
 from litestar import delete, get, patch, post
 
+from services.api.dialects.apps.routes import env as env_routes
+from services.api.dialects.apps.routes import functions as deployed_routes
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked
@@ -75,6 +77,19 @@ ROUTES = [
     post("/_allauth/app/v1/auth/login", status_code=200, anonymous=True)(login_routes.log_in_by_address),
     post(_REFRESH, status_code=200, anonymous=True)(login_routes.refresh),
     post(_LOG_OUT, status_code=200, anonymous=True)(login_routes.log_out),
+]
+
+_DEPLOYED = "/v1/{app_id:str}/functions"
+
+# The dialect of apps: its errors have words of their own (`families.py`).
+APPS = [
+    get(_DEPLOYED)(deployed_routes.list_deployed),
+    post(_DEPLOYED, status_code=200)(deployed_routes.deploy),
+    get(f"{_DEPLOYED}/{{name:str}}")(deployed_routes.show_deployed),
+    delete(f"{_DEPLOYED}/{{name:str}}", status_code=200)(deployed_routes.delete_deployed),
+    patch(f"{_DEPLOYED}/{{name:str}}/env")(env_routes.change_env),
+    get("/v1/{app_id:str}/env")(env_routes.show_app_env),
+    patch("/v1/{app_id:str}/env")(env_routes.change_app_env),
 ]
 
 # There where `SHOAL_API_DOCS` has them.

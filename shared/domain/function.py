@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.domain.limits import Amount, Limits, check_limits
-from shared.domain.problem import Problem
+from shared.domain.problem import Problem, wrong
 from shared.domain.retry import MAX_RETRIES
 from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger, TriggerKind
 
@@ -29,6 +29,8 @@ RESERVED_SLUGS = frozenset(
 )
 
 MAX_SLUG = 100
+MAX_NAME = 100
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f/]")
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 SYSTEM_ID = 0
@@ -120,6 +122,14 @@ def slugify(name: str) -> str:
 def is_slug(text: str) -> bool:
     """Whether the text has the form of a slug."""
     return len(text) <= MAX_SLUG and _SLUG.fullmatch(text) is not None
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that could not stand in a path: 1 to 100 characters, none of them `/`. Raises Problem(invalid)."""
+    if not 0 < len(name) <= MAX_NAME or not name.strip():
+        raise wrong("name", f"name must be 1 to {MAX_NAME} characters")
+    if _NO_NAME.search(name) or name in (".", ".."):
+        raise wrong("name", "name must have no / and no control characters, and be more than one or two dots")
 
 
 def free_slug(slug: str, taken: Container[str]) -> str:

@@ -85,10 +85,14 @@ class Apps:
         at = {"id": app.id, "revision": app.revision if app.revision > 1 else {"$in": [1, None]}}
         return _read(await self._table.update(at, {"$set": {**values, "revision": app.revision + 1}}))
 
+    async def by_id(self, id: int) -> App | None:
+        """The app with this number, or None."""
+        return _read(await self._table.one({"id": id}))
+
     async def delete(self, slug: str) -> None:
         """Remove an app that has no functions. Raises Problem(not_found, conflict)."""
         await self.named(slug)
-        if await self._functions.count({"app_slug": slug}):
+        if await self._functions.count({"app_slug": slug, "deleted_at": None}, most=1):
             raise Problem("conflict", f"App '{slug}' has functions; delete or move them first")
         if await self._table.take({"slug": slug}) is None:
             raise _missing(slug)

@@ -124,6 +124,11 @@ class Table:
         async with _within(self._timeout_s):
             await self._collection.update_many({**query, **self._tenant}, {"$set": values})
 
+    async def change_all(self, query: Document, change: Document) -> None:
+        """Change all that match."""
+        async with _within(self._timeout_s * _LONGER):
+            await self._collection.update_many({**query, **self._tenant}, change)
+
     async def take(self, query: Document) -> Document | None:
         """Remove the one document that matches; what it was, or None when there is none."""
         async with _within(self._timeout_s):
@@ -278,16 +283,17 @@ class Store:
         name: str,
         expires: bool = False,
         sparse: bool = False,
+        only: Document | None = None,
     ) -> None:
         """Create an index unless it is there. With `expires` a document goes when the date in its key has come.
 
-        With `sparse` it has only the documents that have the field.
+        With `sparse` it has only the documents that have the field, with `only` those that match it.
 
         The server is told no deadline, or it would throw away what it has built by then: so it goes on building.
         """
-        options: dict[str, Any] = {"unique": unique, "sparse": sparse, "name": name} | (
-            {"expireAfterSeconds": 0} if expires else {}
-        )
+        options: dict[str, Any] = {"unique": unique, "name": name}
+        options |= {"partialFilterExpression": only} if only else {"sparse": sparse}
+        options |= {"expireAfterSeconds": 0} if expires else {}
         async with _within(self._timeout_s * (_LONGER + 1)):
             with pymongo.timeout(None):
                 await self._database[collection].create_indexes([IndexModel(list(keys), **options)])

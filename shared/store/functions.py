@@ -1,19 +1,23 @@
 """Functions, in the store."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from shared.domain.function import ExecutionMode, Function
+from shared.domain.function import ExecutionMode, Function, is_slug
 from shared.domain.problem import Problem
 from shared.store.client import Document, Store, Table
 
 # A change of one of these sets `schedule_due` to 0: the schedulers have to plan anew (`shared/store/schedules.py`).
 _SCHEDULED_BY = frozenset({"is_active", "schedule_enabled", "cron_expression", "schedule_timezone"})
 _BSON = (datetime, bytes)  # what the driver takes as it is
+_LIVE: Document = {"deleted_at": None}
+DELETED: Document = {"deleted_at": {"$type": "date"}}
+"""What finds the softly deleted ones; the index `deleted` has nothing else."""
+_AT_ONCE = 1000
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +39,19 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return query
 
 
+class Named(msgspec.Struct, frozen=True):
+    """A function, as far as a notice of its change names it."""
+
+    id: int
+    tenant: str
+    slug: str
+    name: str
+    revision: int
+    deployed_as: str = ""
+
+
 class Functions:
-    """One tenant's functions."""
+    """One tenant's functions. Softly deleted ones are found only where it is said."""
 
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
@@ -44,22 +59,23 @@ class Functions:
 
     async def by_slug(self, slug: str) -> Function | None:
         """The function with this slug, or None."""
-        return _read(await self._table.one({"slug": slug}))
+        return _read(await self._table.one({"slug": slug, **_LIVE}))
 
     async def by_id(self, id: int) -> Function | None:
         """The function with this id, or None."""
-        return _read(await self._table.one({"id": id}))
+        return _read(await self._table.one({"id": id, **_LIVE}))
 
     async def listed(
         self, query: Document, *, order: Sequence[tuple[str, int]], limit: int, skip: int
     ) -> list[Function]:
         """At most `limit` functions that match."""
-        found = await self._table.many(query, order=order, limit=limit, skip=skip)
+        found = await self._table.many({**query, **_LIVE}, order=order, limit=limit, skip=skip)
         return [msgspec.convert(document, Function) for document in found]
 
     async def count(self, query: Document) -> int:
         """How many functions match."""
-        return await self._table.count(query)
+        deleted = await self._table.count({**query, **DELETED})  # few: so the many are counted in the indexes alone
+        return await self._table.count(query) - deleted
 
     async def by_ids(self, ids: Iterable[int]) -> list[Function]:
         """The functions with these ids, in no order; an id that nobody has is left out."""
@@ -68,11 +84,29 @@ class Functions:
 
     async def ids_in(self, app_slug: str, *, limit: int) -> list[int]:
         """The ids of at most `limit` functions of an app."""
-        found = await self._table.many({"app_slug": app_slug}, order=[("id", 1)], limit=limit, fields=["id"])
+        found = await self._table.many({"app_slug": app_slug, **_LIVE}, order=[("id", 1)], limit=limit, fields=["id"])
         return [document["id"] for document in found]
 
+    async def deployed(self, app_id: int, name: str) -> Function | None:
+        """The function of an app that was deployed under this name, also one that is deleted since, or None."""
+        return _read(await self._table.one({"app": app_id, "deployed_as": name}))
+
+    async def called(self, app_id: int, name: str) -> Function | None:
+        """The function that is meant by a name in an app: as deployed, else its oldest of that name, else by slug."""
+        found = _read(await self._table.one({"app": app_id, "deployed_as": name, **_LIVE}))
+        return found or await self.oldest(app_id, name) or await self._slugged(app_id, name)
+
+    async def oldest(self, app_id: int, name: str) -> Function | None:
+        """The first function of an app that has this name and was deployed under no other, or None."""
+        named = {"app": app_id, "name": name, "deployed_as": {"$in": ["", None]}, **_LIVE}
+        found = await self._table.many(named, order=[("id", 1)], limit=1)
+        return _read(found[0]) if found else None
+
+    async def _slugged(self, app_id: int, slug: str) -> Function | None:
+        return _read(await self._table.one({"slug": slug, "app": app_id, **_LIVE})) if is_slug(slug) else None
+
     async def slugs_like(self, slug: str) -> set[str]:
-        """Which of `slug`, `slug-2`, `slug-3` … are taken."""
+        """Which of `slug`, `slug-2`, `slug-3` … are taken, also by deleted ones."""
         like = {"slug": {"$regex": f"^{re.escape(slug)}(-[0-9]+)?$"}}
         found = await self._table.many(like, order=[("slug", 1)], limit=10_000, fields=["slug"])
         return {document["slug"] for document in found}
@@ -98,9 +132,36 @@ class Functions:
         query = {"id": function.id, "revision": function.revision}
         return _read(await self._table.update(query, _change(values)))
 
+    async def yield_slug(self, slug: str) -> None:
+        """Take a slug from a softly deleted function: it gets another one should it come back."""
+        found = await self._table.one({"slug": slug, **DELETED})
+        if found is not None:
+            at = {"id": found["id"], "slug": slug, "revision": found["revision"], **DELETED}
+            await self._table.update(at, _change({"slug": without_slug(found["id"])}))
+
+    async def renew_env(self, app_id: int, *, updated_at: datetime) -> None:
+        """Say of all functions of an app that their environment is another one."""
+        change: Document = {"$inc": {"env_revision": 1, "revision": 1}, "$set": {"updated_at": updated_at}}
+        await self._table.change_all({"app": app_id}, change)
+
+    async def all_in(self, app_id: int) -> AsyncIterator[Named]:
+        """Every function of an app, by id."""
+        last: int | None = 0
+        while last is not None:
+            query = {"app": app_id, "id": {"$gt": last}, **_LIVE}
+            found = await self._table.many(query, order=[("id", 1)], limit=_AT_ONCE, fields=Named.__struct_fields__)
+            for document in found:
+                yield msgspec.convert(document, Named)
+            last = found[-1]["id"] if len(found) == _AT_ONCE else None
+
     async def delete(self, function: Function) -> None:
         """Remove a function. What belongs to it is to be removed before."""
         await self._table.delete({"id": function.id})
+
+
+def without_slug(id: int) -> str:
+    """What stands for the slug of a deleted function that has none any more: no slug has this form."""
+    return f"deleted--{id}"
 
 
 def _change(values: dict[str, Any]) -> Document:

@@ -1,7 +1,8 @@
 """Every index, in one place; checked at boot. All begin with the tenant, but for what stands above the tenants."""
 
 from shared.store import apps
-from shared.store.client import Store
+from shared.store.client import Document, Store
+from shared.store.functions import DELETED
 
 # collection, keys, unique, name
 INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
@@ -19,6 +20,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("functions", [("tenant", 1), ("app_slug", 1), ("id", 1)], False, "app"),
     ("functions", [("tenant", 1), ("created_at", -1), ("id", -1)], False, "newest"),
     ("functions", [("tenant", 1), ("name", 1), ("id", -1)], False, "by_name"),
+    ("functions", [("tenant", 1), ("app", 1), ("name", 1), ("id", 1)], False, "by_app_and_name"),
     ("pipelines", [("tenant", 1), ("name", 1)], True, "name"),
     ("versions", [("tenant", 1), ("id", 1)], True, "id"),
     ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),
@@ -49,6 +51,12 @@ EXPIRING: list[tuple[str, str]] = [
 # collection, field that few documents have: what the schedulers look at next, and which invocations others made
 SPARSE: list[tuple[str, str]] = [("functions", "schedule_due"), ("invocations", "parent_task_id")]
 
+# collection, keys, unique, name, and what the few documents match that are in it
+PARTIAL: list[tuple[str, list[tuple[str, int]], bool, str, Document]] = [
+    ("functions", [("tenant", 1), ("app", 1), ("deployed_as", 1)], True, "deployed_as", {"deployed_as": {"$gt": ""}}),
+    ("functions", [("tenant", 1), ("app_slug", 1)], False, "deleted", DELETED),
+]
+
 # collection, name: what an earlier version had
 RETIRED: list[tuple[str, str]] = [("invocations", "by_function")]
 
@@ -62,5 +70,7 @@ async def ensure(store: Store) -> None:
         await store.drop_index(collection, name)
     for collection, field in EXPIRING:
         await store.ensure_index(collection, [(field, 1)], name=field, expires=True)
+    for collection, keys, unique, name, only in PARTIAL:
+        await store.ensure_index(collection, keys, unique=unique, name=name, only=only)
     for collection, field in SPARSE:
         await store.ensure_index(collection, [(field, 1)], name=field, sparse=True)

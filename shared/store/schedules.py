@@ -14,7 +14,7 @@ from shared.domain.function import Function
 from shared.store.client import Document, Store
 
 _COLLECTION = "functions"
-_UNUSED = ("description", "auth_config", "headers", "config")
+_UNUSED = ("description", "auth_config", "headers", "config", "triggers", "env")
 _FIELDS = ["_id", "schedule_due", "schedule_run", *(f for f in Function.__struct_fields__ if f not in _UNUSED)]
 NEVER = 253_402_300_799  # the last second that a calendar knows; nothing is planned
 

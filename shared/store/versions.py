@@ -71,6 +71,10 @@ class Versions:
             await self.drop_sources(hashes, but_for=ids)
             await self._table.delete({"id": {"$in": ids}})
 
+    async def drop(self, id: int) -> None:
+        """Remove a version that nothing names; its source stays."""
+        await self._table.delete({"id": id})
+
     async def keep_source(self, code_hash: str, source: str) -> None:
         """Store a source under its hash; nothing happens when it is there."""
         await self._sources.update({"code_hash": code_hash}, {"$setOnInsert": {"source": source}}, upsert=True)

@@ -15,6 +15,7 @@ from services.api.core.functions import Functions
 from services.api.core.history import History
 from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
+from services.api.core.sources import Sources
 from services.api.core.versions import Upload, Versions
 from services.recorder.project import project
 from shared.bus import lookup, subjects
@@ -59,9 +60,8 @@ def versions(bus: Bus, store: Store) -> Versions:
     functions = Functions(
         store, directory, history=history, credentials=Credentials(Keyring([])), most=PLATFORM.most, forgotten_s=60
     )
-    return Versions(
-        bus, store, directory=directory, functions=functions, history=history, code_bytes=1000, compile_wait_s=5
-    )
+    sources = Sources(bus, store, code_bytes=1000, wait_s=5)
+    return Versions(store, directory=directory, functions=functions, history=history, sources=sources)
 
 
 @pytest.mark.parametrize("answered", [True, False])

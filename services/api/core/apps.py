@@ -1,9 +1,9 @@
 """Apps: named groups of a tenant's functions."""
 
-from services.api.core.rights import must_administer, must_read
-from shared.domain.app import App
+from services.api.core.rights import must_administer, must_develop, must_read
+from shared.domain.app import App, is_public_id
 from shared.domain.caller import Caller
-from shared.domain.function import slugify
+from shared.domain.function import MAX_SLUG, is_slug, slugify
 from shared.domain.problem import Problem
 from shared.store import apps as stored
 from shared.store.client import Store
@@ -35,6 +35,29 @@ class Apps:
         must_read(caller)
         return await self._of(caller).named(slug)
 
+    async def meant(self, caller: Caller, named: str) -> App | None:
+        """The app of this public id or slug; None for a slug that no app has yet. Raises Problem(not_found)."""
+        if is_public_id(named):
+            found = await stored.find_public(self._store, named)
+            if found is None or found.tenant != caller.tenant:  # another tenant's is as unknown as nobody's
+                raise no_app(named)
+            return found
+        if not is_slug(named):
+            raise no_app(named)
+        return await self._of(caller).find(named)
+
+    async def existing(self, caller: Caller, named: str) -> App:
+        """The app of this public id or slug. Raises Problem(not_found)."""
+        found = await self.meant(caller, named)
+        if found is None:
+            raise no_app(named)
+        return found
+
+    async def kept(self, caller: Caller, slug: str) -> App:
+        """The app of this slug, made where there is none. Raises Problem(invalid)."""
+        must_develop(caller)
+        return await self._of(caller).keep(slug, name=slug.replace("-", " ").title())
+
     async def rename(self, caller: Caller, slug: str, name: str) -> App:
         """Another name. Raises Problem(not_found)."""
         must_administer(caller)
@@ -47,3 +70,9 @@ class Apps:
 
     def _of(self, caller: Caller) -> stored.Apps:
         return stored.Apps(self._store, caller.tenant)
+
+
+def no_app(named: str) -> Problem:
+    """There is no such app; a text too long to name one is not repeated whole."""
+    shown = named if len(named) <= MAX_SLUG else f"{named[:MAX_SLUG]}…"
+    return Problem("not_found", f"App '{shown}' not found")

@@ -2,7 +2,8 @@
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import FunctionChanged
+from shared.bus.messages import AppChanged, FunctionChanged
+from shared.domain.app import App
 from shared.domain.function import Function
 from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.remembered import Remembered
@@ -38,11 +39,19 @@ class Directory:
 
     async def announce(self, function: Function, *, deleted: bool = False) -> None:
         """Say that a function has changed, to this process at once and to all others by bus."""
-        self._functions.drop((function.tenant, function.slug))
-        notice = FunctionChanged(
-            tenant=function.tenant, function=function.slug, revision=0 if deleted else function.revision
+        revision = _DELETED if deleted else function.revision
+        await self.announce_named(function.tenant, function.slug, revision=revision)
+
+    async def announce_named(self, tenant: str, slug: str, *, revision: int) -> None:
+        """`announce`, of a function that was not read whole."""
+        self._functions.drop((tenant, slug))
+        await self._bus.send(
+            subjects.changed(tenant, slug), FunctionChanged(tenant=tenant, function=slug, revision=revision)
         )
-        await self._bus.send(subjects.changed(function.tenant, function.slug), notice)
+
+    async def announce_app(self, app: App) -> None:
+        """Say that an app has changed."""
+        await self._bus.send(subjects.app(app.tenant, app.slug), AppChanged(tenant=app.tenant, app=app.slug))
 
     async def _changed(self, notice: FunctionChanged) -> None:
         key = (notice.tenant, notice.function)

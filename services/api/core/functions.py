@@ -232,8 +232,9 @@ class Functions:
             except Problem as problem:
                 if problem.code != "conflict":
                     raise
-                if fixed:
+                if fixed and await functions.by_slug(slug) is not None:
                     raise wrong("slug", f"A function with slug '{slug}' exists already") from None
+                await functions.yield_slug(slug)
             else:
                 return function
         raise Problem("conflict", f"Many functions named '{function.name}' are being created; try again in a moment")

@@ -1,7 +1,5 @@
 """Code versions: uploaded, edited, listed, activated. Which one is active is said by the function alone."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -11,13 +9,11 @@ from services.api.core.directory import Directory
 from services.api.core.functions import Functions, no_function
 from services.api.core.history import History
 from services.api.core.rights import must_develop, must_read
-from shared.bus import subjects
-from shared.bus.broker import Bus
-from shared.bus.messages import Compile, Compiled
+from services.api.core.sources import Sources
 from shared.domain.caller import Caller
 from shared.domain.function import ActiveVersion, Function
 from shared.domain.problem import Problem, wrong
-from shared.domain.version import CodeVersion, code_hash
+from shared.domain.version import CodeVersion
 from shared.store import functions, versions
 from shared.store.client import MAX_ID, Store
 
@@ -46,22 +42,18 @@ class Versions:
 
     def __init__(
         self,
-        bus: Bus,
         store: Store,
         *,
         directory: Directory,
         functions: Functions,
         history: History,
-        code_bytes: int,
-        compile_wait_s: float,
+        sources: Sources,
     ) -> None:
-        self._bus = bus
         self._store = store
         self._directory = directory
         self._functions = functions
         self._history = history
-        self._code_bytes = code_bytes
-        self._compile_wait_s = compile_wait_s
+        self._sources = sources
 
     async def upload(self, caller: Caller, slug: str, upload: Upload, *, app: str | None = None) -> Shown:
         """Check, compile and add a version. Raises Problem(not_found, invalid, too_large)."""
@@ -69,7 +61,7 @@ class Versions:
         function = await self._functions.named(caller, slug, app=app)
         _must_run_code(function)
         stored = self._of(caller)
-        async with self._source(function, upload.code) as digest:
+        async with self._sources.compiled(function.tenant, function.pool, upload.code) as digest:
             version = CodeVersion(
                 id=await stored.next_id(),
                 tenant=caller.tenant,
@@ -95,7 +87,7 @@ class Versions:
             message = f"Function '{slug}' has no active code version to update; upload one with POST"
             raise Problem("invalid", message, {"code": message})
         stored = self._of(caller)
-        async with self._source(function, code) as digest:
+        async with self._sources.compiled(function.tenant, function.pool, code) as digest:
             await stored.replace_code(function.active.id, digest)
         version = await stored.by_id(function.active.id)
         if version is None:
@@ -153,38 +145,6 @@ class Versions:
 
     def _of(self, caller: Caller) -> versions.Versions:
         return versions.Versions(self._store, caller.tenant)
-
-    @asynccontextmanager
-    async def _source(self, function: Function, code: str) -> AsyncIterator[str]:
-        """The hash of a source, stored and compiled, for a block that lets a version name it; else it is not kept."""
-        size = len(code.encode())
-        if size > self._code_bytes:
-            message = f"code is {size} bytes; the limit is {self._code_bytes} bytes"
-            raise Problem("too_large", message, {"code": message})
-        digest, stored = code_hash(code), versions.Versions(self._store, function.tenant)
-        await stored.keep_source(digest, code)
-        try:
-            await self._compile(function, digest)
-            yield digest
-            await stored.keep_source(digest, code)  # a deletion beside us may have taken it for nobody's
-        except BaseException:
-            with suppress(Problem):  # what went wrong first is what the caller is told
-                await stored.drop_sources([digest])
-            raise
-
-    async def _compile(self, function: Function, digest: str) -> None:
-        """Have an executor compile a stored source. Raises Problem(invalid, unavailable)."""
-        compiled = await self._bus.ask(
-            subjects.compile_code(function.pool),
-            Compile(tenant=function.tenant, code_hash=digest),
-            answer=Compiled,
-            timeout_s=self._compile_wait_s,
-        )
-        if compiled.unavailable:
-            raise Problem("unavailable", f"The code could not be checked: {compiled.unavailable}")
-        if compiled.errors:
-            faults = [str(error) for error in compiled.errors]
-            raise Problem("invalid", f"Code was refused: {'; '.join(faults)}", {"code": "\n".join(faults)})
 
     async def _activate(
         self, caller: Caller, function: Function, version: CodeVersion, *, only_if_active: bool = False

@@ -55,7 +55,7 @@ _HEADERS: dict[Code, dict[str, str]] = {
     "too_large": {"connection": "close"},
 }
 _NOT_FOUND, _NOT_ALLOWED = 404, 405
-_MISSING = "missing required field"
+_MISSING = "This field is required"
 _log = telemetry.logger("apps")
 
 

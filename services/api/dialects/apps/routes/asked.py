@@ -1,0 +1,28 @@
+"""What the handlers of this dialect are given: the request, its words, who sends it, and whom they speak to."""
+
+from typing import Annotated, NamedTuple
+
+from litestar.di import NamedDependency
+from litestar.params import Parameter, SkipValidation
+
+from services.api import reading
+from services.api.core.deployments import Deployments
+from services.api.core.environments import Environments
+from shared.domain.caller import Caller
+
+Asked = reading.Asked
+MAX_LISTED = 1000
+_MAX_SKIP = 10**9
+
+
+class Core(NamedTuple):
+    """What the handlers speak to."""
+
+    deployments: Deployments
+    environments: Environments
+
+
+By = NamedDependency[SkipValidation[Caller]]
+To = NamedDependency[SkipValidation[Core]]
+Size = Annotated[int | None, Parameter(ge=1, le=_MAX_SKIP)]
+Whole = Annotated[int | None, Parameter(ge=0, le=_MAX_SKIP)]

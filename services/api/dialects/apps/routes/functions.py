@@ -1,0 +1,31 @@
+"""Functions: deployed, listed, shown, deleted. `services/api/routes.py` has the paths."""
+
+from services.api.dialects.apps.routes.asked import MAX_LISTED, Asked, By, Size, To, Whole
+from services.api.dialects.apps.translate import functions as translate
+from services.api.dialects.apps.wire import functions as wire
+
+
+async def deploy(request: Asked, *, core: To, caller: By, app_id: str, data: wire.Deploy) -> wire.Deployed:
+    """A function as it is to be from now on, whether there was one of its name or not."""
+    app, function = await core.deployments.deploy(caller, app_id, translate.deployment(data))
+    return translate.deployed(app, function, base=request.base)
+
+
+async def list_deployed(
+    request: Asked, *, core: To, caller: By, app_id: str, limit: Size = None, offset: Whole = None
+) -> wire.Listed:
+    """The functions of an app, by name; a thousand of them unless fewer are asked for."""
+    size = min(limit or MAX_LISTED, MAX_LISTED)
+    app, found = await core.deployments.listed(caller, app_id, limit=size + 1, skip=offset or 0)
+    return translate.listed(app, found[:size], base=request.base, has_more=len(found) > size)
+
+
+async def show_deployed(request: Asked, *, core: To, caller: By, app_id: str, name: str) -> wire.Detail:
+    """One function, with its code and its metrics."""
+    return translate.detail(await core.deployments.shown(caller, app_id, name), base=request.base)
+
+
+async def delete_deployed(*, core: To, caller: By, app_id: str, name: str) -> wire.Deleted:
+    """A function that is not to be there any more; it comes back as who it was when its name is deployed again."""
+    await core.deployments.delete(caller, app_id, name)
+    return wire.Deleted()

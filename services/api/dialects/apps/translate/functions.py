@@ -1,0 +1,144 @@
+"""Between functions and their bodies. Pure."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+from urllib.parse import quote
+
+from services.api.core import triggers
+from services.api.core.deployments import Deployment, Shown
+from services.api.dialects.apps.translate.metrics import metrics
+from services.api.dialects.apps.translate.stamps import maybe
+from services.api.dialects.apps.wire import functions as wire
+from shared.domain.app import App
+from shared.domain.function import Function
+from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger
+
+_MS = 1000
+
+
+def deployment(body: wire.Deploy) -> Deployment:
+    """The function that a body describes."""
+    return Deployment(
+        name=body.name,
+        code=body.code,
+        environment=body.runtime or "javascript",
+        description=body.description,
+        env=body.env_vars,
+        triggers=_triggers(body),
+        config=_config(body),
+        agent_tool=bool(body.agent_tool),
+        agent_tool_description=body.agent_tool_description,
+        agent_tool_mode=body.agent_tool_mode or "read_only",
+        agent_tool_exposed_to=body.agent_tool_exposed_to or "developer_only",
+    )
+
+
+def deployed(app: App, function: Function, *, base: str) -> wire.Deployed:
+    """The answer to a deployment."""
+    return wire.Deployed(
+        id=str(function.id),
+        name=called(function),
+        url=url(app, function, base=base),
+        triggers=_shown(function),
+        deployed_at=maybe(function.deployed_at),
+    )
+
+
+def listed(app: App, functions: Sequence[Function], *, base: str, has_more: bool) -> wire.Listed:
+    """Functions of an app."""
+    return wire.Listed([_row(app, function, base=base) for function in functions], has_more)
+
+
+def detail(shown: Shown, *, base: str) -> wire.Detail:
+    """A function with everything."""
+    function, counted = shown.function, metrics(None)
+    return wire.Detail(
+        **_common(shown.app, function, base=base),
+        slug=function.slug,
+        code=shown.source,
+        timeout_ms=round(shown.limits.timeout_s * _MS),
+        memory_mb=shown.limits.memory_mb,
+        egress=function.config.get("egress"),
+        egress_hosts=function.config.get("egress_hosts", []),
+        last_invoked=counted.last_invocation,
+        invocation_count=counted.total_invocations,
+        errors=counted.error_count,
+        avg_duration=counted.avg_duration_ms,
+        env_keys=sorted(function.env),
+        total_invocations=counted.total_invocations,
+        error_count=counted.error_count,
+        error_rate=counted.error_rate,
+        avg_duration_ms=counted.avg_duration_ms,
+        last_invocation=counted.last_invocation,
+        metrics=counted,
+    )
+
+
+def called(function: Function) -> str:
+    """The name by which a function is asked for."""
+    return function.deployed_as or function.name
+
+
+def url(app: App, function: Function, *, base: str) -> str | None:
+    """Where a function is called, if it is by HTTP."""
+    if function.trigger("http") is None:
+        return None
+    return f"{base}/v1/{app.public_id}/fn/{quote(called(function), safe='')}"
+
+
+def _row(app: App, function: Function, *, base: str) -> wire.Row:
+    counted = metrics(None)
+    return wire.Row(
+        **_common(app, function, base=base),
+        last_invoked=counted.last_invocation,
+        last_status=None,
+        invocation_count=counted.total_invocations,
+        error_rate=counted.error_rate / 100,
+        avg_duration=counted.avg_duration_ms,
+    )
+
+
+def _common(app: App, function: Function, *, base: str) -> dict[str, Any]:
+    status: Literal["active", "inactive"] = "active" if function.is_active else "inactive"
+    return {
+        "id": str(function.id),
+        "name": called(function),
+        "description": function.description or None,
+        "runtime": function.pool,
+        "triggers": _shown(function),
+        "url": url(app, function, base=base),
+        "status": status,
+        "deployed_at": maybe(function.deployed_at),
+        "agent_tool": function.agent_tool,
+        "agent_tool_description": function.agent_tool_description,
+        "agent_tool_mode": function.agent_tool_mode,
+        "agent_tool_exposed_to": function.agent_tool_exposed_to,
+    }
+
+
+def _shown(function: Function) -> list[wire.Trigger]:
+    return [
+        wire.Trigger(type=trigger.type, config=trigger.config, enabled=trigger.enabled)
+        for trigger in triggers.shown(function)
+    ]
+
+
+def _triggers(body: wire.Deploy) -> tuple[Trigger, ...]:
+    """What is asked for in the one way or the other; `triggers` wins."""
+    if body.triggers is not None:
+        asked = body.triggers
+    elif body.trigger is None:
+        return (HTTP_BY_DEFAULT,)
+    else:
+        asked = [wire.Trigger(type=body.trigger) if isinstance(body.trigger, str) else body.trigger]
+    return tuple(Trigger(one.type, one.config, one.enabled) for one in asked)
+
+
+def _config(body: wire.Deploy) -> dict[str, Any]:
+    asked = {
+        "timeout": None if body.timeout_ms is None else body.timeout_ms / _MS,
+        "memory_mb": body.memory_mb,
+        "egress": body.egress,
+        "egress_hosts": body.egress_hosts,
+    }
+    return {key: value for key, value in asked.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Every body of this dialect, one noun a file."""
