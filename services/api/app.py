@@ -211,10 +211,10 @@ def framework(core: Cores, auth: Auth, settings: Api, *, body_bytes: int) -> Lit
 
     routes = [*ROUTES, *DOCS] if settings.docs else ROUTES
     given: dict[str, Callable[..., Any]] = {"core": spoken_to, **GIVEN}
-    apps = Router("/", route_handlers=APPS, dependencies={"core": Provide(apps_spoken_to)})
+    apps = Router("/", route_handlers=[*methods.options(APPS), *APPS], dependencies={"core": Provide(apps_spoken_to)})
     document = Document(routes, given, limited=settings.rate_limits)
     return Litestar(
-        [*methods.options([*routes, *APPS]), *routes, apps],  # before the framework makes its own
+        [*methods.options(routes), *routes, apps],  # before the framework makes its own
         guards=[known],
         dependencies={name: Provide(giver) for name, giver in given.items()},
         exception_handlers={

@@ -7,6 +7,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import UNSET, UnsetType
 
+from services.api import bodies
 from shared import telemetry
 from shared.domain.problem import Code, Problem
 
@@ -92,7 +93,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
     """What the framework itself refuses: unknown paths, methods, wrong types."""
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if isinstance(error, ValidationException):
-        return on_problem(request, Problem("invalid", error.detail))
+        return on_problem(request, _wrong(error))
     if error.status_code == _NOT_FOUND:
         return _response(_NOT_FOUND, headers, body(FAULTS["not_found"], "Not found"))
     if error.status_code == _NOT_ALLOWED:
@@ -107,6 +108,11 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything else."""
     return _response(*crashed(error, path=request.url.path))
+
+
+def _wrong(error: ValidationException) -> Problem:
+    faults: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else []
+    return bodies.invalid(faults[0].get("key", ""), faults[0]["message"]) if faults else Problem("invalid", error.detail)
 
 
 def _response(status: int, headers: dict[str, str], answer: bytes) -> Response[bytes]:
