@@ -112,7 +112,9 @@ def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[byte
 
 def _wrong(error: ValidationException) -> Problem:
     faults: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else []
-    return bodies.invalid(faults[0].get("key", ""), faults[0]["message"]) if faults else Problem("invalid", error.detail)
+    return (
+        bodies.invalid(faults[0].get("key", ""), faults[0]["message"]) if faults else Problem("invalid", error.detail)
+    )
 
 
 def _response(status: int, headers: dict[str, str], answer: bytes) -> Response[bytes]:
