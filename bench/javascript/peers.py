@@ -69,7 +69,7 @@ async def workerd(folder: Path) -> AsyncIterator[Peer]:
     except TimeoutError:
         process.kill()
         raise NotRun("npm took too long to install workerd") from None
-    binary = next(folder.glob("node_modules/@cloudflare/workerd-*/bin/workerd"), None)
+    binary = await asyncio.to_thread(_binary, folder)
     if binary is None:
         raise NotRun(f"npm did not install workerd: {said.decode(errors='replace')[-200:]}")
     _source(folder)
@@ -78,6 +78,10 @@ async def workerd(folder: Path) -> AsyncIterator[Peer]:
     config.write_text(_CONFIG % port)
     async with _serving("workerd", [str(binary), "serve", str(config)], folder, port) as peer:
         yield peer
+
+
+def _binary(folder: Path) -> Path | None:
+    return next(folder.glob("node_modules/@cloudflare/workerd-*/bin/workerd"), None)
 
 
 def _source(folder: Path) -> Path:
