@@ -24,6 +24,8 @@ from bench.table import Check, Row, Table
 from services.executor.mode import Artefact, Call
 from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.settings import PythonSettings
+from services.executor.pool.bounds import Bounds
+from services.executor.pool.places import Places
 from shared.domain.limits import Limits
 
 TITLE = "The sandbox"
@@ -65,7 +67,7 @@ async def _measure(rounds: int) -> Table:
         cold = {SPARE: await _cold(whole), BARE: await _cold(bare)}
         source = {SPARE: await _cold(whole, compiled=False), BARE: await _cold(bare, compiled=False)}
         report = whole.facts()["sandbox"]
-    async with _opened(least_spares=0, most_spares=0, recycle_calls=1) as forking:
+    async with _opened(Bounds(recycle_calls=1), least_spares=0, most_spares=0) as forking:
         cold[FORK] = await _cold(forking)
     cold[FRESH] = _fresh()
     rows = [*_warm_rows(warm), *_cold_rows(cold, source), *_kill_rows(kills), await _memory_row()]
@@ -74,8 +76,8 @@ async def _measure(rounds: int) -> Table:
 
 
 @asynccontextmanager
-async def _opened(**settings: Any) -> AsyncIterator[PythonMode]:
-    mode = await open_mode(PythonSettings(**settings))
+async def _opened(bounds: Bounds | None = None, **settings: Any) -> AsyncIterator[PythonMode]:
+    mode = await open_mode(PythonSettings(**settings), places=Places(bounds or Bounds()))
     try:
         yield mode
     finally:
@@ -183,7 +185,8 @@ async def _memory_row() -> Row:
     """The zygote with many warm workers and its spares, a shared page divided by its sharers; root may read it."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # three descriptors a worker
-    async with _opened(max_workers=WORKERS + 10, max_workers_per_tenant=WORKERS + 10) as mode:
+    bounds = Bounds(processes=WORKERS + 10, processes_per_tenant=WORKERS + 10)
+    async with _opened(bounds) as mode:
         call = await _call(mode, CODE)
         for number in range(WORKERS):
             await mode.run(_renamed(call, f"warm-{number}"))

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from services.executor.pool.bounds import Bounds
 from shared.config import MOST_CALLS, Platform
 
 Count = Annotated[int, Meta(gt=0)]
@@ -24,11 +25,11 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     waits for the bus. One that got no slot within `slot_wait_s` is handed back, so that another executor may take it. A
     call that runs for longer than `notice_s` is announced as STARTED.
 
-    `processes` bounds the worker processes, warm ones and busy ones, `processes_per_tenant` one tenant's share of them
-    (0: 64 and 32, or as many as there are slots). `memory_mb` bounds what they hold together (0: three quarters of the
-    machine's memory): a busy one counts with its function's limit, an idle one with what it holds; the longest unused
-    makes room. A call waits for a process for up to `place_timeout_s`. A process is ended when it was unused for
-    `idle_s`, and after `recycle_calls` calls.
+    `processes` bounds the worker processes of all modes, warm ones and busy ones, `processes_per_tenant` one tenant's
+    share of them (0: 64 and 32, or as many as there are slots). `memory_mb` bounds what they hold together (0: three
+    quarters of the machine's memory): a busy one counts with its function's limit, an idle one with what it holds; the
+    longest unused makes room. A call waits for a process for up to `place_timeout_s`. A process is ended when it was
+    unused for `idle_s`, and after `recycle_calls` calls.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
 
     `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One tenant has at most
@@ -91,6 +92,18 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def most_processes_per_tenant(self) -> int:
         """Worker processes of one tenant: unless it is told otherwise, one alone may use every slot."""
         return self.processes_per_tenant or max(_PROCESSES_PER_TENANT, self.slots)
+
+    @property
+    def bounds(self) -> Bounds:
+        """What holds for the worker processes of all modes together."""
+        return Bounds(
+            processes=self.most_processes,
+            processes_per_tenant=self.most_processes_per_tenant,
+            memory_mb=self.memory_mb,
+            idle_s=self.idle_s,
+            recycle_calls=self.recycle_calls,
+            place_timeout_s=self.place_timeout_s,
+        )
 
     def message_bytes(self, platform: Platform) -> int:
         """The largest message of an executor: a result with all the output and the error that it may have."""

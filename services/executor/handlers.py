@@ -13,6 +13,7 @@ from services.executor.execution import Execution
 from services.executor.host import Hosts
 from services.executor.links import Aside, Loaded
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
+from services.executor.pool.places import Places
 from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -157,8 +158,10 @@ async def serve(service: Service) -> AsyncIterator[None]:
         service.bus.on_return(functions.doubt)
         reach = Reach(service.bus, service.store, functions, service.instance)
         hosts = Hosts(reach, service.keyring)
+        places = Places(service.settings.bounds)
+        opening = Opening(service.settings, service.platform, service.keyring, places, reach)
         for pool, open_mode in modes.OPEN.items():
-            mode = await open_mode(Opening(service.settings, service.platform, service.keyring, reach))
+            mode = await open_mode(opening)
             stack.push_async_callback(mode.close)
             service.facts[pool] = mode.facts
             await _serve_pool(service, pool, mode, functions=functions, hosts=hosts, stack=stack)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from services.executor.config import Executor
+from services.executor.pool.places import Places
 from shared.bus.broker import Bus
 from shared.config import Platform
 from shared.directory import Directory
@@ -119,11 +120,15 @@ class Reach(NamedTuple):
 
 
 class Opening(NamedTuple):
-    """What a mode is opened with: the executor's settings, the platform's, and the keys of what is sealed."""
+    """What a mode is opened with: the executor's settings, the platform's, and the keys of what is sealed.
+
+    `places` is the room for worker processes, one and the same for every mode that has some.
+    """
 
     executor: Executor
     platform: Platform
     keyring: Keyring
+    places: Places
     reach: Reach | None = None
 
 

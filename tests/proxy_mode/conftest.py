@@ -11,6 +11,8 @@ import pytest
 from services.executor.config import Executor
 from services.executor.mode import Again, Call, Opening
 from services.executor.modes.proxy.mode import ProxyMode, open_for
+from services.executor.pool.bounds import Bounds
+from services.executor.pool.places import Places
 from shared.config import Platform
 from shared.domain.credentials import place_of, with_secrets
 from shared.domain.function import Function
@@ -34,7 +36,7 @@ async def hook() -> AsyncIterator[Hook]:
 
 @contextlib.asynccontextmanager
 async def opened(platform: Platform = OPEN, **settings: Any) -> AsyncIterator[ProxyMode]:
-    mode = await open_for(Opening(Executor(**settings), platform, KEYRING))
+    mode = await open_for(Opening(Executor(**settings), platform, KEYRING, Places(Bounds())))
     try:
         yield mode
     finally:

@@ -8,9 +8,9 @@ from prometheus_client import REGISTRY
 from services.executor import machine
 from services.executor.mode import Unavailable
 from services.executor.modes.python.mode import PythonMode
-from services.executor.modes.python.places import Places
-from services.executor.modes.python.settings import PythonSettings
 from services.executor.modes.python.worker_key import Key
+from services.executor.pool.bounds import Bounds
+from services.executor.pool.places import Places
 from tests.python_mode.calling import call_of, value_of
 from tests.python_mode.opening import Open, until
 
@@ -23,11 +23,15 @@ QUICK = "def main(params):\n    return 'ok'"
 
 
 def codes_of(mode: PythonMode) -> list[str]:
-    return [worker.key.code_hash for worker in mode._pool._by_age]
+    return [worker.key.code_hash for worker in mode._pool._places._by_age]
+
+
+def own_codes(mode: PythonMode) -> list[str]:
+    return [key.code_hash for key in mode._pool._idle]
 
 
 def busy(mode: PythonMode) -> int:
-    return len(mode._pool.live) - len(mode._pool._by_age)
+    return len(mode._pool.live) - mode._pool.idle
 
 
 def ended(reason: str) -> float:
@@ -74,7 +78,7 @@ async def test_idle_workers_that_hold_what_another_needs_are_ended_the_longest_u
     before = ended("evicted")
     for call in calls:
         await mode.run(call)
-    held_mb = [worker.held_bytes >> 20 for worker in mode._pool._by_age]
+    held_mb = [worker.held_bytes >> 20 for worker in mode._pool._places._by_age]
     assert min(held_mb) > 5, held_mb
     evicted = mode.facts()["counts"]["evicted"]
     assert evicted == ended("evicted") - before > 0
@@ -109,12 +113,44 @@ async def test_all_of_it_is_given_back(opened: Open) -> None:
 
 
 async def test_unless_it_is_told_it_takes_three_quarters_of_the_machine() -> None:
-    places = Places(PythonSettings())
+    places = Places(Bounds())
     quarter_mb = machine.memory_bytes() // 4 >> 20
     assert quarter_mb > 0
     key = Key("acme", 1, "code", quarter_mb)
     taken = 0
-    while places.has_memory(key):
-        places.take(key)
+    while places.take(key):
         taken += 1
     assert taken == 3
+
+
+async def test_modes_that_share_places_make_room_for_each_other(opened: Open) -> None:
+    places = Places(Bounds(processes=2))
+    one, other = await opened(places=places), await opened(places=places)
+    calls = [await call_of(one, QUICK + "#" * number) for number in range(3)]
+    for mode, call in zip((one, one, other), calls, strict=True):
+        await mode.run(call)
+    assert [mode.facts()["workers"] for mode in (one, other)] == [1, 1]
+    assert own_codes(one) == [calls[1].code_hash]
+    assert (one.facts()["counts"], other.facts()["counts"]) == ({"cold": 2, "evicted": 1}, {"cold": 1})
+
+
+async def test_a_call_of_one_mode_waits_for_the_memory_that_anothers_holds(opened: Open) -> None:
+    places = Places(Bounds(memory_mb=100))
+    one, other = await opened(places=places), await opened(places=places)
+    slow = asyncio.create_task(one.run(await call_of(one, SLOW, {"s": 0.3}, memory_mb=64)))
+    await until(lambda: places.taken == 1)
+    quick = asyncio.create_task(other.run(await call_of(other, QUICK, memory_mb=64)))
+    done, _ = await asyncio.wait({slow, quick}, return_when=asyncio.FIRST_COMPLETED)
+    assert done == {slow}
+    assert value_of(await quick) == "ok"
+
+
+async def test_a_tenant_has_its_share_of_the_processes_in_all_modes_together(opened: Open) -> None:
+    places = Places(Bounds(processes_per_tenant=1, place_timeout_s=0.05))
+    one, other = await opened(places=places), await opened(places=places)
+    slow = asyncio.create_task(one.run(await call_of(one, SLOW, {"s": 1})))
+    await until(lambda: busy(one) == 1)
+    with pytest.raises(Unavailable, match="every worker is busy"):
+        await other.run(await call_of(other, QUICK))
+    assert value_of(await other.run(await call_of(other, QUICK, tenant="small"))) == "ok"
+    assert value_of(await slow) == "slept"

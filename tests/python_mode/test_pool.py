@@ -14,8 +14,8 @@ import uvloop
 
 from services.executor.mode import Artefact, Unavailable
 from services.executor.modes.python.mode import PythonMode, open_mode
-from services.executor.modes.python.pool import PooledWorker
 from services.executor.modes.python.settings import PythonSettings
+from services.executor.pool.worker import Pooled
 from tests.python_mode.calling import call_of, value_of
 from tests.python_mode.opening import Open, until
 
@@ -40,9 +40,9 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def idle_of(mode: PythonMode) -> list[PooledWorker]:
+def idle_of(mode: PythonMode) -> list[Pooled]:
     """The idle workers, the one unused for longest first."""
-    return list(mode._pool._by_age)
+    return list(mode._pool._places._by_age)
 
 
 def pids_of(mode: PythonMode) -> list[int]:
@@ -92,7 +92,7 @@ async def test_overlapping_calls_get_a_worker_each(opened: Open) -> None:
 
 
 async def test_more_calls_than_places_wait_for_one(opened: Open) -> None:
-    mode = await opened(max_workers=2)
+    mode = await opened(processes=2)
     calls = [await call_of(mode, SLOW + f"  # {number % 4}", {"s": 0.01}) for number in range(12)]
     outcomes = await asyncio.gather(*(mode.run(call) for call in calls))
     assert [value_of(outcome) for outcome in outcomes] == ["slept"] * 12
@@ -100,7 +100,7 @@ async def test_more_calls_than_places_wait_for_one(opened: Open) -> None:
 
 
 async def test_no_place_in_time_hands_the_call_back(opened: Open) -> None:
-    mode = await opened(max_workers=1, place_timeout_s=0.05)
+    mode = await opened(processes=1, place_timeout_s=0.05)
     slow = asyncio.create_task(mode.run(await call_of(mode, SLOW, {"s": 1})))
     await busy_pid(mode)
     with pytest.raises(Unavailable, match="every worker is busy"):
@@ -109,7 +109,7 @@ async def test_no_place_in_time_hands_the_call_back(opened: Open) -> None:
 
 
 async def test_the_longest_unused_worker_makes_room(opened: Open) -> None:
-    mode = await opened(max_workers=2)
+    mode = await opened(processes=2)
     first, second, third = [await call_of(mode, QUICK + "#" * number) for number in range(3)]
     for call in (first, second, first, third):
         await mode.run(call)
@@ -118,7 +118,7 @@ async def test_the_longest_unused_worker_makes_room(opened: Open) -> None:
 
 
 async def test_a_tenant_at_its_cap_evicts_its_own(opened: Open) -> None:
-    mode = await opened(max_workers=3, max_workers_per_tenant=1)
+    mode = await opened(processes=3, processes_per_tenant=1)
     await mode.run(await call_of(mode, QUICK, tenant="small"))
     await mode.run(await call_of(mode, QUICK, tenant="big"))
     await mode.run(await call_of(mode, QUICK + "#", tenant="big"))

@@ -7,6 +7,8 @@ import pytest
 
 from services.executor.modes.python.mode import PythonMode, open_mode
 from services.executor.modes.python.settings import PythonSettings
+from services.executor.pool.bounds import Bounds
+from services.executor.pool.places import Places
 from tests.python_mode.calling import call_of, value_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -77,7 +79,7 @@ async def test_what_one_call_keeps_is_gone_in_the_next(mode: PythonMode) -> None
 
 
 async def test_loops_of_one_tenant_leave_another_its_answers() -> None:
-    mode = await open_mode(PythonSettings(max_workers=8))
+    mode = await open_mode(PythonSettings(), places=Places(Bounds(processes=8)))
     try:
         innocent = await call_of(mode, INNOCENT, {"n": 1}, tenant="other")
         await mode.run(innocent)

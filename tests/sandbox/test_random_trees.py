@@ -120,7 +120,7 @@ def test_random_trees_are_answered_in_time() -> None:
     with asyncio.Runner() as runner:
 
         async def opened() -> PythonMode:
-            return await open_mode(PythonSettings(max_workers=4, compile_timeout_s=COMPILE_S))
+            return await open_mode(PythonSettings(compile_timeout_s=COMPILE_S))
 
         mode = runner.run(opened())
         tried = 0

@@ -8,3 +8,10 @@ BROKEN_EXIT = 1
 
 # The filter of system calls has ended it.
 VIOLATION_STATUS = -int(signal.SIGSYS)
+
+
+def way_of(status: int | None) -> str:
+    """In one word how a worker ended by itself."""
+    if status == VIOLATION_STATUS:
+        return "violation"
+    return "memory" if status == MEMORY_EXIT else "died"

@@ -7,16 +7,18 @@ from typing import Any
 
 from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
-from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
-from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError
+from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS, way_of
+from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError, InitFrame
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
-from services.executor.modes.python.pool import Pool
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
-from services.executor.modes.python.tally import Tally
 from services.executor.modes.python.worker_key import Key
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from services.executor.modes.python.zygotes import Zygotes
+from services.executor.pool.bounds import Bounds
+from services.executor.pool.places import Places
+from services.executor.pool.pool import Pool
+from services.executor.pool.tally import Tally
 from shared import telemetry
 from shared.domain.outcome import Outcome
 from shared.domain.version import CompileError
@@ -36,13 +38,13 @@ class PythonMode:
     compiler = COMPILER
     share = 1.0
 
-    def __init__(self, settings: PythonSettings, zygotes: Zygotes) -> None:
+    def __init__(self, settings: PythonSettings, zygotes: Zygotes, *, places: Places) -> None:
         self._settings = settings
         self.slots = settings.slots
         self._zygotes = zygotes
         self._spares = Spares(zygotes, least=settings.least_spares, most=settings.most_spares)
-        self._tally = Tally(self.name)
-        self._pool = Pool(self._spares, settings, self._tally)
+        self._tally = Tally(self.name, way=way_of)
+        self._pool = Pool(self._make, places, self._tally)
         # By tenant: whose code has made a system call that only an attack makes.
         self._violations: Counter[str] = Counter()
         zygotes.on_renewal = self._renewed
@@ -75,7 +77,7 @@ class PythonMode:
             raise ValueError(f"an artefact of {call.artefact.compiler} was handed to {self.compiler}")
         key = Key(call.tenant, call.function_id, call.code_hash, call.limits.memory_mb)
         for _ in range(_ATTEMPTS):
-            worker = await self._pool.take(key, call.artefact.data)
+            worker = await self._pool.take(key, call)
             try:
                 return await self._attempt(worker.link, call)
             except WorkerEndedError as ended:
@@ -106,6 +108,11 @@ class PythonMode:
         self._pool.close()
         await self._spares.close()
         await self._zygotes.close()
+
+    async def _make(self, key: Key, call: Call) -> WorkerLink:
+        link = await self._spares.take()
+        link.send(frames.pack(InitFrame(call.artefact.data, key.memory_mb)))
+        return link
 
     async def _attempt(self, link: WorkerLink, call: Call) -> Outcome:
         limits, nonce = call.limits, _nonce()
@@ -179,8 +186,11 @@ class PythonMode:
         return "The code ended its compiler; is it nested too deeply, or too long?"
 
 
-async def open_mode(settings: PythonSettings) -> PythonMode:
-    """Start the mode. Raises Unavailable when workers cannot be made or not be contained on this machine."""
+async def open_mode(settings: PythonSettings, *, places: Places | None = None) -> PythonMode:
+    """Start the mode, with all the places of an executor unless it shares them.
+
+    Raises Unavailable when workers cannot be made or not be contained on this machine.
+    """
     zygotes = Zygotes(settings)
     report = (await zygotes.running()).report
     if report["level"] == "weak":
@@ -190,7 +200,7 @@ async def open_mode(settings: PythonSettings) -> PythonMode:
             raise Unavailable(_weakness(report))
     else:
         _log.info("sandbox", layers=report)
-    return PythonMode(settings, zygotes)
+    return PythonMode(settings, zygotes, places=places or Places(Bounds()))
 
 
 async def open_for(opening: Opening) -> PythonMode:
@@ -199,17 +209,12 @@ async def open_for(opening: Opening) -> PythonMode:
     return await open_mode(
         PythonSettings(
             slots=executor.slots,
-            max_workers=executor.most_processes,
-            max_workers_per_tenant=executor.most_processes_per_tenant,
-            memory_mb=executor.memory_mb,
-            idle_s=executor.idle_s,
-            recycle_calls=executor.recycle_calls,
-            place_timeout_s=executor.place_timeout_s,
             compile_timeout_s=executor.compile_timeout_s,
             compile_memory_mb=executor.compile_memory_mb,
             sandbox=executor.sandbox,
             without=() if executor.namespaces else ("namespaces",),
-        )
+        ),
+        places=opening.places,
     )
 
 

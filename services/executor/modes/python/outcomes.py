@@ -6,7 +6,7 @@ from services.executor.mode import Call
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import FrameError, ReplyFrame
 from services.executor.modes.python.lines import checked, log_of, warnings_of
-from services.executor.modes.python.worker_link import Reason
+from services.executor.pool.worker import Reason
 from shared.domain.limits import Limits
 from shared.domain.outcome import LogLine, Outcome, Usage
 

@@ -13,20 +13,9 @@ COMPILER = f"py{sys.version_info[0]}.{sys.version_info[1]}-rp{version('Restricte
 
 
 class PythonSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How many workers there may be, how long they live, and what a compilation may take."""
+    """Calls that run side by side, workers that are kept ready, and what a compilation may take."""
 
-    # Calls that run side by side.
     slots: int = 4
-    max_workers: int = 64
-    max_workers_per_tenant: int = 32
-    # Of all workers together; 0: three quarters of what the machine has.
-    memory_mb: int = 0
-    idle_s: float = 120.0
-    recycle_calls: int = 1000
-    # A worker whose resident memory has grown past this share of its limit is replaced after the call.
-    recycle_memory_share: float = 0.8
-    # How long a call may wait for a place among the workers before it is handed back.
-    place_timeout_s: float = 30.0
     spawn_timeout_s: float = 10.0
     # Workers that wait for a function: so many always, and up to so many while there is demand.
     least_spares: int = 2

@@ -8,12 +8,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from services.executor.modes.python.frames import RECEIVE_BYTES, Assembly, FrameError
+from services.executor.pool.worker import Reason
 from shared.domain.outcome import Usage
-
-Reason = Literal["deadline", "cpu", "memory", "died", "broken", "evicted", "recycled", "unused", "cancelled", "closed"]
 
 _EXIT_NEWS_S = 1.0
 _LEAST_CPU_S = 0.0002  # less than it takes to touch a megabyte of fresh memory

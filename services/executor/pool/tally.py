@@ -1,37 +1,35 @@
 """Counts since the start, for the health page; the ends of workers among them are the metrics' too."""
 
 from collections import Counter
+from collections.abc import Callable
 
-from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
-from services.executor.modes.python.worker_link import WorkerLink
+from services.executor.pool.worker import Worker
 from shared import telemetry
 
 
 class Tally:
-    """What has happened to the workers of one pool. A worker ends once, for one reason."""
+    """What has happened to the workers of one pool. A worker ends once, for one reason.
 
-    def __init__(self, pool: str) -> None:
+    `way` names the reason of one that ended by itself, by its exit status.
+    """
+
+    def __init__(self, pool: str, *, way: Callable[[int | None], str] = lambda _: "died") -> None:
         self._pool = pool
+        self._way = way
         self.counts: Counter[str] = Counter()
 
     def started(self, *, warm: bool) -> None:
         """A call got a worker that was there, or a new one."""
         self.counts["warm" if warm else "cold"] += 1
 
-    def ended(self, link: WorkerLink) -> None:
+    def ended(self, worker: Worker) -> None:
         """A worker has ended. If it did so by itself, how is known only when its exit status is."""
-        reason = link.reason
+        reason = worker.reason
         if reason == "died":
-            link.exited.add_done_callback(lambda exited: self._count(_way(exited.result())))
+            worker.exited.add_done_callback(lambda exited: self._count(self._way(exited.result())))
         elif reason is not None:
             self._count(reason)
 
     def _count(self, reason: str) -> None:
         self.counts[reason] += 1
         telemetry.WORKERS_ENDED.labels(self._pool, reason).inc()
-
-
-def _way(status: int | None) -> str:
-    if status == VIOLATION_STATUS:
-        return "violation"
-    return "memory" if status == MEMORY_EXIT else "died"
