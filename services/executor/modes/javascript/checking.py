@@ -1,0 +1,196 @@
+"""Looking at a source without running it: its syntax, what it imports, whether it exports a handler.
+
+Deno's own tools look, in processes of their own that read nothing else; what they print is believed only as far as it
+has the form expected, for the source may have been made to break them.
+"""
+
+import asyncio
+import base64
+import itertools
+import json
+import os
+import re
+import resource
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from services.executor.mode import Artefact, Refusal, Unavailable
+from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.launch import AT_START
+from services.executor.modes.javascript.settings import JavascriptSettings
+from services.executor.modes.javascript.starting import Starter
+from shared.domain.version import CompileError
+
+NO_HANDLER = "Function must export a handler function"
+
+_MOST_PRINTED = 16 << 20
+_MOST_ERRORS = 20
+_MOST_SAID = 300
+_WHERE = re.compile(r" at file:///\S+?:(\d+):(\d+)")
+_MAP = b"//# sourceMappingURL=data:application/json;base64,"
+
+
+class _Found(NamedTuple):
+    """What Deno says of a source in one of the two languages."""
+
+    errors: list[CompileError]
+    is_code: bool  # as far as the syntax goes
+
+
+class Checker:
+    """Checks sources, a few at a time."""
+
+    def __init__(self, binary: Path, starter: Starter, settings: JavascriptSettings) -> None:
+        self._binary = binary
+        self._starter = starter
+        self._settings = settings
+        self._numbers = itertools.count(1)
+        self._slots = asyncio.Semaphore(settings.prepare_slots)
+
+    async def prepare(self, source: str) -> Artefact | Refusal:
+        """The module to run, in JavaScript, or what is wrong with the source. Raises Unavailable."""
+        try:
+            encoded = source.encode("utf-8")
+        except UnicodeEncodeError:
+            return refusal("The source holds characters that UTF-8 does not have.")
+        if len(encoded) > self._settings.max_source_bytes:
+            return refusal(f"The source is over the limit of {self._settings.max_source_bytes} bytes.")
+        async with self._slots:
+            try:
+                async with asyncio.timeout(self._settings.prepare_timeout_s):
+                    return await self._look(encoded)
+            except TimeoutError:
+                return refusal(f"The code took longer than {self._settings.prepare_timeout_s:g} s to check.")
+            except _TroubleError:
+                return refusal("The code ended its checker; is it nested too deeply, or too long?")
+
+    async def _look(self, source: bytes) -> Artefact | Refusal:
+        folder = await self._starter.folder()
+        place = folder.place("index.js", source)
+        try:
+            main = place.main
+            found = await self._info(main)
+            if not found.is_code:  # what is no JavaScript may be TypeScript, and then its errors are those of TypeScript
+                main = folder_main = place.folder / "index.ts"
+                place.main.rename(folder_main)
+                found = await self._info(main)
+            if found.errors:
+                return Refusal(found.errors)
+            if not await self._exports_default(main):
+                return refusal(NO_HANDLER)
+            code = source if main.suffix == ".js" else await self._transpiled(main)
+            return Artefact(deno.compiler(), code)
+        finally:
+            shutil.rmtree(place.folder, ignore_errors=True)
+
+    async def _info(self, main: Path) -> _Found:
+        told = await self._json("info", "--json", str(main))
+        module = next((each for each in told.get("modules", ()) if each.get("specifier") == main.as_uri()), None)
+        if module is None:
+            raise _TroubleError
+        if "error" in module:
+            return _Found([_syntax_error(str(module["error"]))], is_code=False)
+        imports = [each for each in module.get("dependencies", ()) if not str(each["specifier"]).startswith("node:")]
+        return _Found([_import_error(each) for each in imports[:_MOST_ERRORS]], is_code=True)
+
+    async def _exports_default(self, main: Path) -> bool:
+        told = await self._json("doc", "--json", str(main))
+        symbols = told.get("nodes", {}).get(main.as_uri(), {}).get("symbols", ())
+        return any(symbol.get("isDefault") for symbol in symbols)
+
+    async def _transpiled(self, main: Path) -> bytes:
+        """As JavaScript, with the map by which V8 tells the lines of the TypeScript."""
+        made = main.with_name("made.js")
+        await self._tool("transpile", "--source-map", "inline", "-o", str(made), str(main))
+        try:
+            fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)  # a link would lead out of the folder
+        except OSError as error:
+            raise _TroubleError from error
+        with open(fd, "rb") as opened:
+            code = opened.read(_MOST_PRINTED)
+        return _with_short_map(code)
+
+    async def _json(self, tool: str, *arguments: str) -> dict[str, Any]:
+        try:
+            told = json.loads(await self._tool(tool, *arguments))
+        except (ValueError, RecursionError) as error:
+            raise _TroubleError from error
+        if not isinstance(told, dict):
+            raise _TroubleError
+        return told
+
+    async def _tool(self, tool: str, *arguments: str) -> bytes:
+        """What one of Deno's tools prints, within bounds. Raises _TroubleError, Unavailable."""
+        folder = await self._starter.folder()
+        printed = Path(arguments[-1]).with_name(f"{next(self._numbers)}.out")
+        launcher = self._starter.launcher
+        try:
+            fd = os.open(printed, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise Unavailable(f"Deno's tools cannot print: {error}") from error
+        try:
+            launched = await launcher.launch(
+                [str(self._binary), *deno.tool_arguments(tool, *arguments)],
+                environment=self._starter.environment(folder),
+                stdout=fd,
+                cwd=printed.parent,
+            )
+            try:
+                memory_bytes = self._settings.prepare_memory_mb << 20
+                launcher.bound(
+                    launched,
+                    {**AT_START, resource.RLIMIT_FSIZE: _MOST_PRINTED, resource.RLIMIT_DATA: memory_bytes},
+                )
+                await asyncio.shield(launched.exited)
+            finally:
+                launched.kill()
+            return os.pread(fd, _MOST_PRINTED, 0)
+        except OSError as error:
+            raise Unavailable(f"Deno does not start: {error}") from error
+        finally:
+            os.close(fd)
+
+
+class _TroubleError(Exception):
+    """The tool has not said what it says of any source."""
+
+
+def refusal(message: str) -> Refusal:
+    """One reason, of no line."""
+    return Refusal([CompileError(0, message)])
+
+
+def _syntax_error(error: str) -> CompileError:
+    where = _WHERE.search(error)
+    sentence = error.partition("\n")[0][:_MOST_SAID]
+    if where is None:
+        return CompileError(0, sentence)
+    return CompileError(int(where[1]), f"{sentence} (column {where[2]})")
+
+
+def _import_error(dependency: dict[str, Any]) -> CompileError:
+    specifier = str(dependency["specifier"])[:_MOST_SAID]
+    line = 0
+    with suppress(KeyError, TypeError, ValueError):
+        line = int((dependency.get("code") or dependency["type"])["span"]["start"]["line"]) + 1
+    if specifier.startswith("."):
+        why = "a function is one file: relative imports are not available"
+    else:
+        why = "only Node's own modules can be imported, as 'node:crypto'; bundle what else is needed"
+    return CompileError(line, f"cannot import '{specifier}': {why}")
+
+
+def _with_short_map(code: bytes) -> bytes:
+    """The map without a second copy of the source, and by the name that the source goes by in a trace."""
+    head, found, encoded = code.rpartition(_MAP)
+    if not found:
+        return code
+    try:
+        mapping = json.loads(base64.b64decode(encoded))
+        mapping.pop("sourcesContent", None)
+        mapping["sources"] = ["index.ts"]
+    except (ValueError, TypeError, AttributeError):
+        return code
+    return head + _MAP + base64.b64encode(json.dumps(mapping).encode())

@@ -1,0 +1,176 @@
+// The host of one function version: answers calls on a Unix socket by handing them to the function's handler.
+//
+// Every request's line of control is JSON in its x-shoal header: {op: "init"} comes first, with the environment, and its
+// answer is the stream of lines by which the function asks the platform something; {op: "reply"} answers one of these;
+// {op: "wait"} is answered when what a call has handed to waitUntil has settled; any other one is a call.
+// The function shares this process and may break all of it: the other side believes nothing that comes from here.
+import { AsyncLocalStorage } from "node:async_hooks";
+import process from "node:process";
+
+const [socket] = Deno.args;
+const MARK = "x-shoal";
+const LINE_BYTES = 32; // what a line costs beside its message, as in the executor
+const BODIES = [ReadableStream, Blob, ArrayBuffer, FormData, URLSearchParams];
+const calls = new AsyncLocalStorage();
+const encoder = new TextEncoder();
+const asked = new Map(); // what the function waits for, by number
+let asks = 0;
+let control, handler, current;
+
+function write(line) {
+  let rest = encoder.encode(JSON.stringify(line) + "\n");
+  while (rest.length) rest = rest.subarray(Deno.stderr.writeSync(rest));
+}
+
+function text(args) {
+  if (args.length === 1 && typeof args[0] === "string") return args[0];
+  return process.getBuiltinModule("node:util").format(...args);
+}
+
+function log(level, args) {
+  const call = calls.getStore() ?? current;
+  if (!call) return;
+  const message = text(args).toWellFormed();
+  const cost = LINE_BYTES + encoder.encode(message).length;
+  const lost = call.lines >= call.mostLines ? "many" : cost > call.room ? "large" : "";
+  if (!lost) {
+    call.lines++;
+    call.room -= cost;
+    return write({ level, ts: Date.now() / 1000, req: call.id, message });
+  }
+  if (!call[lost]++) write({ req: call.id, many: call.many, large: call.large }); // said now, as there may be no end
+}
+
+const LEVELS = { log: "info", info: "info", dir: "info", table: "info", warn: "warning", error: "error", debug: "debug" };
+for (const [name, level] of Object.entries(LEVELS)) console[name] = (...args) => log(level, args);
+console.trace = (...args) => log("debug", [new Error(text(args)).stack.replace(/^Error/, "Trace")]);
+console.assert = (held, ...args) => held || log("error", ["Assertion failed", ...args]);
+
+function opened(head) {
+  if (current?.id === head.id) return current; // the call for which the code was loaded: its lines count together
+  return { id: head.id, mostLines: head.lines, lines: 0, room: head.output, many: 0, large: 0, waiting: [] };
+}
+
+// Ask the platform something on behalf of a call: resolves to what it says.
+function ask(call, what) {
+  const answer = Promise.withResolvers();
+  asked.set(++asks, answer);
+  control.enqueue(encoder.encode(JSON.stringify({ id: asks, req: call.id, ...what }) + "\n"));
+  return answer.promise;
+}
+
+async function invoke(call, name, body, options = {}) {
+  const json = body !== undefined && typeof body !== "string" && !ArrayBuffer.isView(body) &&
+    !BODIES.some((kind) => body instanceof kind);
+  const sent = new Response(json ? JSON.stringify(body) : body);
+  const headers = new Headers(options.headers);
+  const type = json ? "application/json" : sent.headers.get("content-type");
+  if (type && !headers.has("content-type")) headers.set("content-type", type);
+  const { method = "POST", path = "/", query = "" } = options;
+  const bytes = (await sent.bytes()).toBase64();
+  return ask(call, { op: "invoke", name: String(name), method, path, query, headers: [...headers], body: bytes });
+}
+
+function context(call, head) {
+  return {
+    ...head.ctx,
+    env: Deno.env.toObject(),
+    invoke: (name, body, options) => invoke(call, name, body, options),
+    waitUntil: (promise) => void call.waiting.push(Promise.resolve(promise).catch((error) => log("error", [error]))),
+    idempotency: {
+      claim: async (key, { scope = "default", ttlSeconds = 86400 } = {}) =>
+        (await ask(call, { op: "claim", key: String(key), scope: String(scope), ttl_s: Number(ttlSeconds) })).json(),
+    },
+  };
+}
+
+function response(value) {
+  if (value instanceof Response) {
+    if (value.type === "error") throw new TypeError("the handler returned Response.error()");
+    if (value.bodyUsed) throw new TypeError("the handler returned a Response whose body has been read");
+    return value;
+  }
+  if (ArrayBuffer.isView(value) || BODIES.some((kind) => value instanceof kind)) return new Response(value);
+  return Response.json(value ?? null);
+}
+
+function failed(error) {
+  let told = { name: "Error", message: "", stack: "" };
+  try {
+    const own = error instanceof Error || error instanceof DOMException;
+    told = own ? { name: error.name, message: error.message, stack: error.stack } : { message: text([error]) };
+  } catch { /* an error that cannot even be looked at */ }
+  return Response.json(told, { status: 500, headers: { [MARK]: "failed" } });
+}
+
+async function answer(head, request) {
+  const call = current = opened(head);
+  try {
+    const asks = new Request(head.url, head.method ? { method: head.method, headers: request.headers } : request);
+    asks.headers.delete(MARK);
+    const made = response(await calls.run(call, handler, asks, context(call, head)));
+    if (call.many || call.large) write({ req: call.id, many: call.many, large: call.large });
+    if (!call.waiting.length) return made;
+    const { status, statusText } = made;
+    const headers = new Headers(made.headers);
+    headers.set(MARK, "waiting");
+    return new Response(made.body, { status, statusText, headers });
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+async function load(main) {
+  for (const name of ["net", "write"]) await Deno.permissions.revoke({ name });
+  await Deno.permissions.revoke({ name: "read", path: socket });
+  for (const name of ["localStorage", "sessionStorage", "caches", "Worker"]) delete globalThis[name];
+  delete Object.getPrototypeOf(navigator).gpu;
+  const { default: made } = await import(main);
+  await Deno.permissions.revoke({ name: "read" });
+  handler = typeof made === "function" ? made : made?.fetch?.bind(made);
+  if (!handler) throw new TypeError("Function must export a handler function");
+}
+
+async function init(head, request) {
+  for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
+  for (const [name, value] of Object.entries(await request.json())) Deno.env.set(name, value);
+  current = opened(head);
+  const start = async (stream) => {
+    control = stream;
+    const end = await calls.run(current, load, head.main).then(() => new Response("{}"), failed);
+    stream.enqueue(encoder.encode(JSON.stringify({ ready: true, ...await end.json() }) + "\n"));
+  };
+  return new Response(new ReadableStream({ start: (stream) => void start(stream), cancel: () => Deno.exit() }));
+}
+
+async function reply(head, request) {
+  const waiting = asked.get(head.id);
+  asked.delete(head.id);
+  if (head.error) waiting?.reject(Object.assign(new Error(head.error.message), { name: head.error.name }));
+  else waiting?.resolve(new Response(await request.bytes(), { status: head.status, headers: head.headers }));
+  return new Response();
+}
+
+async function wait() {
+  for (const promise of current.waiting) await promise; // grows while it is gone through, if more is handed in
+  return new Response();
+}
+
+addEventListener("unhandledrejection", (event) => {
+  event.preventDefault();
+  log("error", ["Uncaught (in promise)", event.reason]);
+});
+addEventListener("error", (event) => {
+  event.preventDefault();
+  log("error", ["Uncaught", event.error]);
+});
+
+const OPS = { init, reply, wait };
+Deno.serve({
+  path: socket,
+  onListen: () => write({ listening: true }),
+  onError: failed,
+}, (request) => {
+  const head = JSON.parse(request.headers.get(MARK));
+  return (OPS[head.op] ?? answer)(head, request);
+});

@@ -1,0 +1,120 @@
+"""From a function's code to a worker that listens."""
+
+import asyncio
+import os
+import resource
+from pathlib import Path
+
+from services.executor.mode import Unavailable
+from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.folder import Folder, Place
+from services.executor.modes.javascript.launch import AT_START, Launcher
+from services.executor.modes.javascript.link import WorkerLink
+from services.executor.modes.javascript.settings import JavascriptSettings
+
+# A module that does what most functions do, so that what Deno compiles for it is compiled already.
+_WARMUP = b"""
+export default async (request) => {
+  console.log("%s", { url: request.url });
+  setTimeout(() => Deno.exit(0), 20);
+  return Response.json({});
+};
+console.log("%o", new URL("http://a/?b"), new Headers(), new TextEncoder().encode("a"));
+await crypto.subtle.digest("SHA-256", new Uint8Array(1)); await new Response("a").text(); await fetch("data:,").catch(String);
+"""
+_WARMUP_MB = 64
+# What a process takes of data beside its function's memory: threads that start late, and their stacks.
+_MARGIN_BYTES = 32 << 20
+_ENVIRONMENT = {"NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
+
+
+class Starter:
+    """Starts workers. Nothing is made, and no process started, before the first one is wanted."""
+
+    def __init__(self, binary: Path, settings: JavascriptSettings) -> None:
+        self._binary = binary
+        self._settings = settings
+        self.launcher = Launcher()
+        self._folder: Folder | None = None
+        self._opening = asyncio.Lock()
+
+    async def folder(self) -> Folder:
+        """The mode's folder, with warm caches. Raises Unavailable."""
+        async with self._opening:
+            if self._folder is None:
+                folder = Folder(self.launcher.uid)
+                try:
+                    await self._warm(folder)
+                except BaseException:
+                    folder.remove()
+                    raise
+                self._folder = folder
+        return self._folder
+
+    async def start(self, code: bytes, *, memory_mb: int) -> WorkerLink:
+        """A worker that listens, and has not looked at its code yet. Raises Unavailable."""
+        folder = await self.folder()
+        return await self._start(folder, folder.place("index.js", code), memory_mb=memory_mb)
+
+    async def close(self) -> None:
+        """Leave nothing behind."""
+        if self._folder is not None:
+            self._folder.remove()
+
+    def report(self) -> dict[str, str]:
+        """What stands between a function and the machine."""
+        return {"deno": "no permissions", "uid": "own" if self.launcher.uid is not None else "shared", "rlimits": "on"}
+
+    def environment(self, folder: Folder) -> dict[str, str]:
+        """Of every process: nothing of this one's."""
+        return {**_ENVIRONMENT, "DENO_DIR": str(folder.cache)}
+
+    async def _start(self, folder: Folder, place: Place, *, memory_mb: int, bounded: bool = True) -> WorkerLink:
+        read, write = os.pipe()
+        arguments = deno.host_arguments(folder.host, main=place.main, socket=place.socket, memory_mb=memory_mb)
+        try:
+            launched = await self.launcher.launch(
+                [str(self._binary), *arguments], environment=self.environment(folder), stderr=write, cwd=place.folder
+            )
+            link = WorkerLink(
+                launched,
+                read,
+                folder=place.folder,
+                header_bytes=self._settings.header_bytes,
+                most_asks=self._settings.most_asks,
+            )
+        except OSError as error:
+            os.close(read)
+            raise Unavailable(f"Deno does not start: {error}") from error
+        finally:
+            os.close(write)
+        try:
+            async with asyncio.timeout(self._settings.launch_timeout_s):
+                if bounded:
+                    self.launcher.bound(launched, AT_START)
+                await link.connect(place.socket)
+                if bounded:
+                    most_bytes = link.data_bytes + (memory_mb << 20) + _MARGIN_BYTES
+                    self.launcher.bound(launched, {resource.RLIMIT_DATA: most_bytes})
+        except (OSError, TimeoutError) as error:
+            told = link.log.tail.decode("utf-8", "replace").strip()[-200:]
+            link.end("died")
+            raise Unavailable(f"Deno does not start: {told or error}") from error
+        except BaseException:
+            link.end("cancelled")
+            raise
+        return link
+
+    async def _warm(self, folder: Folder) -> None:
+        """Have Deno fill its caches, once, with code of ours; then they are read only."""
+        place = folder.place("index.js", _WARMUP)
+        link = await self._start(folder, place, memory_mb=_WARMUP_MB, bounded=False)
+        try:
+            async with asyncio.timeout(self._settings.launch_timeout_s):
+                await link.warm(place.main)
+                await link.exited
+        except TimeoutError as error:
+            raise Unavailable("Deno does not start: its caches are not made in time") from error
+        finally:
+            link.end("unused")
+        folder.fix_cache()

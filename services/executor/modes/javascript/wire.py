@@ -1,0 +1,127 @@
+"""What is sent to a worker: requests in HTTP/1.1, each with a line of control beside those of the caller. Pure."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.executor.mode import Call
+from shared.domain import app
+from shared.domain.request import Header, Request
+
+MARK = "x-shoal"
+
+# Written by this side, or of no meaning to a handler.
+_OURS = frozenset(
+    "connection content-length expect keep-alive proxy-connection te trailer transfer-encoding upgrade".split()  # noqa: SIM905 - a list of words
+) | {MARK}
+# Of an answer: what the transport has put in, and `date`, which every answer has without it.
+_TRANSPORTS = frozenset(("connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade", MARK))
+# Methods that go as they are; any other one is told beside a request that may have no body.
+_PLAIN = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+_BODILESS = frozenset(("GET", "HEAD"))
+_NOBODYS = {"id": "", "lines": 10, "output": 1000}
+_INTERNAL = "http://function.internal/"
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+
+
+def call_of(call: Call, request: Request) -> bytes:
+    """A call. Raises ValueError for a request that cannot be one over HTTP."""
+    if not _NAME.fullmatch(request.method):
+        raise ValueError("the method of a request is a word")
+    url = request.url or _INTERNAL
+    if request.query:
+        url = f"{url}?{request.query}"
+    head: dict[str, Any] = {**_bounds(call), "url": url, "ctx": _context(call, request)}
+    if request.method not in _PLAIN:
+        head["method"] = request.method
+    body = b"" if request.method in _BODILESS else request.body
+    method = "GET" if request.method in _BODILESS else request.method if request.method in _PLAIN else "POST"
+    return _request(method, head, request.headers, body)
+
+
+def init_of(environment: Mapping[str, str], *, main: str, call: Call | None = None) -> bytes:
+    """The first request: the function's environment, and where its code is. `call` is the one that waits for it."""
+    head = {"op": "init", "main": main, **(_bounds(call) if call else _NOBODYS)}
+    return _request("POST", head, [], json.dumps(dict(environment)).encode())
+
+
+def warmup() -> bytes:
+    """Nobody's call."""
+    return _request("GET", {"url": _INTERNAL, "ctx": {}, **_NOBODYS}, [], b"")
+
+
+def reply_of(ask: int, *, status: int = 200, headers: Sequence[Header] = (), body: bytes = b"") -> bytes:
+    """What the platform says to something that the function asked."""
+    return _request("POST", {"op": "reply", "id": ask, "status": status, "headers": list(headers)}, [], body)
+
+
+def refusal_of(ask: int, name: str, message: str) -> bytes:
+    """That the platform will not do what the function asked."""
+    return _request("POST", {"op": "reply", "id": ask, "error": {"name": name, "message": message}}, [], b"")
+
+
+def wait_of() -> bytes:
+    """Asks for an answer when all that the call has given to waitUntil has settled."""
+    return _request("POST", {"op": "wait"}, [], b"")
+
+
+def told(headers: Sequence[Header]) -> list[Header]:
+    """The lines of an answer that are the handler's."""
+    return [line for line in headers if line[0] not in _TRANSPORTS]
+
+
+def checked(headers: Sequence[Header]) -> list[Header]:
+    """Header lines as they may be sent. Raises ValueError."""
+    for name, value in headers:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise ValueError(f"the header {name[:100]!r} has characters that a header cannot have")
+    return [line for line in headers if line[0].lower() not in _OURS]
+
+
+def _request(method: str, head: Mapping[str, Any], headers: Sequence[Header], body: bytes) -> bytes:
+    control = json.dumps(head, separators=(",", ":"))  # ASCII only, as a header has to be
+    lines = [f"{method} / HTTP/1.1", f"{MARK}: {control}"]
+    names = {name.lower() for name, _ in headers}
+    if "host" not in names:
+        lines.append("host: function.internal")
+    lines += [f"{name}: {value}" for name, value in checked(headers)]
+    if body or method != "GET":
+        lines.append(f"content-length: {len(body)}")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def _bounds(call: Call) -> dict[str, Any]:
+    return {"id": call.task_id, "lines": call.limits.log_lines, "output": call.limits.output_bytes}
+
+
+def _context(call: Call, request: Request) -> dict[str, Any]:
+    """What of a handler's ctx is known when the call starts."""
+    function = call.function
+    return {
+        "user": _user(call),
+        "caller": _caller(call),
+        "app": {"id": app.public_id(call.tenant, function.app), "name": function.app_name} if function else None,
+        "request": {
+            "id": call.task_id,
+            "ip": request.ip or None,
+            "functionName": (function.deployed_as or function.slug) if function else None,
+        },
+    }
+
+
+def _user(call: Call) -> dict[str, Any] | None:
+    if call.actor is not None:
+        return {**call.actor.claims, "id": call.actor.user_id} if call.actor.user_id else None
+    user = call.context.get("user")
+    return {**user, "id": str(user["id"])} if user else None
+
+
+def _caller(call: Call) -> dict[str, Any]:
+    """A call that no request made is the platform's own, on behalf of whoever configured it."""
+    if call.actor is not None:
+        actor = call.actor
+        return {"type": actor.kind, "keyId": actor.key_id or None, "userId": actor.user_id or None}
+    user = call.context.get("user")
+    return {"type": "service_key", "keyId": None, "userId": str(user["id"]) if user else None}

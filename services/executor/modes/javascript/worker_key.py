@@ -1,0 +1,14 @@
+"""Whose worker it is."""
+
+import msgspec
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Whose code a worker runs, with which environment, and what it may reach: never another's, nor an older one."""
+
+    tenant: str
+    function_id: int
+    code_hash: str
+    env_revision: int
+    memory_mb: int
+    egress: str
