@@ -7,9 +7,9 @@ import json
 import marshal
 import os
 
+from services.executor.kernel.machines import ARCHITECTURES
 from services.executor.mode import Artefact, Call
 from services.executor.modes.python.settings import COMPILER
-from services.executor.modes.python.syscalls import ARCHITECTURES
 from shared.domain.version import code_hash
 from tests.limits import limits
 from tests.sandbox.numbers import NUMBERS

@@ -4,8 +4,9 @@ import errno
 
 import pytest
 
+from services.executor.kernel.machines import ARCHITECTURES
 from services.executor.modes.python.seccomp import _instructions
-from services.executor.modes.python.syscalls import ALLOWED, ARCHITECTURES, FATAL
+from services.executor.modes.python.syscalls import ALLOWED, FATAL
 
 ALLOW, KILL, REFUSE, MISSING = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 MAX_INSTRUCTIONS = 4096  # the kernel's bound

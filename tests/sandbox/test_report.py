@@ -2,11 +2,12 @@
 
 import pytest
 
+from services.executor.kernel.machines import ARCHITECTURES
 from services.executor.mode import Unavailable
 from services.executor.modes.python.layers import level
 from services.executor.modes.python.mode import open_mode
 from services.executor.modes.python.settings import PythonSettings
-from services.executor.modes.python.syscalls import ALLOWED, ARCHITECTURES, FATAL
+from services.executor.modes.python.syscalls import ALLOWED, FATAL
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

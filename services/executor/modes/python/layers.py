@@ -2,10 +2,14 @@
 
 import os
 
-from services.executor.modes.python import isolation, landlock, probe, syscalls
-from services.executor.modes.python.isolation import LEFT_OUT, ON
+from services.executor.kernel import landlock
+from services.executor.kernel.bpf import Filter
+from services.executor.kernel.machines import ARCHITECTURES
+from services.executor.kernel.trial import ON
+from services.executor.modes.python import isolation, probe
+from services.executor.modes.python.isolation import LEFT_OUT
 from services.executor.modes.python.lockdown import Layers, ProcessLimits
-from services.executor.modes.python.seccomp import Filter
+from services.executor.modes.python.seccomp import make_filter
 
 Report = dict[str, str]
 
@@ -41,10 +45,10 @@ def _seccomp(without: frozenset[str]) -> tuple[Filter | None, str]:
     if "seccomp" in without:
         return None, LEFT_OUT
     name = os.uname().machine
-    machine = syscalls.ARCHITECTURES.get(name)
+    machine = ARCHITECTURES.get(name)
     if machine is None:
         return None, f"off: unknown architecture {name}"
-    made = Filter(machine)
+    made = make_filter(machine)
     seen = probe.seccomp(made, machine)
     return (made if seen == ON else None), seen
 

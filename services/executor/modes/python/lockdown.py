@@ -8,8 +8,8 @@ import resource
 
 import msgspec
 
-from services.executor.modes.python import kernel, landlock
-from services.executor.modes.python.seccomp import Filter
+from services.executor.kernel import calls, landlock
+from services.executor.kernel.bpf import Filter
 
 MEGABYTE = 1 << 20
 _NICENESS = 10  # the executor itself must stay prompt while functions compute
@@ -38,12 +38,12 @@ def lock_down(layers: Layers, *, first_fd: int) -> None:
     """Give up, for good, everything a function has no need of, and every descriptor from `first_fd` on."""
     os.nice(_NICENESS)
     os.setpgid(0, 0)
-    kernel.drop_capabilities()
-    kernel.gain_nothing()
-    kernel.hide_memory()
+    calls.drop_capabilities()
+    calls.gain_nothing()
+    calls.hide_memory()
     if layers.ruleset_fd is not None:
         landlock.put_on(layers.ruleset_fd)
-    kernel.close_from(first_fd)
+    calls.close_from(first_fd)
     if layers.limits is not None:
         limit(layers.limits)
     if layers.filter is not None:  # last: it forbids most of the above

@@ -8,7 +8,8 @@ from typing import NoReturn
 
 import msgspec
 
-from services.executor.modes.python import frames, kernel, lockdown, warmup
+from services.executor.kernel import calls
+from services.executor.modes.python import frames, lockdown, warmup
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
 from services.executor.modes.python.frames import CallFrame, CompiledFrame, CompileFrame, InitFrame
@@ -30,7 +31,7 @@ def start(data_fd: int, given: Start) -> NoReturn:
     """Become a worker. Called in the freshly forked child; never returns into the zygote's code."""
     status = BROKEN_EXIT
     try:
-        kernel.die_with_parent(given.zygote_pid)
+        calls.die_with_parent(given.zygote_pid)
         os.dup2(data_fd, DATA_FD)
         # Held here, so that it closes with the process: closed before, it would have us killed and our status lost.
         data = socket.socket(fileno=DATA_FD)

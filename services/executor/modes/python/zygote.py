@@ -12,7 +12,8 @@ import time
 import traceback
 import warnings
 
-from services.executor.modes.python import control, kernel, layers, warmup, worker
+from services.executor.kernel import calls
+from services.executor.modes.python import control, layers, warmup, worker
 from services.executor.modes.python.lockdown import Layers
 
 
@@ -75,11 +76,11 @@ def main(control_fd: int, namespaces: str, without: frozenset[str]) -> None:
     warnings.simplefilter("ignore")
     try:
         warmup.warm_up()
-        mapped_bytes = kernel.address_space_bytes()  # while /proc is in sight
+        mapped_bytes = calls.address_space_bytes()  # while /proc is in sight
         chroot, uid = layers.isolate(without)
-        kernel.drop_capabilities()
-        kernel.gain_nothing()
-        kernel.hide_memory()
+        calls.drop_capabilities()
+        calls.gain_nothing()
+        calls.hide_memory()
         worn, report = layers.prepare(namespaces, chroot=chroot, uid=uid, without=without)
     except Exception:  # noqa: BLE001 - told to the executor, which raises it
         traceback.print_exc()
