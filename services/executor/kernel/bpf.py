@@ -96,6 +96,12 @@ def all_of_bits(index: int, bits: int, *, without: int = 0) -> list[Instruction]
     ]
 
 
+def when_argument(index: int, values: tuple[int, ...], then: list[Instruction]) -> list[Instruction]:
+    """`then`, which ends in a verdict, where an argument is one of these."""
+    tests = [(_IF_EQUAL, len(values) - 1 - place, 0, value) for place, value in enumerate(values[:-1])]
+    return [_argument(index), *tests, (_IF_EQUAL, 0, len(then), values[-1]), *then]
+
+
 def _load(offset: int) -> Instruction:
     return (_LOAD, 0, 0, offset)
 
