@@ -72,7 +72,9 @@ class Checker:
         try:
             main = place.main
             found = await self._info(main)
-            if not found.is_code:  # what is no JavaScript may be TypeScript, and then its errors are those of TypeScript
+            if (
+                not found.is_code
+            ):  # what is no JavaScript may be TypeScript, and then its errors are those of TypeScript
                 main = folder_main = place.folder / "index.ts"
                 place.main.rename(folder_main)
                 found = await self._info(main)

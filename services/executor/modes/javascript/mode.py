@@ -135,9 +135,7 @@ class JavascriptMode:
         link.answered()
         return _Answered(outcomes.complete(answered.outcome, link.log, link.usage), answered.waiting)
 
-    async def _converse(
-        self, link: WorkerLink, call: Call, request: bytes, environment: dict[str, str]
-    ) -> _Answered:
+    async def _converse(self, link: WorkerLink, call: Call, request: bytes, environment: dict[str, str]) -> _Answered:
         """Raises LostError, BrokenError, TooLargeError."""
         if not link.loaded:
             ready = await link.load(wire.init_of(environment, main=(link.folder / "index.js").as_uri(), call=call))
