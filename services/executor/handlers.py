@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from prometheus_client import Counter
 
-from services.executor import modes, requests
+from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.config import Executor
 from services.executor.execution import Execution
@@ -14,7 +14,7 @@ from services.executor.host import Hosts
 from services.executor.links import Aside, Loaded
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from services.executor.pool.places import Places
-from shared import registry, telemetry
+from shared import registry, sealed_request, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
@@ -67,7 +67,9 @@ class BusLinks:
 
     def request(self, dispatch: Dispatch) -> Request | None:
         """With its secret headers opened."""
-        return None if dispatch.request is None else requests.opened(dispatch.request, self._keyring, dispatch.task_id)
+        if dispatch.request is None:
+            return None
+        return sealed_request.opened(dispatch.request, self._keyring, dispatch.task_id)
 
     async def passed(self, dispatch: Dispatch) -> bool:
         """By the record in the store."""

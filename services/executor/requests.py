@@ -8,28 +8,11 @@ import msgspec
 from services.executor.mode import Call
 from shared.domain import app
 from shared.domain.function import Function
-from shared.domain.request import Header, Request, place_of
-from shared.secrets import Keyring
+from shared.domain.request import Header, Request
 
 # Lines that only the platform writes: a handler may believe them.
 _OURS = ("x-user-id", "x-app-id", "x-trigger-type")
 _INTERNAL = "http://function.internal/"
-
-
-def sealed(request: Request, secret: list[Header], keyring: Keyring, task_id: str) -> Request:
-    """The request as it travels, with these header lines sealed. Raises Problem(unavailable)."""
-    if not secret:
-        return request
-    text = keyring.seal(msgspec.json.encode(secret), place=place_of(task_id))
-    return msgspec.structs.replace(request, sealed=text)
-
-
-def opened(request: Request, keyring: Keyring, task_id: str) -> Request:
-    """The request with the header lines that travelled sealed. Raises SealBrokenError."""
-    if not request.sealed:
-        return request
-    secret = msgspec.json.decode(keyring.unseal(request.sealed, place=place_of(task_id)), type=list[Header])
-    return msgspec.structs.replace(request, headers=[*request.headers, *secret], sealed="")
 
 
 def request_of(call: Call) -> Request:
