@@ -17,16 +17,21 @@ from services.api import families
 from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
 from services.api.core.aggregate import Aggregate
+from services.api.core.app_directory import AppDirectory
 from services.api.core.apps import Apps
+from services.api.core.calls import Calls
 from services.api.core.credentials import Credentials
 from services.api.core.deployments import Beside, Deployments
 from services.api.core.directory import Directory
+from services.api.core.edge import Edge
+from services.api.core.end_users import Verifier
 from services.api.core.environments import Environments
 from services.api.core.functions import Functions
 from services.api.core.hashing import Hashing
 from services.api.core.history import History
 from services.api.core.identity import Identity
 from services.api.core.invocations import Invocations
+from services.api.core.jwks import Jwks
 from services.api.core.logins import Logins
 from services.api.core.pipelines import Pipelines
 from services.api.core.recent import Recent
@@ -37,11 +42,13 @@ from services.api.core.tokens import Tokens
 from services.api.core.triggers import Triggers
 from services.api.core.users import Users
 from services.api.core.versions import Versions
+from services.api.dialects.apps.call import CallFunction
 from services.api.dialects.apps.routes import asked as apps_asked
 from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.door import Door
+from services.api.jwks import Fetcher
 from services.api.quota import Quota
 from services.api.rates import METER, Meter, RateLimits
 from services.api.routes import APPS, DOCS, GIVEN, ROUTES
@@ -78,12 +85,22 @@ async def serve(service: Service) -> AsyncIterator[None]:
     identity = Identity(service.bus, service.store, believed_s=settings.token_cache_s)
     signer = Signer(service.keyring, access_s=settings.access_s, refresh_s=settings.refresh_s)
     auth = Auth(identity, signer, domain=settings.domain)
-    core = await _core(service, waiting, identity=identity, signer=signer)
+    shared = _Shared(
+        waiting,
+        Recent(service.bus, service.store),
+        Directory(service.bus, service.store, believed_s=platform.cache_s, registry=registry.read()),
+        AppDirectory(service.bus, service.store, believed_s=platform.cache_s),
+    )
+    core = await _core(service, shared, identity=identity, signer=signer)
     await identity.keep_operator(config.read(Admin, prefix="SHOAL_").admin_token)
+    fetcher = Fetcher(platform)
+    jwks = Jwks(fetcher.fetch, believed_s=settings.jwks_cache_s)
+    edge = Edge(identity, Verifier(service.keyring, jwks), known=auth.known)
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
     door = Door(
         execute.Execute(auth, core.rest.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         framework(core, auth, settings, body_bytes=body_bytes),
+        call=_call(service, shared, auth=auth, edge=edge),
         most=settings.max_waiting + _BESIDE,
         limits=_rate_limits(service, identity) if settings.rate_limits else None,
     )
@@ -93,14 +110,39 @@ async def serve(service: Service) -> AsyncIterator[None]:
     async with health.serve(door, listener, trusted_proxies=service.platform.trusted_proxies):
         yield
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
+    await fetcher.close()
 
 
-async def _core(service: Service, waiting: Waiting, *, identity: Identity, signer: Signer) -> Cores:
+class _Shared(NamedTuple):
+    """What several parts of the application share, and what hears of news."""
+
+    waiting: Waiting
+    recent: Recent
+    functions: Directory
+    apps: AppDirectory
+
+
+def _call(service: Service, shared: _Shared, *, auth: Auth, edge: Edge) -> CallFunction:
+    """Calls over HTTP."""
+    settings: Api = service.settings
+    calls = Calls(
+        service.bus,
+        service.keyring,
+        waiting=shared.waiting,
+        recent=shared.recent,
+        bounds=service.platform.bounds,
+        queue_s=settings.call_queue_s,
+    )
+    return CallFunction(
+        auth, edge, calls, apps=shared.apps, functions=shared.functions, body_wait_s=settings.body_wait_s
+    )
+
+
+async def _core(service: Service, shared: _Shared, *, identity: Identity, signer: Signer) -> Cores:
     """The application, listening."""
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     system = registry.read()
-    directory = Directory(bus, store, believed_s=platform.cache_s, registry=system)
-    recent = Recent(bus, store)
+    waiting, recent, directory, known_apps = shared
     history = History(store)
     forgotten_s = (max(platform.invoke_days, platform.event_days) + _LONG_QUEUED_DAYS) * _DAY_S
     functions = Functions(
@@ -130,10 +172,10 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         wait_s=settings.execute_wait_s,
         kept_s=platform.invoke_days * _DAY_S,
     )
-    for listening in (directory, waiting, recent, identity):
+    for listening in (directory, known_apps, waiting, recent, identity):
         await listening.open()
     hashing = Hashing(at_once=settings.logins_at_once)
-    apps = Apps(store)
+    apps = Apps(store, known_apps)
     rest = asked.Core(
         functions,
         versions,
@@ -147,14 +189,12 @@ async def _core(service: Service, waiting: Waiting, *, identity: Identity, signe
         aggregate=Aggregate(functions, system),
         pipelines=Pipelines(store, system),
     )
-    return Cores(rest, _apps_core(service, directory, apps=apps, history=history, sources=sources))
+    return Cores(rest, _apps_core(service, shared, apps=apps, history=history, sources=sources))
 
 
-def _apps_core(
-    service: Service, directory: Directory, *, apps: Apps, history: History, sources: Sources
-) -> apps_asked.Core:
+def _apps_core(service: Service, shared: _Shared, *, apps: Apps, history: History, sources: Sources) -> apps_asked.Core:
     """What the dialect of apps speaks to."""
-    store = service.store
+    store, directory = service.store, shared.functions
     environments = Environments(store, directory, apps=apps, history=history, keyring=service.keyring)
     deployments = Deployments(
         store,

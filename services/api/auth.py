@@ -31,10 +31,10 @@ class Auth:
     async def caller(self, headers: Headers) -> Caller:
         """Whom the request speaks for. Raises Problem(unauthenticated, not_found, invalid, unavailable)."""
         token, host = _sent(headers)
-        tenant = await self._host_tenant(host)
+        tenant = await self.host_tenant(host)
         if not token:
             raise Problem("unauthenticated", "Authentication credentials were not provided.")
-        caller = await self._known(token)
+        caller = await self.known(token)
         # A token of another tenant is as unknown here as one of nobody: that it exists is not told.
         if caller is None or tenant not in (None, caller.tenant):
             raise Problem("unauthenticated", "Invalid token.")
@@ -42,15 +42,17 @@ class Auth:
 
     async def tenant(self, headers: Headers) -> str | None:
         """The tenant that the request's host names, or None. Raises Problem(not_found, invalid, unavailable)."""
-        return await self._host_tenant(_sent(headers)[1])
+        return await self.host_tenant(_sent(headers)[1])
 
-    async def _known(self, token: str) -> Caller | None:
+    async def known(self, token: str) -> Caller | None:
+        """For whom a token speaks, whatever host it is sent to. Raises Problem(unavailable)."""
         if not token.startswith(_JWT_BEGINS):
             return await self._identity.by_token(tokens.hashed(token))
         claims = self._signer.access(token)
         return None if claims is None else await self._identity.by_login(claims.tenant, claims.login)
 
-    async def _host_tenant(self, host: str) -> str | None:
+    async def host_tenant(self, host: str) -> str | None:
+        """The tenant that this host names, or None. Raises Problem(not_found, invalid, unavailable)."""
         tenant = self._named(host) if host else None
         if tenant is not None and await self._identity.tenant(tenant) is None:
             raise Problem("not_found", hosts.NO_SUCH_TENANT)

@@ -24,6 +24,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `domain` is the one below which each tenant has a host name of its own; empty: host names say nothing.
     `access_s` and `refresh_s` are how long the two tokens of a login last; `logins_at_once` bounds the passwords that
     are checked side by side, 20 MB of memory each.
+    `call_queue_s` is how much longer than the function may run a caller over HTTP waits for it. `jwks_cache_s` is how
+    long the public keys of an app's end users are believed without being fetched again.
     `docs` has the API describe itself, to everybody, at `/api/schema/` and `/api/docs/`.
     The `rate_…` are requests a minute by class, of one token or address and of a tenant as a whole, 0 for no limit;
     `rate_limits` switches all of them. `rate_counts` bounds how many tokens, addresses and tenants are counted at once.
@@ -43,6 +45,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     access_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 900.0
     refresh_s: Annotated[float, msgspec.Meta(ge=1, le=31_536_000)] = 604_800.0
     logins_at_once: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
+    call_queue_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
+    jwks_cache_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 300.0
     docs: bool = True
     rate_limits: bool = True
     rate_authentication: Limit = Rates().authentication

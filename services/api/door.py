@@ -1,19 +1,19 @@
 """What every HTTP request passes first: a bound on how many are in progress, counts, the way past the framework."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prometheus_client import Counter
 
 from services.api import families
+from services.api.dialects.apps.call import CallFunction
+from services.api.dialects.apps.targets import target
 from services.api.dialects.rest import execute
+from services.api.exchange import Receive, Scope, Send
 from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
 from shared.domain.problem import Problem
 
 _METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "PUT"})
-
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Door:
@@ -23,23 +23,31 @@ class Door:
     """
 
     def __init__(
-        self, execute: execute.Execute, framework: Any, *, most: int, limits: RateLimits | None = None
+        self,
+        execute: execute.Execute,
+        framework: Any,
+        *,
+        call: CallFunction | None = None,
+        most: int,
+        limits: RateLimits | None = None,
     ) -> None:
         self._execute = execute
+        self._call = call
         self._framework = framework
         self._most = most
         self._limits = limits
         self._inside = 0
 
-    async def __call__(self, scope: execute.Scope, receive: execute.Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
-        if method == "HEAD":  # as GET; the server below leaves the body out by itself
+        asked = None if self._call is None else target(scope["raw_path"])
+        if method == "HEAD" and asked is None:  # as GET; the server below leaves the body out by itself
             scope = {**scope, "method": "GET"}
         called = execute.target(scope["path"])
         meter = None
         if self._limits is not None:
-            meter = scope[METER] = self._limits.meter(scope, executes=called is not None)
+            meter = scope[METER] = self._limits.meter(scope, executes=(called or asked) is not None)
         words = families.words(scope["path"])
         answer = _Answer(send, meter, method=method, words=words)
         if self._inside >= self._most:
@@ -48,7 +56,9 @@ class Door:
             return
         self._inside += 1
         try:
-            if called is not None:
+            if asked is not None and self._call is not None:
+                await self._call(scope, receive, answer, asked)
+            elif called is not None:
                 await self._execute(scope, receive, answer, called)
             elif meter is None or not meter.before_all or await _let_in(meter, answer, words):
                 await self._framework(scope, receive, answer)

@@ -66,14 +66,22 @@ class Meter:
 
     async def spend(self, caller: Caller) -> None:
         """Count a request of this caller: for its token and for its tenant. Raises Problem(rate_limited)."""
-        self.asked = True
-        rates, asked_for = await self._limits.rates_of(caller.tenant), self._class
         who = caller.token_id or f"{caller.tenant}/{caller.user.id}"
-        own = self._spend_here("token", who, rates.each(asked_for))
-        own = own or await self._spend("token", who, rates.each(asked_for))
-        if self._spend_here("tenant", caller.tenant, rates.tenant(asked_for)) is None:
+        await self._spend_of(caller.tenant, "token", who)
+
+    async def spend_outside(self, tenant: str, user: str) -> None:
+        """Count a request of one whom the tenant does not know: for the `user` of an app, or else for the address, and
+        for the tenant that is asked. Raises Problem(rate_limited)."""
+        await self._spend_of(tenant, *(("user", user) if user else ("address", address(self._client))))
+
+    async def _spend_of(self, tenant: str, subject: str, who: str) -> None:
+        self.asked = True
+        rates, asked_for = await self._limits.rates_of(tenant), self._class
+        own = self._spend_here(subject, who, rates.each(asked_for))
+        own = own or await self._spend(subject, who, rates.each(asked_for))
+        if self._spend_here("tenant", tenant, rates.tenant(asked_for)) is None:
             try:
-                await self._spend("tenant", caller.tenant, rates.tenant(asked_for))
+                await self._spend("tenant", tenant, rates.tenant(asked_for))
             except Problem:
                 if own is not None:
                     self._limits.quota.give_back(own)

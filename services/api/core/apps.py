@@ -1,5 +1,6 @@
 """Apps: named groups of a tenant's functions."""
 
+from services.api.core.app_directory import AppDirectory
 from services.api.core.rights import must_administer, must_develop, must_read
 from shared.domain.app import App, is_public_id
 from shared.domain.caller import Caller
@@ -12,8 +13,9 @@ from shared.store.client import Store
 class Apps:
     """What can be done with apps. Every method raises Problem(forbidden), and (unavailable) with the store away."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, directory: AppDirectory) -> None:
         self._store = store
+        self._directory = directory
 
     async def create(self, caller: Caller, *, name: str, slug: str) -> App:
         """Add an app; without a `slug` of its own it gets one from its name. Raises Problem(invalid)."""
@@ -61,12 +63,19 @@ class Apps:
     async def rename(self, caller: Caller, slug: str, name: str) -> App:
         """Another name. Raises Problem(not_found)."""
         must_administer(caller)
-        return await self._of(caller).rename(slug, name)
+        renamed = await self._of(caller).rename(slug, name)
+        await self._directory.announce(caller.tenant, slug)
+        return renamed
 
     async def delete(self, caller: Caller, slug: str) -> None:
         """Remove an app that has no functions. Raises Problem(not_found, conflict)."""
         must_administer(caller)
         await self._of(caller).delete(slug)
+        await self._directory.announce(caller.tenant, slug)
+
+    async def announce(self, app: App) -> None:
+        """Say that an app has changed."""
+        await self._directory.announce(app.tenant, app.slug)
 
     def _of(self, caller: Caller) -> stored.Apps:
         return stored.Apps(self._store, caller.tenant)

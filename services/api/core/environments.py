@@ -84,7 +84,7 @@ class Environments:
             env = self._merged("app", caller.tenant, latest.id, changes, before=latest.env)
             changed = await owned.change_at(latest, {"env": env, "env_updated_at": now})
             if changed is not None:
-                await self._directory.announce_app(changed)
+                await self._apps.announce(changed)
                 return await self._renew(changed, at=now)
         raise Problem("conflict", "The app is being changed by others; try again in a moment")
 

@@ -3,29 +3,23 @@
 It stands in front of the framework and takes the paths that `target` knows.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
 
-from services.api import bodies
+from services.api import exchange
 from services.api.auth import Auth
 from services.api.core.invocations import Invocations
 from services.api.dialects.rest import decode, problems
 from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
+from services.api.exchange import Receive, Scope, Send
 from services.api.rates import METER
 from shared.domain.problem import Problem
-from shared.waiting import Wait
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
 Rendered = tuple[int, dict[str, str], bytes]
 
-_WATCH_S = 1.0  # most calls are over before it is worth asking whether the caller is still there
 _ALLOW = {"allow": methods.allow({"POST"})}
 _NO_HEADERS: dict[str, str] = {}
 _encode = msgspec.json.Encoder().encode
@@ -76,10 +70,10 @@ class Execute:
         caller = await self._auth.caller(scope["headers"])
         if (meter := scope.get(METER)) is not None:
             await meter.spend(caller)
-        call = decode.execute(await self._read(receive))
+        call = decode.execute(await exchange.read(receive, most_bytes=self._body_bytes, within_s=self._body_wait_s))
         waits = not (call.respond_async or respond_async)
         ticket = await self._invocations.invoke(caller, called.slug, call.params, app=called.app, waits=waits)
-        watch = None if ticket.wait is None else _Watch(ticket.wait, receive)
+        watch = None if ticket.wait is None else exchange.Watch(ticket.wait, receive)
         try:
             outcome = await self._invocations.outcome(ticket)
         finally:
@@ -87,19 +81,6 @@ class Execute:
                 watch.end()
         status, body = translate.executed(ticket, outcome)
         return status, _NO_HEADERS, _encode(body)
-
-    async def _read(self, receive: Receive) -> bytes:
-        try:
-            async with asyncio.timeout(self._body_wait_s):
-                body, more = await _part(receive)
-                while more and len(body) <= self._body_bytes:
-                    part, more = await _part(receive)
-                    body += part
-        except TimeoutError:
-            raise bodies.late(self._body_wait_s) from None
-        if len(body) > self._body_bytes:
-            raise Problem("too_large", f"The body is longer than {self._body_bytes} bytes")
-        return body
 
 
 async def answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -110,45 +91,14 @@ async def answer(send: Send, status: int, headers: dict[str, str], body: bytes) 
     await send({"type": "http.response.body", "body": body})
 
 
-async def _part(receive: Receive) -> tuple[bytes, bool]:
-    event = await receive()
-    if event["type"] == "http.disconnect":  # not the end of the body: without this, half a request would be run
-        raise Problem("invalid", "The connection was closed before the body had arrived")
-    return event["body"], event["more_body"]
-
-
 def _responds_async(scope: Scope, *, most_bytes: int) -> bool:
     """Whether the head of a request wants no wait. Raises Problem(too_large) when it announces too long a body."""
+    exchange.announced(scope["headers"], most_bytes=most_bytes)
     respond_async = False
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > most_bytes:
-            raise Problem("too_large", f"The body is longer than {most_bytes} bytes")
         if name == b"prefer":
             respond_async = respond_async or b"respond-async" in value.lower()
     if query := scope["query_string"]:
         last = parse_qs(query.decode("latin-1")).get("async", [""])[-1]
         respond_async = respond_async or last.lower() in ("true", "1")
     return respond_async
-
-
-class _Watch:
-    """Gives up the wait of a caller who has gone: a place is not kept for nobody."""
-
-    def __init__(self, wait: Wait, receive: Receive) -> None:
-        self._wait = wait
-        self._receive = receive
-        self._watching: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(_WATCH_S, self._begin)
-
-    def end(self) -> None:
-        """Stop looking."""
-        self._timer.cancel()
-        if self._watching is not None:
-            self._watching.cancel()
-
-    def _begin(self) -> None:
-        self._watching = asyncio.create_task(self._until_gone())
-
-    async def _until_gone(self) -> None:
-        await self._receive()  # after the body there is only one event: the connection has closed
-        self._wait.give_up()

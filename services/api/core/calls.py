@@ -1,0 +1,102 @@
+"""Calls of functions over HTTP: submitted with what was asked, and waited for."""
+
+import asyncio
+
+import msgspec
+
+from services.api.core.recent import Recent
+from shared.bus.broker import Bus
+from shared.domain.caller import User
+from shared.domain.function import Function
+from shared.domain.invocation import TriggerType
+from shared.domain.limits import Bounds, Limits, limits_of
+from shared.domain.outcome import Outcome
+from shared.domain.problem import Problem
+from shared.domain.request import Actor, Header, Request
+from shared.sealed_request import sealed
+from shared.secrets import Keyring
+from shared.submit import Origin, new_task_id, submit
+from shared.waiting import Wait, Waiting
+
+_NO_PARAMS = msgspec.Raw(b"{}")
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """A request to a function, with the header lines that are `secret` beside it, and who makes it.
+
+    `user` is the one whom a token of the platform speaks for.
+    """
+
+    request: Request
+    secret: list[Header]
+    actor: Actor
+    user: User | None
+    trigger_type: TriggerType
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that was accepted. It is waited for until `until`, by the loop's clock."""
+
+    function: Function
+    task_id: str
+    wait: Wait
+    began: float
+    until: float
+
+
+class Calls:
+    """Submits calls. A caller waits for as long as the function may run, and `queue_s` more."""
+
+    def __init__(
+        self, bus: Bus, keyring: Keyring, *, waiting: Waiting, recent: Recent, bounds: Bounds, queue_s: float
+    ) -> None:
+        self._bus = bus
+        self._keyring = keyring
+        self._waiting = waiting
+        self._recent = recent
+        self._bounds = bounds
+        self._queue_s = queue_s
+
+    def limits(self, function: Function) -> Limits:
+        """The function's limits, as far as they are its own and the platform's."""
+        return limits_of(function.config, self._bounds, tenant={})
+
+    async def call(self, function: Function, asked: Asked) -> Call:
+        """Submit a call. Raises Problem(unavailable, too_large)."""
+        task_id = new_task_id()
+        request = sealed(asked.request, asked.secret, self._keyring, task_id)
+        within_s = self.limits(function).timeout_s + self._queue_s
+        began = asyncio.get_running_loop().time()
+        # The wait is open before the command is sent: an answer cannot come too early.
+        wait = self._waiting.enter(task_id, tenant=function.tenant, within_s=within_s)
+        try:
+            origin = Origin(
+                trigger_type=asked.trigger_type,
+                user=asked.user,
+                reply_to=self._waiting.subject(task_id),
+                request=request,
+                actor=asked.actor,
+            )
+            await submit(self._bus, function, task_id=task_id, params=_NO_PARAMS, origin=origin)
+        except BaseException:
+            wait.give_up()
+            raise
+        return Call(function=function, task_id=task_id, wait=wait, began=began, until=began + within_s)
+
+    async def outcome(self, call: Call) -> Outcome | None:
+        """How it ended; None when the wait was over first: it goes on all the same."""
+        outcome = await call.wait.outcome()
+        self._recent.note(call.function.tenant, call.task_id, answered=outcome is not None)
+        return outcome
+
+
+def is_callable(function: Function | None) -> bool:
+    """Whether there is something to call."""
+    if function is None or not function.is_active or function.deleted_at is not None:
+        return False
+    return function.execution_mode != "app" or function.active is not None
+
+
+def no_code(name: str) -> Problem:
+    """A function that was made, but was given no code."""
+    return Problem("invalid", f"Function '{name}' has no active code version; deploy it first")

@@ -1,0 +1,133 @@
+"""What a call is answered with: the handler's own answer line by line, or the runtime's words for how it failed.
+
+The runtime speaks plain objects, `{"error": …}`; what the edge refuses is said by `problems`.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import msgspec
+
+from services.api.dialects.apps.heads import HOP_BY_HOP, named_in
+from services.api.exchange import Line
+from shared.domain.outcome import Outcome
+from shared.domain.request import Response
+
+_JSON: Line = (b"content-type", b"application/json")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+# The server and the platform write these themselves.
+_NOT_THEIRS = HOP_BY_HOP | {"date", "content-length", "x-invocation-id"}
+_BODYLESS = frozenset({204, 205, 304})
+_LEAST, _MOST = 200, 599
+_BAD_ANSWER, _TIMEOUT, _AWAY = 502, 504, 503
+# What is not the function's own failure, and not a bad answer of its either.
+_STATUS = {
+    "FunctionNotFound": 404,
+    "NoActiveCode": 404,
+    "TenantNotActive": 404,
+    "ParamsTooLarge": 413,
+    "ResultTooLarge": _BAD_ANSWER,
+    "TimeoutError": _TIMEOUT,
+    "CpuLimitExceeded": _TIMEOUT,
+    "NoRoom": 429,
+    "Undeliverable": _AWAY,
+    "SecretUnreadable": _AWAY,
+}
+_AGAIN: dict[int, Line] = {429: (b"retry-after", b"5"), _AWAY: (b"retry-after", b"2")}
+
+
+class Answer(NamedTuple):
+    """What is sent. The body of an answer to HEAD is left out by the server."""
+
+    status: int
+    lines: list[Line]
+    body: bytes
+
+
+class Told(NamedTuple):
+    """What an answer is made for: the call's time limit and how long it took, and whether the caller is the owner."""
+
+    timeout_s: float
+    took_s: float
+    is_owner: bool
+    is_head: bool
+
+
+def answer_of(outcome: Outcome, told: Told) -> Answer:
+    """The answer to a call that ended."""
+    if outcome.response is not None:
+        return _own(outcome.response, told)
+    if outcome.status == "SUCCESS":
+        return whole(200, [_JSON], bytes(outcome.result))
+    status = _STATUS.get(outcome.error_type, 500)
+    if status == 404:  # noqa: PLR2004 - it was there when the call was accepted
+        return missing()
+    if status == _TIMEOUT:
+        return timed_out(told)
+    if status == 429:  # noqa: PLR2004 - no slot for too long
+        return plain(status, error="Concurrency limit reached")
+    error: dict[str, Any] = {"error": outcome.error or outcome.message}
+    if told.is_owner:
+        error["stack"] = outcome.traceback
+    return plain(status, **error)
+
+
+def timed_out(told: Told) -> Answer:
+    """It ran for longer than it may, or was not done when its caller had waited for as long as that and more."""
+    message = f"Function execution timeout ({told.timeout_s * 1000:.0f}ms)"
+    return plain(_TIMEOUT, error="function_timeout", message=message, duration_ms=round(told.took_s * 1000))
+
+
+def away() -> Answer:
+    """The wait was given up: this process stops."""
+    return plain(_AWAY, error="The platform is restarting; the call goes on, and its answer is lost")
+
+
+def missing() -> Answer:
+    """There is nothing to call."""
+    return plain(404, error="Function not found")
+
+
+def plain(status: int, **said: object) -> Answer:
+    """An object of the runtime's."""
+    again = _AGAIN.get(status)
+    return whole(status, [_JSON, *([again] if again else [])], msgspec.json.encode(said))
+
+
+def whole(status: int, lines: list[Line], body: bytes) -> Answer:
+    """An answer with its length."""
+    return Answer(status, [*lines, (b"content-length", b"%d" % len(body))], body)
+
+
+def _own(response: Response, told: Told) -> Answer:
+    fault = fault_of(response)
+    if fault:
+        return plain(_BAD_ANSWER, error=fault)
+    lines = lines_of(response)
+    if response.status in _BODYLESS:
+        return Answer(response.status, lines + [(b"content-length", b"0")] * (response.status == 205), b"")  # noqa: PLR2004
+    length = response.header("content-length") if told.is_head and not response.body else ""
+    if not (length.isascii() and length.isdigit()):  # of a body that was never made, its handler may know
+        length = str(len(response.body))
+    return Answer(response.status, [*lines, (b"content-length", length.encode())], response.body)
+
+
+def fault_of(response: Response) -> str:
+    """Why an answer cannot be sent as it stands; empty where it can."""
+    if not _LEAST <= response.status <= _MOST:
+        return f"The handler answered with the status {response.status}, which is no final one"
+    for name, value in response.headers:
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            return f"The handler answered with a header that cannot be sent: {name[:100]!r}"
+    return ""
+
+
+def lines_of(response: Response) -> list[Line]:
+    """The header lines of an answer that was found to be sendable, in their order; those of one hop are ours."""
+    dropped = _NOT_THEIRS | named_in(response.headers)
+    return [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in response.headers
+        if name.lower() not in dropped
+    ]

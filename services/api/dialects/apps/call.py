@@ -1,0 +1,237 @@
+"""The call of a function over HTTP, as a plain ASGI application: it does not pay for the framework.
+
+It stands in front of the framework and takes the paths that `targets` knows.
+"""
+
+import asyncio
+from typing import NamedTuple
+
+from services.api import exchange
+from services.api.auth import Auth
+from services.api.core.app_directory import AppDirectory
+from services.api.core.calls import Asked, Call, Calls, is_callable, no_code
+from services.api.core.directory import Directory
+from services.api.core.edge import Asker, Edge, Fault, has_our_form, refused
+from services.api.dialects.apps import answers, cors, heads, problems, triggers
+from services.api.dialects.apps.answers import Answer, Told
+from services.api.dialects.apps.heads import Sent
+from services.api.dialects.apps.targets import Target
+from services.api.exchange import Line, Receive, Scope, Send
+from services.api.rates import METER, Meter
+from shared.domain.app import App
+from shared.domain.caller import Caller
+from shared.domain.function import Function
+from shared.domain.problem import Problem
+from shared.domain.request import Header, Request
+from shared.domain.tenant import DEFAULT
+from shared.domain.trigger import HttpAuth
+
+_CODES: dict[Fault, str] = {
+    "missing": problems.NO_TOKEN,
+    "jwt": "AUTH_INVALID_END_USER_JWT",
+    "expired": "AUTH_END_USER_JWT_EXPIRED",
+}
+
+
+class _Refused(Exception):  # noqa: N818 - an answer on its way out
+    """What is answered before anything was run."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+class _One(NamedTuple):
+    """One request; `beside` are the lines that every answer to it has besides its own."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    beside: list[Line]
+
+
+class _Place(NamedTuple):
+    """What a request asks for, and what let it in."""
+
+    app: App
+    function: Function
+    auth: HttpAuth
+
+
+class CallFunction:
+    """The application. `body_wait_s` bounds the time that the sender of a body may take."""
+
+    def __init__(
+        self, auth: Auth, edge: Edge, calls: Calls, *, apps: AppDirectory, functions: Directory, body_wait_s: float
+    ) -> None:
+        self._auth = auth
+        self._edge = edge
+        self._calls = calls
+        self._apps = apps
+        self._functions = functions
+        self._body_wait_s = body_wait_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, called: Target) -> None:
+        """Answer one request."""
+        one = _One(scope, receive, send, [])
+        try:
+            answer = await self._answer(one, called)
+        except _Refused as refusal:
+            answer = refusal.answer
+        except Problem as problem:
+            answer = _rendered(*problems.rendered(problem))
+        except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
+            answer = _rendered(*problems.crashed(error, path=scope["path"]))
+        await send_whole(one.send, answer, one.beside)
+
+    async def _answer(self, one: _One, called: Target) -> Answer:
+        sent = heads.sent(one.scope["headers"])
+        caller = await self._edge.caller(sent.token)
+        app = await self._app(called, sent, caller)
+        one.beside.extend(cors.lines(app, sent.origin))
+        place = await self._place(one, called, app, sent)
+        asker = await self._asker(place, sent, caller)
+        await _count(one.scope.get(METER), app, asker)
+        request, secret = await self._request(one, place, called, sent=sent, caller=caller)
+        user = asker.caller.user if asker.caller else None
+        asked = Asked(
+            request=request,
+            secret=secret,
+            actor=asker.actor,
+            user=user,
+            trigger_type="api" if called.tests else "http",
+        )
+        call = await self._calls.call(place.function, asked)
+        one.beside.append((b"x-invocation-id", call.task_id.encode()))
+        return await self._outcome(one, call, is_owner=asker.caller is not None)
+
+    async def _app(self, called: Target, sent: Sent, caller: Caller | None) -> App:
+        host_tenant = await self._auth.host_tenant(sent.host)
+        app = await self._apps.find(called.app, tenant=host_tenant or (caller.tenant if caller else DEFAULT))
+        if app is None or host_tenant not in (None, app.tenant) or not await self._edge.is_open(app.tenant):
+            raise _missing(called)
+        return app
+
+    async def _place(self, one: _One, called: Target, app: App, sent: Sent) -> _Place:
+        """What is called, if it is there, has a trigger for it, and takes this method."""
+        method = one.scope["method"]
+        found = await self._functions.named(app, called.name) if called.name else None
+        if called.tests:
+            return _tested(called, found, app, method)
+        trigger = found.trigger("http") if found is not None and is_callable(found) else None
+        if found is None or trigger is None or not triggers.is_at(trigger.config, called.rest):
+            raise _missing(called)
+        methods = triggers.methods_of(trigger.config)
+        if method == "OPTIONS" and sent.origin and sent.preflight:
+            one.beside.clear()
+            told = cors.preflight(app, sent.origin, wanted=sent.wanted, methods=methods)
+            raise _Refused(Answer(204, told, b""))
+        if methods and method not in methods:
+            raise _not_allowed(methods)
+        return _Place(app, found, triggers.auth_of(trigger.config))
+
+    async def _asker(self, place: _Place, sent: Sent, caller: Caller | None) -> Asker:
+        try:
+            asker = await self._edge.asker(place.app, sent.token, caller)
+        except Problem:
+            if place.auth == "required":
+                raise
+            return Asker()  # who cannot be asked about is nobody known, where that will do
+        if asker.fault and place.auth == "required":
+            problem = refused(asker.fault)
+            if problem.code != "unauthenticated":
+                raise problem
+            status, headers, _ = problems.rendered(problem)
+            body = problems.body(problems.FAULTS[problem.code], problem.message, code=_CODES.get(asker.fault, ""))
+            raise _Refused(_rendered(status, headers, body))
+        return asker
+
+    async def _request(
+        self, one: _One, place: _Place, called: Target, *, sent: Sent, caller: Caller | None
+    ) -> tuple[Request, list[Header]]:
+        scope = one.scope
+        most = self._calls.limits(place.function).params_bytes
+        exchange.announced(scope["headers"], most_bytes=most)
+        body = await exchange.read(one.receive, most_bytes=most, within_s=self._body_wait_s)
+        head = heads.head(scope, sent.host, without=await self._ours(scope, sent, caller))
+        path, url = head.path, head.url
+        if called.tests:  # as if it had been called
+            path = path.removesuffix("/").removesuffix("/invoke").replace("/functions/", "/fn/", 1)
+            url = url.removesuffix(head.path) + path
+        request = Request(
+            method=scope["method"], url=url, path=path, query=head.query, headers=head.headers, body=body, ip=head.ip
+        )
+        return request, head.secret
+
+    async def _ours(self, scope: Scope, sent: Sent, caller: Caller | None) -> set[Header]:
+        """The lines whose credentials are the platform's: they are not for a function's eyes."""
+        ours: set[Header] = set()
+        for raw_name, raw_value in scope["headers"]:
+            name = raw_name.decode("latin-1")
+            if name in heads.CREDENTIALS:
+                value = raw_value.decode("latin-1")
+                token = heads.token_of(name, value)
+                if token and token != sent.token:
+                    known = await self._edge.is_platforms(token)
+                else:  # looked up before, or of a kind that says nothing here, and may be ours all the same
+                    known = has_our_form(token or value.rpartition(" ")[2]) or (bool(token) and caller is not None)
+                if known:
+                    ours.add((name, value))
+        return ours
+
+    async def _outcome(self, one: _One, call: Call, *, is_owner: bool) -> Answer:
+        watch = exchange.Watch(call.wait, one.receive)
+        try:
+            outcome = await self._calls.outcome(call)
+        finally:
+            watch.end()
+        now = asyncio.get_running_loop().time()
+        timeout_s = self._calls.limits(call.function).timeout_s
+        told = Told(timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
+        if outcome is not None:
+            return answers.answer_of(outcome, told)
+        return answers.timed_out(told) if now >= call.until else answers.away()
+
+
+async def send_whole(send: Send, answer: Answer, beside: list[Line]) -> None:
+    """Send a whole answer, with the lines that are beside its own."""
+    lines = [*answer.lines, *cors.beside(answer.lines, beside)]
+    await send({"type": "http.response.start", "status": answer.status, "headers": lines})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _count(meter: Meter | None, app: App, asker: Asker) -> None:
+    """Raises Problem(rate_limited)."""
+    if meter is None:
+        return
+    if asker.caller is not None:
+        await meter.spend(asker.caller)
+    else:
+        user_id = asker.actor.user_id
+        await meter.spend_outside(app.tenant, f"{app.public_id}/{user_id}" if user_id else "")
+
+
+def _tested(called: Target, found: Function | None, app: App, method: str) -> _Place:
+    """The owner needs no trigger."""
+    if found is None or not found.is_active:
+        raise _missing(called)
+    if method != "POST":
+        raise _not_allowed(("POST",))
+    if not is_callable(found):
+        raise no_code(found.name)
+    return _Place(app, found, "required")
+
+
+def _missing(called: Target) -> Exception:
+    return Problem("not_found", "Function not found") if called.tests else _Refused(answers.missing())
+
+
+def _not_allowed(methods: tuple[str, ...]) -> _Refused:
+    allow = (b"allow", ", ".join(methods).encode())
+    refusal = answers.plain(405, error="Method not allowed")
+    return _Refused(refusal._replace(lines=[*refusal.lines, allow]))
+
+
+def _rendered(status: int, headers: dict[str, str], body: bytes) -> Answer:
+    lines = [(name.encode(), value.encode()) for name, value in headers.items()]
+    return answers.whole(status, [(b"content-type", b"application/json"), *lines], body)
