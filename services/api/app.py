@@ -18,6 +18,7 @@ from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
 from services.api.core.aggregate import Aggregate
 from services.api.core.app_directory import AppDirectory
+from services.api.core.app_settings import AppSettings
 from services.api.core.apps import Apps
 from services.api.core.calls import Calls
 from services.api.core.credentials import Credentials
@@ -43,6 +44,7 @@ from services.api.core.triggers import Triggers
 from services.api.core.users import Users
 from services.api.core.versions import Versions
 from services.api.dialects.apps.call import CallFunction
+from services.api.dialects.apps.pages import Pages
 from services.api.dialects.apps.routes import asked as apps_asked
 from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
@@ -99,7 +101,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
     door = Door(
         execute.Execute(auth, core.rest.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
-        framework(core, auth, settings, body_bytes=body_bytes),
+        Pages(framework(core, auth, settings, body_bytes=body_bytes), auth, edge, shared.apps),
         call=_call(service, shared, auth=auth, edge=edge),
         most=settings.max_waiting + _BESIDE,
         limits=_rate_limits(service, identity) if settings.rate_limits else None,
@@ -203,7 +205,7 @@ def _apps_core(service: Service, shared: _Shared, *, apps: Apps, history: Histor
         bounds=service.platform.bounds,
         registry=registry.read(),
     )
-    return apps_asked.Core(deployments, environments)
+    return apps_asked.Core(deployments, environments, AppSettings(store, apps, service.keyring))
 
 
 def _rate_limits(service: Service, identity: Identity) -> RateLimits:

@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import delete, get, patch, post
 
+from services.api.dialects.apps.routes import config as config_routes
 from services.api.dialects.apps.routes import env as env_routes
 from services.api.dialects.apps.routes import functions as deployed_routes
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
@@ -90,6 +91,8 @@ APPS = [
     patch(f"{_DEPLOYED}/{{name:str}}/env")(env_routes.change_env),
     get("/v1/{app_id:str}/env")(env_routes.show_app_env),
     patch("/v1/{app_id:str}/env")(env_routes.change_app_env),
+    get("/v1/{app_id:str}/config")(config_routes.show_config),
+    patch("/v1/{app_id:str}/config")(config_routes.change_config),
 ]
 
 # There where `SHOAL_API_DOCS` has them.

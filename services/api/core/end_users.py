@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MAX_TOKEN = 8 << 10
 """Characters of a token; its claims are fewer."""
+LEAST_SECRET = 32
+"""Bytes of a shared secret: as many as the shortest hash. HS384 and HS512 ask for as many as theirs."""
 _MAX_USER_ID = 255
 _MAX_KID = 500
 _LEEWAY_S = 30

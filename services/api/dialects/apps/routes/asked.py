@@ -6,6 +6,7 @@ from litestar.di import NamedDependency
 from litestar.params import Parameter, SkipValidation
 
 from services.api import reading
+from services.api.core.app_settings import AppSettings
 from services.api.core.deployments import Deployments
 from services.api.core.environments import Environments
 from shared.domain.caller import Caller
@@ -20,6 +21,7 @@ class Core(NamedTuple):
 
     deployments: Deployments
     environments: Environments
+    settings: AppSettings
 
 
 By = NamedDependency[SkipValidation[Caller]]
