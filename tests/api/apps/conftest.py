@@ -1,79 +1,99 @@
-"""What the tests of the apps dialect share: an app of one's own, deployments into it, looks at errors."""
+"""A platform of its own for calls over HTTP: little patience, and this machine open to fetches of keys."""
 
-import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from shared.bus import subjects
+from shared.bus import broker
 from shared.bus.broker import Bus
-from shared.bus.messages import Compile, Compiled
-from tests.conftest import TAX
+from shared.domain.app import App
+from shared.store.apps import Apps
+from shared.store.client import Store
+from tests.api.apps.edge import Issuer, issuing
+from tests.api.apps.scripted import Scripted, scripted_at
+from tests.conftest import DOMAIN
+from tests.platform import Platform, running
 
+BODY_WAIT_S = 1.0
+PARAMS_BYTES = 100_000
 _numbers = count(1)
 
 
-def refused(answer: httpx.Response, status: int, code: str) -> str:
-    """The sentence of an error, after a look at its shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    error = answer.json()["error"]
-    assert set(answer.json()) == {"error"}
-    assert set(error) <= {"code", "message", "remediation", "details"}
-    assert error["code"] == code
-    assert error["remediation"]
-    return str(error["message"])
+@pytest.fixture(scope="session")
+async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """Shoal, running."""
+    folder: Path = tmp_path_factory.mktemp("edge") / "data"
+    settings = {
+        "SHOAL_API_DOMAIN": DOMAIN,
+        "SHOAL_API_BODY_WAIT_S": str(BODY_WAIT_S),
+        "SHOAL_API_CALL_QUEUE_S": "1",
+        "SHOAL_PARAMS_BYTES": str(PARAMS_BYTES),
+        "SHOAL_EGRESS_ALLOW": "127.0.0.1/32",
+    }
+    async with running(folder, **settings) as platform:
+        yield platform
 
 
-class Shop:
-    """An app, spoken to with a token."""
+@pytest.fixture(scope="session")
+async def edge_store(edge: Platform) -> AsyncIterator[Store]:
+    store = Store(edge.ready["mongodb"], database="shoal")
+    yield store
+    store.close()
 
-    def __init__(self, client: httpx.AsyncClient, app: str) -> None:
-        self.client = client
-        self.app = app
 
-    async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return await self.client.request(method, f"/v1/{self.app}/{path}", **options)
+@pytest.fixture(scope="session")
+async def edge_bus(edge: Platform) -> AsyncIterator[Bus]:
+    async with broker.connect(edge.ready["nats"], name="test", timeout_s=5) as bus:
+        yield bus
 
-    async def post(self, name: str, **fields: Any) -> httpx.Response:
-        """One deployment of Python code."""
-        body = {"name": name, "runtime": "python", "code": TAX, **fields}
-        return await self.ask("POST", "functions", json=body)
 
-    async def deploy(self, name: str, **fields: Any) -> dict[str, Any]:
-        """`post`, which goes well."""
-        answer = await self.post(name, **fields)
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
+@pytest.fixture(scope="session")
+async def scripted(edge: Platform, edge_bus: Bus, edge_store: Store) -> AsyncIterator[Scripted]:
+    """An executor that does as it is told."""
+    async with scripted_at(edge, edge_bus, edge_store) as executor:
+        yield executor
 
-    async def show(self, name: str) -> dict[str, Any]:
-        answer = await self.ask("GET", f"functions/{name}")
-        assert answer.status_code == 200, answer.text
-        body: dict[str, Any] = answer.json()
-        return body
 
-    async def names(self) -> list[str]:
-        return [row["name"] for row in (await self.ask("GET", "functions")).json()["functions"]]
+@pytest.fixture(scope="session")
+async def owner(edge: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """HTTP with the administrator's token."""
+    headers = {"Authorization": f"Bearer {edge.token}"}
+    async with httpx.AsyncClient(base_url=edge.url, headers=headers, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def anyone(edge: Platform) -> AsyncIterator[httpx.AsyncClient]:
+    """HTTP without any."""
+    async with httpx.AsyncClient(base_url=edge.url, timeout=30) as client:
+        yield client
+
+
+MakeApp = Callable[..., Awaitable[App]]
+
+
+@pytest.fixture(scope="session")
+def make_app(owner: httpx.AsyncClient, edge_store: Store) -> MakeApp:
+    """A new app with these settings."""
+
+    async def make(**settings: Any) -> App:
+        slug = f"app-{next(_numbers)}"
+        made = await owner.post("/api/apps/", json={"name": slug.title(), "slug": slug})
+        assert made.status_code == 201, made.text
+        found = await Apps(edge_store, "default").named(slug)
+        if settings:
+            changed = await owner.patch(f"/v1/{found.public_id}/config", json=settings)
+            assert changed.status_code == 200, changed.text
+        return found
+
+    return make
 
 
 @pytest.fixture
-def shop(client: httpx.AsyncClient) -> Shop:
-    """An app that nobody has made yet."""
-    return Shop(client, f"shop-{next(_numbers)}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-async def javascript(bus: Bus) -> AsyncIterator[None]:
-    """Somebody who checks javascript, where the platform has nobody who does: all but what has no handler is taken."""
-    if importlib.util.find_spec("services.executor.modes.javascript") is None:
-
-        async def accept(_request: Compile) -> Compiled:
-            return Compiled()
-
-        await bus.serve(subjects.compile_code("javascript"), accept, body=Compile, answer=Compiled)
-        await bus.client.flush()
-    yield
+async def issuer() -> AsyncIterator[Issuer]:
+    async with issuing() as one:
+        yield one
