@@ -21,6 +21,10 @@ from shared.waiting import Wait, Waiting
 _NO_PARAMS = msgspec.Raw(b"{}")
 
 
+class Crowded(Exception):  # noqa: N818 - what it is called everywhere else
+    """Too many callers wait here already."""
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """A request to a function, with the header lines that are `secret` beside it, and who makes it.
 
@@ -62,13 +66,16 @@ class Calls:
         return limits_of(function.config, self._bounds, tenant={})
 
     async def call(self, function: Function, asked: Asked) -> Call:
-        """Submit a call. Raises Problem(unavailable, too_large)."""
+        """Submit a call. Raises Crowded, Problem(unavailable, too_large)."""
         task_id = new_task_id()
         request = sealed(asked.request, asked.secret, self._keyring, task_id)
         within_s = self.limits(function).timeout_s + self._queue_s
         began = asyncio.get_running_loop().time()
         # The wait is open before the command is sent: an answer cannot come too early.
-        wait = self._waiting.enter(task_id, tenant=function.tenant, within_s=within_s)
+        try:
+            wait = self._waiting.enter(task_id, tenant=function.tenant, within_s=within_s)
+        except Problem as problem:
+            raise Crowded(problem.message) from None
         try:
             origin = Origin(
                 trigger_type=asked.trigger_type,

@@ -20,6 +20,7 @@ from tests.platform import Platform, running
 
 BODY_WAIT_S = 1.0
 PARAMS_BYTES = 100_000
+MAX_WAITING = 3
 _numbers = count(1)
 
 
@@ -31,6 +32,7 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platfo
         "SHOAL_API_DOMAIN": DOMAIN,
         "SHOAL_API_BODY_WAIT_S": str(BODY_WAIT_S),
         "SHOAL_API_CALL_QUEUE_S": "1",
+        "SHOAL_API_MAX_WAITING": str(MAX_WAITING),
         "SHOAL_PARAMS_BYTES": str(PARAMS_BYTES),
         "SHOAL_EGRESS_ALLOW": "127.0.0.1/32",
     }

@@ -20,7 +20,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _NOT_THEIRS = HOP_BY_HOP | {"date", "content-length", "x-invocation-id"}
 _BODYLESS = frozenset({204, 205, 304})
 _LEAST, _MOST = 200, 599
-_BAD_ANSWER, _TIMEOUT, _AWAY = 502, 504, 503
+_CROWDED, _BAD_ANSWER, _AWAY, _TIMEOUT = 429, 502, 503, 504
 # What is not the function's own failure, and not a bad answer of its either.
 _STATUS = {
     "FunctionNotFound": 404,
@@ -30,11 +30,10 @@ _STATUS = {
     "ResultTooLarge": _BAD_ANSWER,
     "TimeoutError": _TIMEOUT,
     "CpuLimitExceeded": _TIMEOUT,
-    "NoRoom": 429,
     "Undeliverable": _AWAY,
     "SecretUnreadable": _AWAY,
 }
-_AGAIN: dict[int, Line] = {429: (b"retry-after", b"5"), _AWAY: (b"retry-after", b"2")}
+_AGAIN: dict[int, Line] = {_CROWDED: (b"retry-after", b"5"), _AWAY: (b"retry-after", b"2")}
 
 
 class Answer(NamedTuple):
@@ -65,8 +64,6 @@ def answer_of(outcome: Outcome, told: Told) -> Answer:
         return missing()
     if status == _TIMEOUT:
         return timed_out(told)
-    if status == 429:  # noqa: PLR2004 - no slot for too long
-        return plain(status, error="Concurrency limit reached")
     error: dict[str, Any] = {"error": outcome.error or outcome.message}
     if told.is_owner:
         error["stack"] = outcome.traceback
@@ -82,6 +79,11 @@ def timed_out(told: Told) -> Answer:
 def away() -> Answer:
     """The wait was given up: this process stops."""
     return plain(_AWAY, error="The platform is restarting; the call goes on, and its answer is lost")
+
+
+def crowded() -> Answer:
+    """Too many callers wait already."""
+    return plain(_CROWDED, error="Concurrency limit reached")
 
 
 def missing() -> Answer:

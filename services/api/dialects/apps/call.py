@@ -9,7 +9,7 @@ from typing import NamedTuple
 from services.api import exchange
 from services.api.auth import Auth
 from services.api.core.app_directory import AppDirectory
-from services.api.core.calls import Asked, Call, Calls, is_callable, no_code
+from services.api.core.calls import Asked, Call, Calls, Crowded, is_callable, no_code
 from services.api.core.directory import Directory
 from services.api.core.edge import Asker, Edge, Fault, has_our_form, refused
 from services.api.dialects.apps import answers, cors, heads, problems, triggers
@@ -78,6 +78,8 @@ class CallFunction:
             answer = await self._answer(one, called)
         except _Refused as refusal:
             answer = refusal.answer
+        except Crowded:
+            answer = answers.crowded()
         except Problem as problem:
             answer = _rendered(*problems.rendered(problem))
         except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
