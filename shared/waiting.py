@@ -2,6 +2,9 @@
 
 An answer is not stored on its way: it is lost when the connection breaks in that moment. So the record is asked, too,
 now and then and after every return of the bus.
+
+An answer that is made while it is sent comes in parts before its outcome, to those who take them: each is a request,
+answered when the part was handed on, so that its sender is as fast as its taker.
 """
 
 import asyncio
@@ -13,25 +16,31 @@ import msgspec
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import Answer
+from shared.bus.messages import Answer, Part, Taken
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.parts import Parts
 from shared.store.client import Store
 from shared.store.invocations import Invocations
 
 _LOOK_S = 1.0  # how often the record is asked, and how old a wait is to be worth it
 _LOOKED_FOR = 200  # of so many waits at a time, those first whose last look was longest ago
 _decode = msgspec.json.Decoder(Answer).decode
+_decode_part = msgspec.json.Decoder(Part).decode
+_UNWANTED = Taken(wanted=False)
 
 
 class Wait:
     """One caller's wait: it ends with the answer, when its time is up, or when it is given up."""
 
-    def __init__(self, waits: "dict[str, Wait]", task_id: str, *, tenant: str, within_s: float) -> None:
+    def __init__(
+        self, waits: "dict[str, Wait]", task_id: str, *, tenant: str, within_s: float, parts: Parts | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.task_id = task_id
         self.tenant = tenant
         self.looked_at = loop.time()
+        self.parts = parts
         self._waits = waits
         self._answer: asyncio.Future[bytes | Outcome | None] = loop.create_future()
         self._timer = loop.call_later(within_s, self.give_up)
@@ -44,6 +53,13 @@ class Wait:
     def give_up(self) -> None:
         """End it without an answer. Harmless when it has ended."""
         self._end(None)
+
+    async def part(self) -> Part | None:
+        """The next part of an answer that comes in parts; None when there is no other: then `outcome` says why.
+
+        To ask for the next one says that the former was handed on: only then is its sender told to go on.
+        """
+        return None if self.parts is None else await self.parts.take()
 
     async def outcome(self) -> Outcome | None:
         """How the invocation ended; None when the wait ended first."""
@@ -58,6 +74,8 @@ class Wait:
         self._waits.pop(self.task_id, None)
         if not self._answer.done():
             self._answer.set_result(answer)
+            if self.parts is not None:
+                self.parts.end(lost=answer is None)
 
 
 class Waiting:
@@ -71,6 +89,7 @@ class Waiting:
         self._waits: dict[str, Wait] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._responding: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._waits)
@@ -78,19 +97,24 @@ class Waiting:
     async def open(self) -> None:
         """Listen for answers."""
         await self._bus.hear(self.subject("*"), self._heard)
+        await self._bus.hear_requests(subjects.parts(self._instance, "*"), self._offered)
         self._bus.on_return(self._returned)
 
     def subject(self, task_id: str) -> str:
         """Where the answer to this task is to be sent."""
         return subjects.reply(self._instance, task_id)
 
-    def enter(self, task_id: str, *, tenant: str, within_s: float) -> Wait:
-        """Begin to wait, before the command is sent. Raises Problem(unavailable) when too many wait already."""
+    def enter(self, task_id: str, *, tenant: str, within_s: float, streams: bool = False) -> Wait:
+        """Begin to wait, before the command is sent. Raises Problem(unavailable) when too many wait already.
+
+        Who `streams` takes every `Wait.part` before the outcome.
+        """
         if len(self._waits) >= self._most:
             raise Problem("unavailable", f"{self._most} callers wait for results already; try again in a moment")
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_LOOK_S, self._look)
-        return Wait(self._waits, task_id, tenant=tenant, within_s=within_s)
+        parts = Parts(self._respond) if streams else None
+        return Wait(self._waits, task_id, tenant=tenant, within_s=within_s, parts=parts)
 
     def give_up(self) -> None:
         """End every wait."""
@@ -101,6 +125,19 @@ class Waiting:
         wait = self._waits.get(subject.rpartition(".")[2])
         if wait is not None:
             wait.answered(data)
+
+    def _offered(self, data: bytes, subject: str, reply_to: str) -> None:
+        wait = self._waits.get(subject.rpartition(".")[2])
+        if wait is None or wait.parts is None:
+            self._respond(reply_to, _UNWANTED)
+        else:
+            wait.parts.offered(_decode_part(data), reply_to)
+
+    def _respond(self, reply_to: str, taken: Taken) -> None:
+        """What is lost on its way is asked for again."""
+        responding = asyncio.create_task(self._bus.send(reply_to, taken))
+        self._responding.add(responding)
+        responding.add_done_callback(self._responding.discard)
 
     def _returned(self) -> None:
         """Answers may have been lost: the next look is for all who wait, however briefly."""

@@ -28,10 +28,15 @@ def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host
         attempt=dispatch.attempt,
         request=request,
         actor=dispatch.actor,
-        streams=request is not None and bool(dispatch.reply_to),
+        streams=request is not None and bool(dispatch.reply_to) and not _is_of_a_function(dispatch),
         depth=dispatch.depth,
         host=host,
     )
+
+
+def _is_of_a_function(dispatch: Dispatch) -> bool:
+    """Whether another function asks, which takes an answer as a whole."""
+    return dispatch.actor is not None and dispatch.actor.kind == "loopback"
 
 
 def asker(dispatch: Dispatch) -> Asker:

@@ -2,6 +2,7 @@
 
 from services.executor.links import Aside
 from services.executor.mode import Reach, Unavailable
+from services.executor.streaming import Streaming
 from shared.bus.messages import Dispatch
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
@@ -31,6 +32,9 @@ class CallHost:
         self._dispatch = dispatch
         self._function = function
         self._aside = aside
+        self._streaming = Streaming(
+            reach.bus, dispatch.reply_to, task_id=dispatch.task_id, within_s=dispatch.limits.timeout_s
+        )
 
     async def environment(self) -> dict[str, str]:
         """Its variables."""
@@ -48,4 +52,4 @@ class CallHost:
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         """A part of the answer."""
-        return bool(data) and head is None and False
+        return await self._streaming.send(data, head)

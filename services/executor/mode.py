@@ -64,7 +64,11 @@ class Host(Protocol):
         ...
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
-        """Send the next part of the answer, the first one with its head; False when nobody is there to take it."""
+        """Send the next part of the answer, the first one with its head; False when nobody is there to take it.
+
+        It returns when the part was handed on to the caller, so that one who is slow makes the handler wait. It is for
+        a call that `streams`; the time that it takes counts in the call's.
+        """
         ...
 
 

@@ -30,6 +30,7 @@ Answer = TypeVar("Answer")
 Body = TypeVar("Body")
 
 _NAME_IN_USE = 10058
+_UNANSWERED = "No service answered; try again in a moment"
 _SAY_AGAIN_S = 30.0
 _ENCODER = msgspec.json.Encoder()
 
@@ -37,6 +38,10 @@ _ENCODER = msgspec.json.Encoder()
 def encode(body: msgspec.Struct) -> bytes:
     """A message's bytes."""
     return _ENCODER.encode(body)
+
+
+class UnheardError(Problem):
+    """Nobody listens on the subject now, or the bus is away: Problem(unavailable), and known at once."""
 
 
 class _Made(msgspec.Struct, frozen=True):
@@ -90,11 +95,13 @@ class Bus:
             await self.client.publish(subject, encode(body))
 
     async def ask(self, subject: str, body: msgspec.Struct, *, answer: type[Answer], timeout_s: float) -> Answer:
-        """Request and reply. Raises Problem(unavailable) when nobody answers in time."""
+        """Request and reply. Raises Problem(unavailable) when nobody answers in time, UnheardError when nobody can."""
         try:
             reply = await self.client.request(subject, encode(body), timeout=timeout_s)
-        except (TimeoutError, nats.errors.Error, OSError) as error:
-            raise Problem("unavailable", "No executor answered; try again in a moment") from error
+        except TimeoutError as error:
+            raise Problem("unavailable", _UNANSWERED) from error
+        except (nats.errors.Error, OSError) as error:
+            raise UnheardError("unavailable", _UNANSWERED) from error
         return msgspec.json.decode(reply.data, type=answer)
 
     async def listen(self, subject: str, heard: Callable[[Body], Awaitable[None]], *, body: type[Body]) -> None:
@@ -113,6 +120,17 @@ class Bus:
 
         async def received(message: Msg) -> None:
             heard(message.data, message.subject)
+
+        await self.client.subscribe(subject, cb=received)
+
+    async def hear_requests(self, subject: str, heard: Callable[[bytes, str, str], None]) -> None:
+        """`hear` for requests: `heard(data, subject, reply_to)`. They are answered by a `send`, in any order.
+
+        Only this process serves the subject; as many are under way side by side as are asked.
+        """
+
+        async def received(message: Msg) -> None:
+            heard(message.data, message.subject, message.reply)
 
         await self.client.subscribe(subject, cb=received)
 

@@ -130,16 +130,20 @@ Event = Started | Retrying | Finished
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="part.v1"):
-    """A part of an answer that is sent while it is made. The first, `number` 0, has the `head`: status and headers."""
+    """A part of an answer that is sent while it is made. The first, `number` 0, has the `head`: status and headers.
+
+    `run` says which run of the call it is of: where it had to be run again, the parts of two runs must not be mixed.
+    """
 
     task_id: str
     number: int
+    run: str = ""
     head: Response | None = None
     data: bytes = b""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="taken.v1"):
-    """A part has arrived; without `wanted`, nobody is there for another one."""
+    """A part was handed on; or, without `wanted`, nobody is there for it, nor for another one."""
 
     wanted: bool = True
 

@@ -76,7 +76,7 @@ async def test_code_that_could_not_be_checked_is_not_taken(bus: Bus, store: Stor
         await bus.serve(subjects.compile_code(pool), busy, body=Compile, answer=Compiled)
         await bus.client.flush()
     code = f"# {pool}"
-    with pytest.raises(Problem, match="no worker is free" if answered else "No executor answered") as raised:
+    with pytest.raises(Problem, match="no worker is free" if answered else "No service answered") as raised:
         await versions.upload(ADMIN, function.slug, Upload(version="1", code=code))
     assert raised.value.code == "unavailable"
     kept = StoredVersions(store, "default")
