@@ -30,6 +30,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quarters of the machine's memory): a busy one counts with its function's limit, an idle one with what it holds; the
     longest unused makes room. A call waits for a process for up to `place_timeout_s`. A process is ended when it was
     unused for `idle_s`, and after `recycle_calls` calls.
+    A JavaScript function may go on for `wait_until_s` after its answer, with what it has given to `ctx.waitUntil`.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
 
     `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One tenant has at most
@@ -58,6 +59,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     idle_s: Seconds = 120.0
     recycle_calls: Annotated[int, Meta(gt=0, le=1_000_000)] = 1000
     place_timeout_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
+    wait_until_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
     compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
     proxy_slots: Annotated[int, Meta(gt=0, le=4096)] = 640

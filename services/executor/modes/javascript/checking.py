@@ -107,12 +107,9 @@ class Checker:
         made = main.with_name("made.js")
         await self._tool("transpile", "--source-map", "inline", "-o", str(made), str(main))
         try:
-            fd = os.open(made, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)  # a link would lead out of the folder
+            return _with_short_map(_content(made))
         except OSError as error:
             raise _TroubleError from error
-        with open(fd, "rb") as opened:
-            code = opened.read(_MOST_PRINTED)
-        return _with_short_map(code)
 
     async def _json(self, tool: str, *arguments: str) -> dict[str, Any]:
         try:
@@ -157,6 +154,15 @@ class Checker:
 
 class _TroubleError(Exception):
     """The tool has not said what it says of any source."""
+
+
+def _content(path: Path) -> bytes:
+    """Of a file that may have been replaced by a link out of its folder. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return os.pread(fd, _MOST_PRINTED, 0)
+    finally:
+        os.close(fd)
 
 
 def refusal(message: str) -> Refusal:

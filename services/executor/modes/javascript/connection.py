@@ -50,10 +50,12 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It can be used."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own are no subclass of it
         self._gone.register(transport.get_extra_info("socket").fileno(), select.POLLRDHUP)
 
     def data_received(self, data: bytes) -> None:
+        """Something came."""
         exchange = self._exchange
         if exchange is None:
             self._on_broken()  # it spoke without being asked
@@ -72,6 +74,7 @@ class Connection(asyncio.Protocol):
                 self._exchange = None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
         self._transport = None
         if self._exchange is not None:
             self._exchange.fail(LostError())

@@ -87,17 +87,20 @@ class Exchange:
     # What the parser calls.
 
     def on_message_begin(self) -> None:
+        """The first byte."""
         if self._begun:
             raise BrokenError("a second answer")
         self._begun = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        """A header line, or one of the trailers, of which there are none."""
         self._header_bytes -= len(name) + len(value)
         if self._header_bytes < 0 or self.head.done():  # after the body there may be more: trailers
             raise BrokenError("more header lines than may be")
         self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        """The body comes."""
         self.status = self._parser.get_status_code()
         if not _LEAST_STATUS <= self.status <= _MOST_STATUS:
             raise BrokenError(f"status {self.status}")
@@ -105,11 +108,13 @@ class Exchange:
         self.head.set_result(None)
 
     def on_body(self, body: bytes) -> None:
+        """Some of the body."""
         if not self.flowing and len(self._body) + len(body) > self._most_bytes:
             raise TooLargeError
         self._body += body
         self.came.set()
 
     def on_message_complete(self) -> None:
+        """The last byte."""
         self.end.set_result(None)
         self.came.set()

@@ -29,7 +29,7 @@ class Launched(NamedTuple):
     """A process. `exited` is its status, or the negative number of the signal that ended it."""
 
     pid: int
-    exited: "asyncio.Future[int]"
+    exited: "asyncio.Future[int | None]"
 
     def kill(self) -> None:
         """End it now, and whatever is in its group."""
@@ -55,7 +55,7 @@ class Launcher:
     ) -> Launched:
         """Start one. Raises OSError."""
         user: dict[str, Any] = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid is not None else {}
-        start = functools.partial(
+        start: functools.partial[subprocess.Popen[bytes]] = functools.partial(
             subprocess.Popen,
             list(argv),
             env=dict(environment),
@@ -81,9 +81,9 @@ class Launcher:
             _as(self.uid, lambda: _bound(launched.pid, bounds))
 
 
-def _exit_of(process: "subprocess.Popen[bytes]") -> "asyncio.Future[int]":
+def _exit_of(process: "subprocess.Popen[bytes]") -> "asyncio.Future[int | None]":
     loop = asyncio.get_running_loop()
-    exited: asyncio.Future[int] = loop.create_future()
+    exited: asyncio.Future[int | None] = loop.create_future()
     pidfd = os.pidfd_open(process.pid)
 
     def gone() -> None:

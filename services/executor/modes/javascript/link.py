@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from services.executor.mode import Call
 from services.executor.modes.javascript import wire
@@ -17,12 +16,13 @@ from services.executor.modes.javascript.exchange import BrokenError, Exchange
 from services.executor.modes.javascript.launch import Launched
 from services.executor.modes.javascript.lines import Log
 from services.executor.modes.javascript.stderr import Stderr
+from services.executor.pool.worker import Reason
 from shared.domain.outcome import Usage
-
-Reason = Literal["deadline", "cpu", "memory", "died", "broken", "evicted", "recycled", "unused", "cancelled", "closed"]
 
 _EXIT_NEWS_S = 1.0
 _LEAST_LOOK_S = 0.005  # between two looks at the CPU time of a call
+_FIRST_WATCH_S, _LAST_WATCH_S = 1.0, 30.0
+_REST_SHARE = 0.1  # of a processor's time, that an idle worker may use
 _MOST_REPLIES = 256  # to what it asked, not taken yet
 
 
@@ -49,7 +49,6 @@ class WorkerLink:
         self._timers: list[asyncio.TimerHandle] = []
         self._cpu_timer: asyncio.TimerHandle | None = None
         self._cpu_before_s = 0.0
-        self._start_bytes = 0
         self._own_bytes = 0
         self.usage = Usage()
         self.reason: Reason | None = None
@@ -74,8 +73,8 @@ class WorkerLink:
 
     @property
     def grown_bytes(self) -> int:
-        """Memory the worker had after its last call, over what it had when it listened."""
-        return self._own_bytes - self._start_bytes
+        """Memory that was its own after its last call; the binary's is shared by all."""
+        return self._own_bytes
 
     async def connect(self, socket: Path) -> None:
         """Wait until the host listens, and connect. Raises OSError when it does not."""
@@ -83,7 +82,6 @@ class WorkerLink:
         for connection in (self._calls, self._control, self._replies):
             await self._loop.create_unix_connection(lambda made=connection: made, str(socket))  # type: ignore[misc]
         self._measure()
-        self._start_bytes = self._own_bytes
 
     @property
     def data_bytes(self) -> int:
@@ -92,6 +90,7 @@ class WorkerLink:
 
     def begin(self, call: Call) -> None:
         """All that comes from now on is this call's; it is over when its time is."""
+        self._stop_clocks()
         self.asks.call, self.asks.answered = call, False
         self._stderr.drain()
         self._stderr.log = Log(call.task_id, call.limits)
@@ -109,8 +108,9 @@ class WorkerLink:
         self.asks.answered = True
 
     def finish(self) -> None:
-        """Nothing of the call is left."""
+        """Nothing of the call is left; from now on it is to rest."""
         self._stop_clocks()
+        self._watch(_FIRST_WATCH_S)
         self.asks.cancel()
         self.asks.call = None
         self._stderr.log = Log()
@@ -177,10 +177,6 @@ class WorkerLink:
             return await asyncio.wait_for(asyncio.shield(self.exited), _EXIT_NEWS_S)
         return None
 
-    def cpu_s(self) -> float:
-        """CPU time of its whole life."""
-        return self._cpu_s()
-
     def _connection(self) -> Connection:
         return Connection(on_broken=lambda: self.end("broken"), on_lost=self._lost)
 
@@ -229,6 +225,17 @@ class WorkerLink:
         else:  # it has threads, so its time may run as fast as all processors together
             pause_s = max(left_s / (os.cpu_count() or 1), _LEAST_LOOK_S)
             self._cpu_timer = self._loop.call_later(pause_s, self._look_at_cpu, cpu_s)
+
+    def _watch(self, after_s: float) -> None:
+        """Look, less and less often, whether it computes while nobody calls it: timers of calls that are over."""
+        if self.reason is None:
+            self._timers = [self._loop.call_later(after_s, self._look_at_rest, after_s, self._cpu_s())]
+
+    def _look_at_rest(self, after_s: float, before_s: float) -> None:
+        if self._cpu_s() - before_s > _REST_SHARE * after_s:
+            self.end("cpu")
+        else:
+            self._watch(min(2 * after_s, _LAST_WATCH_S))
 
     def _stop_clocks(self) -> None:
         for timer in (*self._timers, *([self._cpu_timer] if self._cpu_timer else [])):

@@ -12,7 +12,11 @@ from services.executor.modes.javascript.link import WorkerLink
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.modes.javascript.starting import Starter
 from services.executor.modes.javascript.worker_key import Key
-from services.executor.modes.javascript.workers import Workers
+from services.executor.pool.bounds import Bounds
+from services.executor.pool.places import Places
+from services.executor.pool.pool import Pool
+from services.executor.pool.tally import Tally
+from services.executor.pool.worker import PooledWorker
 from services.executor.requests import request_of
 from shared import telemetry
 from shared.domain.outcome import Outcome, failure
@@ -24,6 +28,9 @@ _STREAM = "text/event-stream"
 _NO_EGRESS = "none"
 
 _log = telemetry.logger("javascript")
+
+
+_Worker = PooledWorker[Key, WorkerLink]
 
 
 class _UnseenError(Exception):
@@ -44,13 +51,14 @@ class JavascriptMode:
     runs_code = True
     share = 1.0
 
-    def __init__(self, settings: JavascriptSettings, starter: Starter, checker: Checker) -> None:
+    def __init__(self, settings: JavascriptSettings, starter: Starter, checker: Checker, *, places: Places) -> None:
         self.slots = settings.slots
         self.compiler = deno.compiler()
         self._settings = settings
         self._starter = starter
         self._checker = checker
-        self._workers = Workers(starter, settings)
+        self._tally = Tally(self.name, way=outcomes.way_of)
+        self._pool = Pool(self._make, places, self._tally)
         self._lingering: set[asyncio.Task[None]] = set()
 
     async def prepare(self, source: str) -> Artefact | Refusal:
@@ -77,39 +85,44 @@ class JavascriptMode:
         except ValueError as error:
             return failure("RequestRefused", str(error))
         for _ in range(_ATTEMPTS):
-            link = await self._workers.take(key, call.artefact.data)
-            waiting = False
+            worker = await self._pool.take(key, call)
+            answered: _Answered | None = None
             try:
-                answered = await self._attempt(link, call, request)
-                waiting = answered.waiting
-                if waiting:
-                    self._linger(link)
-                return answered.outcome
+                answered = await self._attempt(worker.link, call, request)
             except _UnseenError:
-                pass
+                continue
             finally:
-                if not waiting:
-                    link.finish()
-                    self._workers.give_back(link)
+                if answered is not None and answered.waiting:
+                    self._linger(worker)
+                else:
+                    self._release(worker)
+            return answered.outcome
         raise Unavailable("workers die before they see the call")
 
     def facts(self) -> dict[str, Any]:
         """Workers, and counts since the start."""
         return {
             "compiler": self.compiler,
-            "workers": self._workers.workers,
-            "idle": self._workers.idle,
+            "workers": self._pool.workers,
+            "idle": self._pool.idle,
             "lingering": len(self._lingering),
             "sandbox": self._starter.report(),
-            "counts": dict(self._workers.counts),
+            "counts": dict(self._tally.counts),
         }
 
     async def close(self) -> None:
         """End every worker."""
         for lingering in list(self._lingering):
             lingering.cancel()
-        await self._workers.close()
+        self._pool.close()
         await self._starter.close()
+
+    async def _make(self, key: Key, call: Call) -> WorkerLink:
+        return await self._starter.start(call.artefact.data, memory_mb=key.memory_mb)
+
+    def _release(self, worker: _Worker) -> None:
+        worker.link.finish()
+        self._pool.give_back(worker)
 
     async def _attempt(self, link: WorkerLink, call: Call, request: bytes) -> _Answered:
         """One call of one worker, whose end is told from how the worker ended where it did."""
@@ -175,26 +188,25 @@ class JavascriptMode:
             return _Answered(whole, waiting=True)
         return _Answered(outcomes.answered(exchange, b"", streamed=True), waiting=True)
 
-    def _linger(self, link: WorkerLink) -> None:
-        lingering = asyncio.create_task(self._wait(link))
+    def _linger(self, worker: _Worker) -> None:
+        lingering = asyncio.create_task(self._wait(worker))
         self._lingering.add(lingering)
         lingering.add_done_callback(self._lingering.discard)
 
-    async def _wait(self, link: WorkerLink) -> None:
+    async def _wait(self, worker: _Worker) -> None:
         """Keep the worker from other calls until what the handler has given to waitUntil is done, or its time is."""
         exchange = Exchange(most_bytes=self._settings.header_bytes, header_bytes=self._settings.header_bytes)
         try:
             async with asyncio.timeout(self._settings.wait_until_s):
-                link.ask(wire.wait_of(), exchange)
+                worker.link.ask(wire.wait_of(), exchange)
                 await exchange.end
         except (TimeoutError, LostError, BrokenError, TooLargeError):
-            link.end("deadline")
+            worker.link.end("deadline")
         except BaseException:
-            link.end("closed")
+            worker.link.end("closed")
             raise
         finally:
-            link.finish()
-            self._workers.give_back(link)
+            self._release(worker)
 
 
 def _egress_of(call: Call) -> str:
@@ -228,29 +240,23 @@ class WithoutDeno:
         """There is nothing."""
 
 
-def open_mode(settings: JavascriptSettings) -> "JavascriptMode | WithoutDeno":
-    """Open the mode; no process is started before the first use."""
+def open_mode(settings: JavascriptSettings, *, places: Places | None = None) -> "JavascriptMode | WithoutDeno":
+    """Open the mode, with all the places of an executor unless it shares them. Starts no process yet."""
     binary = deno.find()
     if binary is None:
         _log.warning("no javascript", reason=deno.MISSING)
         return WithoutDeno()
     starter = Starter(binary, settings)
-    return JavascriptMode(settings, starter, Checker(binary, starter, settings))
+    return JavascriptMode(settings, starter, Checker(binary, starter, settings), places=places or Places(Bounds()))
 
 
 async def open_for(opening: Opening) -> "JavascriptMode | WithoutDeno":
     """Open the mode with an executor's settings."""
     executor = opening.executor
-    return open_mode(
-        JavascriptSettings(
-            slots=executor.slots,
-            max_workers=executor.most_processes,
-            max_workers_per_tenant=executor.most_processes_per_tenant,
-            memory_mb=executor.memory_mb,
-            idle_s=executor.idle_s,
-            recycle_calls=executor.recycle_calls,
-            place_timeout_s=executor.place_timeout_s,
-            prepare_timeout_s=executor.compile_timeout_s,
-            prepare_memory_mb=executor.compile_memory_mb,
-        )
+    settings = JavascriptSettings(
+        slots=executor.slots,
+        wait_until_s=executor.wait_until_s,
+        prepare_timeout_s=executor.compile_timeout_s,
+        prepare_memory_mb=executor.compile_memory_mb,
     )
+    return open_mode(settings, places=opening.places)

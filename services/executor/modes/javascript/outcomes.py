@@ -11,7 +11,7 @@ from services.executor.modes.javascript import wire
 from services.executor.modes.javascript.asks import Ask
 from services.executor.modes.javascript.exchange import Exchange
 from services.executor.modes.javascript.lines import Log
-from services.executor.modes.javascript.link import Reason
+from services.executor.pool.worker import Reason
 from shared.domain.outcome import Outcome, Usage, failure
 from shared.domain.request import Response
 
@@ -83,6 +83,11 @@ def ended(reason: Reason | None, status: int | None, *, call: Call, log: Log) ->
 def starved(status: int | None, log: Log) -> bool:
     """Whether a worker died for want of memory."""
     return status in _ABORTS and any(word in log.tail for word in _NO_MEMORY)
+
+
+def way_of(status: int | None) -> str:
+    """How a worker ended by itself, for the metrics."""
+    return "memory" if status in _ABORTS else "died"
 
 
 def complete(outcome: Outcome, log: Log, usage: Usage) -> Outcome:

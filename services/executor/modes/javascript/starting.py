@@ -20,7 +20,9 @@ export default async (request) => {
   return Response.json({});
 };
 console.log("%o", new URL("http://a/?b"), new Headers(), new TextEncoder().encode("a"));
-await crypto.subtle.digest("SHA-256", new Uint8Array(1)); await new Response("a").text(); await fetch("data:,").catch(String);
+await crypto.subtle.digest("SHA-256", new Uint8Array(1));
+await new Response("a").text();
+await fetch("data:,").catch(String);
 """
 _WARMUP_MB = 64
 # What a process takes of data beside its function's memory: threads that start late, and their stacks.
