@@ -38,6 +38,7 @@ RATE_LIMITED = Counter(
 )
 LIMITS_REACHED = Counter("shoal_limits_reached", "Invocations that met one of their limits", ["pool", "limit"])
 WORKERS_ENDED = Counter("shoal_workers_ended", "Worker processes of functions that ended", ["pool", "reason"])
+EGRESS_REFUSED = Counter("shoal_egress_refused", "Connections of functions that were not made", ["reason"])
 TICKS = Counter("shoal_schedule_ticks", "Ticks of schedules, by what became of them", ["state"])
 LATENESS = Histogram(
     "shoal_schedule_lateness_seconds",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.problem import Problem, wrong
 from shared.domain.retry import MAX_RETRIES
@@ -139,8 +140,12 @@ def free_slug(slug: str, taken: Container[str]) -> str:
 
 
 def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, Amount]) -> None:
-    """Refuse a `config` whose limits are not numbers or over what this tenant may have. Raises Problem(invalid)."""
+    """Refuse a `config` whose limits or egress make no sense or are over what this tenant may have.
+
+    Raises Problem(invalid).
+    """
     check_limits(config, most, tenant=tenant)
+    check_egress(config)
     retries = config.get("max_retries", 0)
     if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= MAX_RETRIES:
         message = f"config.max_retries must be a whole number from 0 to {MAX_RETRIES}"

@@ -72,7 +72,7 @@ def unshare(flags: int) -> None:
         _fail("unshare")
 
 
-def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+def mount(source: str, target: str, kind: str, *, flags: int, options: str = "") -> None:
     """Mount a file system, or change how one is mounted."""
     if _libc.mount(os.fsencode(source), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), options.encode()):
         _fail(f"mount {target}")

@@ -1,7 +1,7 @@
 """The system calls that Deno has no need of. What the kernel learns tomorrow is unknown to it.
 
-A list of what is refused, not of what is allowed as in the Python sandbox: V8 and its runtime use some 120 calls, others
-with every version. The refusal is an error and not the end, for a runtime may try a call before it does without.
+A list of what is refused, not of what is allowed as in the Python sandbox: V8 and its runtime use a great many, and
+others with every version. A refusal is an error and not the end, for a runtime may try a call before it does without.
 """
 
 from services.executor.kernel import bpf
@@ -10,8 +10,9 @@ from services.executor.kernel.machines import Architecture
 
 REFUSED = (
     # Other processes: their memory, their descriptors, signals to them, and processes at all.
-    "ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_open pidfd_getfd pidfd_send_signal fork vfork "
-    "kill rt_sigqueueinfo rt_tgsigqueueinfo tkill execveat migrate_pages move_pages shmget shmat semget msgget mq_open "
+    "ptrace process_vm_readv process_vm_writev process_madvise kcmp pidfd_open pidfd_getfd pidfd_send_signal fork "
+    "vfork kill rt_sigqueueinfo rt_tgsigqueueinfo tkill execveat migrate_pages move_pages shmget shmat semget msgget "
+    "mq_open "
     # The view of the machine.
     "mount umount2 pivot_root chroot mount_setattr move_mount open_tree fsopen fsconfig fsmount fspick setns unshare "
     "personality sethostname setdomainname open_by_handle_at name_to_handle_at mknod mknodat fanotify_init quotactl "
@@ -19,8 +20,8 @@ REFUSED = (
     # The clock of the machine.
     "settimeofday clock_settime clock_adjtime adjtimex "
     # Parts of the kernel that are large, rarely used, and a way to its heart.
-    "bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register io_setup keyctl add_key request_key "
-    "init_module finit_module delete_module kexec_load kexec_file_load iopl ioperm modify_ldt memfd_secret"
+    "bpf perf_event_open userfaultfd io_uring_setup io_uring_enter io_uring_register io_setup keyctl add_key "
+    "request_key init_module finit_module delete_module kexec_load kexec_file_load iopl ioperm modify_ldt memfd_secret"
 )
 
 # The last call, by number, that this list was made with in mind; numbers above are the same on every architecture.

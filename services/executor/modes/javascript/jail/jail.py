@@ -22,8 +22,8 @@ class Door(Protocol):
 
     port: int
 
-    def lead(self, launched: Launched) -> None:
-        """The program has started, and may connect."""
+    async def lead(self, launched: Launched) -> None:
+        """The program has started, and may connect. Raises OSError."""
         ...
 
 
@@ -65,9 +65,9 @@ class Jail:
     ) -> Launched:
         """Start a program, by its path, with this environment and no descriptor but standard error.
 
-        It reads what is in `readable`, and makes files of up to `file_bytes` and sockets in the folders `writable`, which
-        become its user's. Without a door it has no network. Raises OSError where it cannot start, Unavailable where the
-        jail cannot, ValueError for a command line that is too long.
+        It reads what is in `readable`, and makes files of up to `file_bytes` and sockets in the folders `writable`,
+        which become its user's. Without a door it has no network. Raises OSError where it cannot start, Unavailable
+        where the jail cannot, ValueError for a command line that is too long.
         """
         order = Order(
             list(argv),
@@ -80,7 +80,11 @@ class Jail:
         )
         launched = await self._launch(order, stderr)
         if door is not None:
-            door.lead(launched)
+            try:
+                await door.lead(launched)
+            except BaseException:
+                launched.kill()
+                raise
         return launched
 
     async def close(self) -> None:

@@ -151,8 +151,9 @@ class KeeperLink:
         self._control.close()
         self._gone.set_result(None)
         reason = f"the keeper of the jail has ended with status {status}. {words}"
-        for waiter in (self._ready, *self._wanted):
-            _refuse(waiter, Unavailable(reason))
+        _refuse(self._ready, Unavailable(reason))
+        for wanted in self._wanted:
+            _refuse(wanted, Unavailable(reason))
         for program in self._programs.values():  # they have died with it
             program.end(_KILLED)
 

@@ -9,8 +9,8 @@ MAX_BYTES = 64 << 10
 class Order(NamedTuple):
     """Start a program; its standard error comes beside.
 
-    `readable` are files and folders that it may read, `writable` folders in which it may make files and sockets; each of
-    its files grows up to `file_bytes`. With a `port` it may connect to that TCP port, and to nothing else.
+    `readable` are files and folders that it may read, `writable` folders in which it may make files and sockets;
+    each of its files grows up to `file_bytes`. With a `port` it may connect to that TCP port, and to nothing else.
     """
 
     argv: list[str]
@@ -29,7 +29,7 @@ class Ready(NamedTuple):
 
 
 class Started(NamedTuple):
-    """The program runs under this number and as this user. A pidfd comes beside, and the port's listener if it has one."""
+    """It runs under this number and as this user. Beside come a pidfd, and its port's listener if it has one."""
 
     pid: int
     uid: int

@@ -54,8 +54,8 @@ def _tries_processes() -> None:
 
 
 def _show_processes() -> None:
-    calls.mount("none", "/", "", _RECURSIVE | _PRIVATE)
-    calls.mount("proc", "/proc", "proc", _NO_SETUID | _NO_DEVICES | _NO_EXEC, "hidepid=2")
+    calls.mount("none", "/", "", flags=_RECURSIVE | _PRIVATE)
+    calls.mount("proc", "/proc", "proc", flags=_NO_SETUID | _NO_DEVICES | _NO_EXEC, options="hidepid=2")
 
 
 def offer_to_the_oom_killer() -> None:

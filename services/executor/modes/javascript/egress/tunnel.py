@@ -1,0 +1,56 @@
+"""Bytes both ways between a program and what it has connected to, within bounds."""
+
+import asyncio
+
+import httpcore
+
+from services.executor.modes.javascript.egress.bounds import Bounds
+
+_PIECE_BYTES = 64 << 10
+
+
+class Tunnel:
+    """One connection. It ends when either side does, is quiet for too long, or there was too much."""
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        target: httpcore.AsyncNetworkStream,
+        bounds: Bounds,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._target = target
+        self._bounds = bounds
+        self._clock = asyncio.get_running_loop().time
+        self._left_bytes = bounds.connection_bytes
+
+    async def run(self) -> None:
+        """Carry bytes to the end of it."""
+        try:
+            async with asyncio.timeout(self._bounds.connection_s), asyncio.timeout(self._bounds.idle_s) as quiet:
+                ways = [asyncio.ensure_future(self._out(quiet)), asyncio.ensure_future(self._back(quiet))]
+                try:
+                    await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for way in ways:
+                        way.cancel()
+                    await asyncio.gather(*ways, return_exceptions=True)
+        except TimeoutError:
+            return
+
+    async def _out(self, quiet: asyncio.Timeout) -> None:
+        while (piece := await self._reader.read(_PIECE_BYTES)) and self._counts(piece, quiet):
+            await self._target.write(piece)
+
+    async def _back(self, quiet: asyncio.Timeout) -> None:
+        while (piece := await self._target.read(_PIECE_BYTES)) and self._counts(piece, quiet):
+            self._writer.write(piece)
+            await self._writer.drain()
+
+    def _counts(self, piece: bytes, quiet: asyncio.Timeout) -> bool:
+        """Whether so many more may pass."""
+        quiet.reschedule(self._clock() + self._bounds.idle_s)
+        self._left_bytes -= len(piece)
+        return self._left_bytes >= 0
