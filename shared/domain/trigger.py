@@ -53,7 +53,7 @@ class _Cron(_Strict, frozen=True, omit_defaults=False):
 
 
 class _S3(_Strict, frozen=True):
-    bucket: Annotated[str, Meta(min_length=3, max_length=63, pattern=r"\A[A-Za-z0-9._-]*\Z")]
+    bucket: Annotated[str, Meta(min_length=3, max_length=255, pattern=r"\A[A-Za-z0-9._-]*\Z")]
     prefix: Annotated[str, Meta(max_length=1024, pattern=r"\A[^\x00]*\Z")] = ""
     contentTypes: Annotated[list[_MediaType], Meta(max_length=100)] = []  # noqa: N815 - the field's own name
 
@@ -74,6 +74,16 @@ _CONFIGS: dict[TriggerKind, type[_Strict]] = {
     "s3_upload": _S3,
     "webhook": _Webhook,
     "websocket": _Websocket,
+}
+# What is said of a text of the wrong form, and of a word that is none of those known.
+_FORMS = {
+    "path": "must begin with / and have no spaces, control characters, ? or #",
+    "bucket": "must be letters, digits, '.', '_' and '-'",
+    "prefix": "must have no NUL character",
+    "contentTypes": "must be like image/png or image/*",
+    "event": "must have no control characters",
+    "auth": f"must be one of: {', '.join(get_args(HttpAuth))}",
+    "method": f"must be one of: {', '.join(get_args(HttpMethod))}",
 }
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
 
@@ -112,6 +122,8 @@ def _misplaced(fault: str, place: str) -> Problem:
     if sentence.startswith(("Object missing required field", "Object contains unknown field")):
         field = f"{field}.{sentence.split('`')[1]}"
         sentence = "This field is required" if "missing" in sentence else "This field is not known"
+    elif "regex" in sentence or "enum" in sentence:
+        sentence = _FORMS[field.removeprefix(f"{place}.").partition("[")[0]]
     message = f"{field}: {sentence}"
     return Problem("invalid", message, {field: message})
 

@@ -1,4 +1,4 @@
-"""A platform of its own for calls over HTTP: little patience, and this machine open to fetches of keys."""
+"""A platform of its own for calls over HTTP: little patience, and this machine open to fetches of keys. And apps."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import count
@@ -15,6 +15,7 @@ from shared.store.apps import Apps
 from shared.store.client import Store
 from tests.api.apps.edge import Issuer, issuing
 from tests.api.apps.scripted import Scripted, scripted_at
+from tests.api.apps.shop import Shop
 from tests.conftest import DOMAIN
 from tests.platform import Platform, running
 
@@ -99,3 +100,11 @@ def make_app(owner: httpx.AsyncClient, edge_store: Store) -> MakeApp:
 async def issuer() -> AsyncIterator[Issuer]:
     async with issuing() as one:
         yield one
+
+
+@pytest.fixture
+async def shop(client: httpx.AsyncClient) -> AsyncIterator[Shop]:
+    """An app of the whole session's platform that nobody has made yet."""
+    shop = Shop(client, f"shop-{next(_numbers)}")
+    yield shop
+    await shop.clear()

@@ -38,7 +38,7 @@ class Printed:
         self._places = {"{token}": token, "{app_id}": app}
 
     async def send(self, request: str, **places: str) -> Answer:
-        """A request as HTTP is printed: method and path, then headers if there are any, then a body. No other header."""
+        """A request as HTTP is printed: method and path, headers if there are any, a body. No header is added."""
         text = request.strip()
         for place, value in {**self._places, **{f"{{{name}}}": value for name, value in places.items()}}.items():
             text = text.replace(place, value)
