@@ -18,7 +18,7 @@ from shared.domain.caller import Caller, User
 from shared.domain.problem import Problem
 from shared.secrets import Keyring
 from shared.store.client import Store
-from tests.api.apps.conftest import Shop, refused
+from tests.api.apps.shop import Shop, refused
 from tests.platform import Platform
 
 SECRET = "s3cret-value-nobody-may-see"

@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api.apps.conftest import Shop, refused
+from tests.api.apps.shop import Shop, refused
 from tests.api.conftest import sentence
 from tests.platform import Platform, running
 

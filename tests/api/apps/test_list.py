@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from shared.store.client import Store
-from tests.api.apps.conftest import Shop, refused
+from tests.api.apps.shop import Shop, refused
 from tests.conftest import TAX
 
 PARAMS = {"params": {"amount": 1000, "rate": 0.15}}

@@ -10,7 +10,7 @@ from services.api.routes import APPS
 from shared.domain.caller import ROLES, SCOPES, Role, Scope
 from shared.store.client import Store
 from tests import people
-from tests.api.apps.conftest import Shop, refused
+from tests.api.apps.shop import Shop, refused
 from tests.api.routes import READ, WRITE
 from tests.conftest import TAX
 from tests.platform import Platform
@@ -95,6 +95,7 @@ async def test_a_slug_is_one_s_own_tenant_s(owned: Shop, stranger: httpx.AsyncCl
     shown = await owned.show("owned")
     assert (shown["description"], shown["envKeys"]) == ("kept", ["KEY_OF_OWNED"])
     assert shown["id"] != made["id"]
+    await own.clear()
 
 
 @each

@@ -10,6 +10,7 @@ import pytest
 
 from shared.domain.caller import Caller, User
 from shared.store.client import Store
+from tests.api.apps.shop import Shop
 from tests.people import enrol
 from tests.platform import Platform
 
@@ -61,3 +62,5 @@ async def printed(platform: Platform) -> AsyncIterator[Printed]:
     store.close()
     async with httpx.AsyncClient(base_url=platform.url, timeout=60) as http:
         yield Printed(http, token=f"{name}-token", app="my-app")
+        http.headers["Authorization"] = f"Bearer {name}-token"
+        await Shop(http, "my-app").clear()
