@@ -10,6 +10,7 @@ from shared.domain.request import Header
 # What comes beside body and header lines: the status line, and the lengths of chunks.
 _FRAMING_BYTES = 4 << 10
 _FRAMING_FACTOR = 8
+_RESET_CONTENT = 205  # has no body, which the parser does not know
 _LEAST_STATUS, _MOST_STATUS = 200, 599
 
 
@@ -40,18 +41,13 @@ class Exchange:
         self._flows = flows
         self._body = bytearray()
         self._most_bytes = most_bytes
-        self._header_bytes = header_bytes
+        self._most_header_bytes = self._header_bytes = header_bytes
         self._raw_bytes = 0
         self._begun = False
         self._parser = httptools.HttpResponseParser(self)
 
     def feed(self, data: bytes) -> None:
         """Take in what came. Raises BrokenError, TooLargeError."""
-        self._raw_bytes += len(data)
-        if not self.flowing and self._raw_bytes > self._most_raw_bytes():
-            raise BrokenError("more than a body and its headers")
-        if self.end.done():
-            raise BrokenError("it went on after its end")
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserCallbackError, httptools.HttpParserError) as error:
@@ -59,6 +55,9 @@ class Exchange:
             if isinstance(cause, (BrokenError, TooLargeError)):
                 raise cause from None
             raise BrokenError(str(error)) from error
+        self._raw_bytes += len(data)
+        if not self.flowing and self._raw_bytes > self._most_raw_bytes():
+            raise BrokenError("more than a body and its headers")
 
     def taken(self) -> bytes:
         """What has come of the body since it was last asked."""
@@ -80,9 +79,8 @@ class Exchange:
         return next((value for key, value in self.headers if key == name), "")
 
     def _most_raw_bytes(self) -> int:
-        if not self.head.done():
-            return self._header_bytes + _FRAMING_BYTES + self._most_bytes
-        return self._header_bytes + _FRAMING_BYTES + _FRAMING_FACTOR * self._most_bytes
+        body_bytes = _FRAMING_FACTOR * self._most_bytes if self.head.done() else 0
+        return self._most_header_bytes + _FRAMING_BYTES + body_bytes
 
     # What the parser calls.
 
@@ -106,6 +104,8 @@ class Exchange:
             raise BrokenError(f"status {self.status}")
         self.flowing = self._flows(self)
         self.head.set_result(None)
+        if self.status == _RESET_CONTENT:
+            self._complete()
 
     def on_body(self, body: bytes) -> None:
         """Some of the body."""
@@ -116,5 +116,9 @@ class Exchange:
 
     def on_message_complete(self) -> None:
         """The last byte."""
-        self.end.set_result(None)
-        self.came.set()
+        self._complete()
+
+    def _complete(self) -> None:
+        if not self.end.done():
+            self.end.set_result(None)
+            self.came.set()

@@ -9,6 +9,7 @@ import process from "node:process";
 
 const [socket] = Deno.args;
 const MARK = "x-shoal";
+const MOST_SAID = 16384; // characters of an error
 const LINE_BYTES = 32; // what a line costs beside its message, as in the executor
 const BODIES = [ReadableStream, Blob, ArrayBuffer, FormData, URLSearchParams];
 const calls = new AsyncLocalStorage();
@@ -74,7 +75,7 @@ async function invoke(call, name, body, options = {}) {
 function context(call, head) {
   return {
     ...head.ctx,
-    env: Deno.env.toObject(),
+    env: { ...Deno.env.toObject() },
     invoke: (name, body, options) => invoke(call, name, body, options),
     waitUntil: (promise) => void call.waiting.push(Promise.resolve(promise).catch((error) => log("error", [error]))),
     idempotency: {
@@ -98,7 +99,8 @@ function failed(error) {
   let told = { name: "Error", message: "", stack: "" };
   try {
     const own = error instanceof Error || error instanceof DOMException;
-    told = own ? { name: error.name, message: error.message, stack: error.stack } : { message: text([error]) };
+    const [name, message, stack] = own ? [error.name, error.message, error.stack] : ["Error", text([error]), ""];
+    told = { name: `${name}`, message: `${message}`.slice(0, MOST_SAID), stack: `${stack}`.slice(-MOST_SAID) };
   } catch { /* an error that cannot even be looked at */ }
   return Response.json(told, { status: 500, headers: { [MARK]: "failed" } });
 }
@@ -106,9 +108,11 @@ function failed(error) {
 async function answer(head, request) {
   const call = current = opened(head);
   try {
-    const asks = new Request(head.url, head.method ? { method: head.method, headers: request.headers } : request);
-    asks.headers.delete(MARK);
-    const made = response(await calls.run(call, handler, asks, context(call, head)));
+    const told = () => ({ method: head.method, headers: request.headers, body: request.body, duplex: "half" });
+    const init = head.method ? told() : request;
+    const theirs = new Request(head.url, init);
+    theirs.headers.delete(MARK);
+    const made = response(await calls.run(call, handler, theirs, context(call, head)));
     if (call.many || call.large) write({ req: call.id, many: call.many, large: call.large });
     if (!call.waiting.length) return made;
     const { status, statusText } = made;

@@ -140,7 +140,6 @@ class WorkerLink:
     async def part(self, exchange: Exchange) -> bytes:
         """What came next of an answer that flows; nothing at its end. Raises LostError, BrokenError."""
         while True:
-            await exchange.came.wait()
             part = exchange.taken()
             if part:
                 return part
@@ -148,6 +147,7 @@ class WorkerLink:
                 exchange.end.result()
                 return b""
             self._calls.flow(on=True)
+            await exchange.came.wait()
 
     def end(self, reason: Reason) -> None:
         """Kill the worker, and wake whoever waits for it."""
@@ -195,8 +195,10 @@ class WorkerLink:
                     stream.end.result()
                     raise BrokenError("the stream of control ended")
                 self._control.flow(on=True)
-        except (BrokenError, LostError):
+        except BrokenError:
             self.end("broken")
+        except LostError:
+            pass  # its exit says why
 
     def _queue(self, reply: bytes) -> None:
         self._unsent.append(reply)
@@ -215,8 +217,6 @@ class WorkerLink:
     def _replied(self, end: "asyncio.Future[None]") -> None:
         if end.exception() is None:
             self._send_reply()
-        else:
-            self.end("broken")
 
     def _look_at_cpu(self, cpu_s: float) -> None:
         left_s = cpu_s - (self._cpu_s() - self._cpu_before_s)

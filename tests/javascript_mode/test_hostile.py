@@ -1,0 +1,209 @@
+"""Code that means harm, or might as well: it hurts only itself.
+
+After each of them the same function and another tenant's are called again, and answer.
+"""
+
+import asyncio
+import time
+
+import msgspec
+import pytest
+
+from services.executor.mode import Call
+from services.executor.modes.javascript.mode import JavascriptMode
+from shared.domain.request import Request
+from tests.javascript_mode.calling import Run, answer_of, call_of, said
+
+INNOCENT = "export default () => 'well'"
+# What a function does when it is asked to, and answers otherwise.
+WHEN_ASKED = """export default async (req) => { if (new URL(req.url).search === "?do") { await harm(req); } return "well"; };
+const never = () => new Promise(() => {});
+"""
+
+ENDS = {
+    "endless loop": ("function harm() { for (;;); }", "TimeoutError"),
+    "endless microtasks": (
+        "function harm() { const next = () => Promise.resolve().then(next); return next().then(never); }",
+        "MemoryError|TimeoutError",  # whichever limit it meets first
+    ),
+    "regular expression": ("function harm() { /^(a+)+$/.test('a'.repeat(40) + 'b'); }", "TimeoutError"),
+    "no answer": ("const harm = never;", "TimeoutError"),
+    "heap": ("function harm() { const all = []; for (;;) all.push(new Array(1000).fill({})); }", "MemoryError"),
+    "buffers": (
+        "function harm() { const all = []; for (;;) all.push(new Uint8Array(8 << 20).fill(1)); }",
+        "RangeError",
+    ),
+    "wasm memory": (
+        "function harm() { const m = new WebAssembly.Memory({initial: 1}); for (;;) m.grow(256); }",
+        "RangeError",
+    ),
+    "exit": ("function harm() { Deno.exit(0); }", "WorkerDied"),
+    "process.exit": ("function harm() { process.exit(7); }", "WorkerDied"),
+    "process.abort": ("function harm() { process.abort(); }", "WorkerDied"),
+    "large error": ("function harm() { throw new Error('x'.repeat(8 << 20)); }", "Error"),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_it_ends_and_hurts_only_itself(mode: JavascriptMode, name: str) -> None:
+    harm, error_type = ENDS[name]
+    innocent = await call_of(mode, INNOCENT, tenant="globex")
+    assert said(await mode.run(innocent)) == "well"
+    call = await call_of(mode, WHEN_ASKED + harm, timeout_s=4.0)
+    assert said(await mode.run(call)) == "well"
+    asked = _asked(call)
+    outcome = await mode.run(asked)
+    assert outcome.error_type in error_type.split("|"), outcome
+    assert said(await mode.run(call)) == "well"
+    assert said(await mode.run(innocent)) == "well"
+
+
+async def test_memory_is_bounded(run: Run) -> None:
+    """Heap, buffers and what V8 takes of its own: all together stay within reach of the limit."""
+    for grow in ("all.push(new Array(1000).fill({}))", "all.push(new Uint8Array(1 << 20).fill(1))"):
+        outcome = await run(f"export default () => {{ const all = []; for (;;) {grow}; }}", memory_mb=64)
+        assert outcome.status == "FAILURE"
+        assert outcome.usage.peak_bytes < 300 << 20
+
+
+async def test_a_large_answer_is_refused_without_being_kept(run: Run) -> None:
+    outcome = await run("export default () => new Response('x'.repeat(100 << 20))", memory_mb=512)
+    assert outcome.error_type == "ResultTooLarge"
+
+
+async def test_an_endless_answer_is_refused(run: Run) -> None:
+    source = """export default () => new Response(new ReadableStream({pull(c) { c.enqueue(new Uint8Array(1000)); }}))"""
+    assert (await run(source)).error_type == "ResultTooLarge"
+
+
+async def test_a_flood_of_headers_is_refused(run: Run) -> None:
+    source = """export default () => new Response("x", {headers: {"x-a": "y".repeat(200_000)}})"""
+    outcome = await run(source)
+    assert outcome.status == "FAILURE"
+
+
+async def test_raw_writes_to_every_descriptor_end_only_the_call(mode: JavascriptMode) -> None:
+    source = """import net from "node:net";
+    import fs from "node:fs";
+    export default async () => {
+      for (let fd = 3; fd < 64; fd++) {
+        try { const s = new net.Socket({fd}); s.on("error", () => {}); s.write("HTTP/1.1 200 OK\\r\\ncontent-length: 1\\r\\n\\r\\nxx"); } catch {}
+        try { fs.writeSync(fd, "garbage"); } catch {}
+      }
+      await new Promise((ok) => setTimeout(ok, 50));
+      return "unharmed";
+    }"""
+    innocent = await call_of(mode, INNOCENT, tenant="globex")
+    call = await call_of(mode, source, timeout_s=3.0)
+    for _ in range(3):
+        outcome = await mode.run(call)
+        assert outcome.error_type in ("WorkerDied", "TimeoutError") or answer_of(outcome).status == 200
+        assert said(await mode.run(innocent)) == "well"
+
+
+async def test_noise_on_standard_error_and_output_is_bounded(run: Run) -> None:
+    quiet = await run("""export default () => { Deno.stdout.writeSync(new Uint8Array(9)); console.log("x"); return 1; }""")
+    assert [line.message for line in quiet.logs] == ["x"]
+    forged = """export default () => {
+      Deno.stderr.writeSync(new TextEncoder().encode('{"req":"other","message":"x"}\\n[1,2\\nplain\\n{"level":"x"}\\n')); return 1; }"""
+    outcome = await run(forged)
+    assert (said(outcome), outcome.logs, outcome.stderr) == (1, [], '[1,2\nplain\n{"level":"x"}\n')
+    flood = "export default () => { const b = new Uint8Array(65536).fill(120); for (;;) Deno.stderr.writeSync(b); }"
+    assert (await run(flood)).error_type == "WorkerDied"
+
+
+DENIED = {
+    "read": "Deno.readTextFileSync('/etc/passwd')",
+    "read own code": "Deno.readTextFileSync(new URL(import.meta.url))",
+    "node read": "process.getBuiltinModule('node:fs').readFileSync('/etc/passwd')",
+    "write": "Deno.writeTextFileSync('/tmp/x', 'x')",
+    "fetch": "await fetch('http://127.0.0.1:9999/')",
+    "fetch file": "await fetch('file:///etc/passwd')",
+    "connect": "await Deno.connect({port: 9999})",
+    "listen": "Deno.listen({port: 0})",
+    "unix": "await Deno.connect({transport: 'unix', path: Deno.args[0]})",
+    "node connect": "await new Promise((ok, no) => process.getBuiltinModule('node:net').connect(9999).on('error', no))",
+    "dns": "await Deno.resolveDns('localhost', 'A')",
+    "run": "new Deno.Command('id').outputSync()",
+    "node run": "process.getBuiltinModule('node:child_process').execSync('id')",
+    "kill": "process.kill(process.ppid)",
+    "ffi": "Deno.dlopen('libc.so.6', {})",
+    "import remote": "await import('https://' + 'deno.land/std/version.ts')",
+    "import npm": "await import('npm:' + 'left-pad')",
+    "import file": "await import('file://' + '/etc/passwd')",
+    "local storage": "localStorage.setItem('a', 'b')",
+    "session storage": "sessionStorage.setItem('a', 'b')",
+    "cache": "await caches.open('x')",
+    "web worker": "new Worker('data:text/javascript,')",
+    "gpu": "await navigator.gpu.requestAdapter()",
+    "sqlite": "new (process.getBuiltinModule('node:sqlite').DatabaseSync)('/tmp/x.db')",
+}
+
+
+@pytest.mark.parametrize("name", DENIED)
+async def test_what_is_outside_is_denied(run: Run, name: str) -> None:
+    outcome = await run(f"export default async () => {{ {DENIED[name]}; return 'reached'; }}")
+    assert outcome.status == "FAILURE", outcome
+    assert outcome.error_type in ("NotCapable", "ReferenceError", "TypeError", "Error"), outcome
+    assert "boom" not in outcome.error
+
+
+async def test_what_is_outside_is_denied_while_the_code_loads(run: Run) -> None:
+    for reach in (DENIED["unix"], DENIED["write"], "Deno.readTextFileSync('/etc/passwd')", "Deno.writeTextFileSync(Deno.args[0], '')"):
+        outcome = await run(f"{reach};\nexport default () => 'reached';")
+        assert outcome.error_type == "NotCapable", outcome
+
+
+async def test_a_thread_of_its_own_leaves_nothing_behind(mode: JavascriptMode) -> None:
+    """A worker thread has a fresh localStorage, whose file all workers would share."""
+    source = """import { Worker, isMainThread } from "node:worker_threads";
+    export default (req) => new Promise((ok) => {
+      const code = `const {parentPort} = require("node:worker_threads");
+        let found; try { found = localStorage.getItem("k"); localStorage.setItem("k", "tenantA"); } catch (e) { found = e.name; }
+        parentPort.postMessage(String(found));`;
+      const thread = new Worker(code, {eval: true});
+      thread.on("message", (found) => { thread.terminate(); ok(found); });
+      thread.on("error", (error) => ok("error " + error.message));
+      setTimeout(() => ok("silent"), 2000);
+    });"""
+    seen = [await mode.run(await call_of(mode, source, tenant=tenant)) for tenant in ("acme", "globex", "acme")]
+    assert all("tenantA" not in str(outcome.response) for outcome in seen), seen
+
+
+async def test_a_changed_environment_is_the_functions_own(mode: JavascriptMode) -> None:
+    source = """export default () => { process.env.LD_PRELOAD = "/tmp/x.so"; process.env.DENO_DIR = "/tmp"; return process.env; }"""
+    await mode.run(await call_of(mode, source))
+    other = await mode.run(await call_of(mode, "export default () => process.env", tenant="globex"))
+    assert said(other) == {}
+
+
+async def test_an_error_that_nobody_catches_is_logged_and_no_more(run: Run) -> None:
+    source = """export default async () => {
+      Promise.reject(new Error("one")); setTimeout(() => { throw new Error("two"); });
+      await new Promise((ok) => setTimeout(ok, 20)); return 1; }"""
+    outcome = await run(source)
+    assert said(outcome) == 1
+    assert [line.level for line in outcome.logs] == ["error", "error"]
+    assert "one" in outcome.logs[0].message
+    assert "two" in outcome.logs[1].message
+
+
+async def test_what_computes_on_after_its_answer_is_ended(mode: JavascriptMode) -> None:
+    source = "export default () => { setInterval(() => { const t = Date.now(); while (Date.now() - t < 100); }, 100); return 1; }"
+    call = await call_of(mode, source)
+    before = mode.facts()["counts"].get("cpu", 0)
+    assert said(await mode.run(call)) == 1
+    until = time.monotonic() + 10
+    while mode.facts()["counts"].get("cpu", 0) == before:
+        assert time.monotonic() < until
+        await asyncio.sleep(0.05)
+
+
+async def test_cpu_is_bounded(run: Run) -> None:
+    outcome = await run("export default () => { for (;;); }", timeout_s=10.0, cpu_s=0.3)
+    assert outcome.error_type == "CpuLimitExceeded"
+    assert outcome.usage.cpu_s < 2
+
+
+def _asked(call: Call) -> Call:
+    return msgspec.structs.replace(call, request=Request(method="GET", url="https://api.example.org/", query="do"))

@@ -1,0 +1,97 @@
+"""Processes: when they start, whose they are, what they leave behind."""
+
+import os
+import signal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.mode import JavascriptMode, WithoutDeno, open_mode
+from services.executor.modes.javascript.settings import JavascriptSettings
+from services.executor.pool.bounds import Bounds
+from tests.javascript_mode.calling import FUNCTION, call_of, said
+from tests.javascript_mode.opening import Open, until
+
+COUNT = "let count = 0; export default () => [++count, Deno.pid]"
+
+
+async def test_nothing_starts_before_the_first_use(opened: Open) -> None:
+    mode = await opened()
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = children.read_text(encoding="ascii")
+    assert mode.facts()["workers"] == 0
+    assert children.read_text(encoding="ascii") == before
+
+
+async def test_a_worker_is_warm_for_its_own_function_only(opened: Open) -> None:
+    mode = await opened()
+    call = await call_of(mode, COUNT)
+    assert [said(await mode.run(call))[0] for _ in range(3)] == [1, 2, 3]
+    for change in ({"tenant": "globex"}, {"function_id": 2}, {"code_hash": "other"}):
+        assert said(await mode.run(msgspec.structs.replace(call, **change)))[0] == 1
+    wider = msgspec.structs.replace(call, limits=msgspec.structs.replace(call.limits, memory_mb=128))
+    assert said(await mode.run(wider))[0] == 1
+    newer = msgspec.structs.replace(call, function=msgspec.structs.replace(FUNCTION, env_revision=7))
+    assert said(await mode.run(newer))[0] == 1
+    assert mode.facts()["counts"] == {"cold": 6, "warm": 2}
+
+
+async def test_a_warm_worker_found_dead_is_replaced(opened: Open) -> None:
+    mode = await opened()
+    call = await call_of(mode, COUNT)
+    _, pid = said(await mode.run(call))
+    link = next(iter(mode._pool.live)).link
+    os.kill(link.pid, signal.SIGKILL)
+    count, other = said(await mode.run(call))
+    assert (count, other != pid or link.pid != pid) == (1, True)
+
+
+async def test_workers_are_recycled_and_bounded(opened: Open) -> None:
+    mode = await opened(Bounds(processes=2, recycle_calls=2, idle_s=0.2))
+    call = await call_of(mode, COUNT)
+    assert [said(await mode.run(call))[0] for _ in range(4)] == [1, 2, 1, 2]
+    for number in range(4):
+        await mode.run(msgspec.structs.replace(call, function_id=10 + number))
+        assert mode.facts()["workers"] <= 2
+    await until(lambda: mode.facts()["workers"] == 0)
+    assert mode.facts()["counts"]["recycled"] == 2
+
+
+async def test_nothing_is_left_behind(opened: Open) -> None:
+    mode = await opened()
+    assert said(await mode.run(await call_of(mode, COUNT)))[0] == 1
+    folder = await mode._starter.folder()
+    links = [worker.link for worker in mode._pool.live]
+    await mode.close()
+    assert not folder.path.exists()
+    for link in links:
+        await until(link.exited.done)
+
+
+async def test_the_binary_is_left_as_it_is(mode: JavascriptMode) -> None:
+    """Deno leaves a link to itself in its caches, which are made read only."""
+    await mode._starter.folder()
+    binary = deno.find()
+    assert binary is not None
+    assert os.access(binary, os.X_OK)
+
+
+async def test_the_caches_cannot_be_written(mode: JavascriptMode) -> None:
+    cache = (await mode._starter.folder()).cache
+    for path in (cache, *cache.rglob("*")):
+        if not path.is_symlink():
+            assert path.stat().st_mode & 0o222 == 0
+    assert any(cache.glob("v8_code_cache*"))
+
+
+async def test_without_deno_calls_are_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, mode: JavascriptMode
+) -> None:
+    monkeypatch.setattr(deno, "find", lambda: None)
+    without = open_mode(JavascriptSettings())
+    assert isinstance(without, WithoutDeno)
+    outcome = await without.run(await call_of(mode, COUNT))
+    assert outcome.message == f"NotSupported: {deno.MISSING}"
+    await without.close()
