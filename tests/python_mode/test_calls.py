@@ -83,8 +83,9 @@ def main(params, ctx):
 @pytest.mark.parametrize("source", ["x = 1", "main = 3", "def Main(): pass", ""])
 async def test_no_main(run: Run, source: str) -> None:
     outcome = await run(source)
-    assert (outcome.error_type, outcome.error) == ("SandboxError", "Code must define a 'main' function")
-    assert outcome.message == "SandboxError: Code must define a 'main' function"
+    error = "Code must define a 'main' function, or a 'handler' function that answers requests"
+    assert (outcome.error_type, outcome.error) == ("SandboxError", error)
+    assert outcome.message == f"SandboxError: {error}"
 
 
 async def test_exception_has_the_functions_own_frames(run: Run) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from shared.domain.outcome import LogLevel
+from shared.domain.request import Header
 
 HEADER = struct.Struct(">I")
 
@@ -33,8 +34,24 @@ class InitFrame(msgspec.Struct, frozen=True, array_like=True, tag="init"):
     memory_mb: int
 
 
+class RequestFrame(msgspec.Struct, frozen=True, array_like=True):
+    """What a handler is asked; `facts` are JSON values for its ctx: user, caller, app, request."""
+
+    method: str
+    url: str
+    path: str
+    query: str
+    headers: list[Header]
+    body: bytes
+    facts: dict[str, Any]
+
+
 class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
-    """One call. `nonce` is 64 random bits that the reply must repeat; `params` is JSON text."""
+    """One call. `nonce` is 64 random bits that the reply must repeat; `params` is JSON text.
+
+    `request` is there for a call that is one over HTTP. `ask_bytes` bounds the body that it may send to another
+    function.
+    """
 
     nonce: int
     params: bytes
@@ -43,6 +60,46 @@ class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     log_lines: int
     result_bytes: int
     memory_mb: int
+    ask_bytes: int = 0
+    request: RequestFrame | None = None
+
+
+class AnswerFrame(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
+    """The answer to a question, or why there is none: `error`. Which of the fields are filled the question says."""
+
+    error: str = ""
+    request: RequestFrame | None = None
+    env: dict[str, str] = {}
+    first: bool = False
+    status: int = 200
+    headers: list[Header] = []
+    body: bytes = b""
+
+
+class NeedFrame(msgspec.Struct, frozen=True, array_like=True, tag="need"):
+    """Asks for the call as a request, or for the function's variables: what most calls do not look at."""
+
+    nonce: int
+    what: Literal["request", "env"]
+
+
+class InvokeFrame(msgspec.Struct, frozen=True, array_like=True, tag="invoke"):
+    """Asks for a call of another function of the app."""
+
+    nonce: int
+    name: str
+    method: str
+    headers: list[Header]
+    body: bytes
+
+
+class ClaimFrame(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
+    """Asks whether this is the first claim of a key."""
+
+    nonce: int
+    key: str
+    scope: str
+    ttl_s: float
 
 
 class CompileFrame(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
@@ -62,8 +119,15 @@ class LineFrame(msgspec.Struct, frozen=True, array_like=True):
     data: bytes = b""
 
 
+class HeadFrame(msgspec.Struct, frozen=True, array_like=True):
+    """Status and headers of a response."""
+
+    status: int
+    headers: list[Header]
+
+
 class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
-    """How a call ended. `result` is JSON text and is empty unless the status is `ok`.
+    """How a call ended. `result` is JSON text, or the body of a response with `head`; empty unless the status is `ok`.
 
     `truncated` says that printed text was left out, the counts how many lines found no room in the bytes of output, and
     how many came after the last one allowed.
@@ -79,6 +143,7 @@ class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
     lines: list[LineFrame] = []
     lines_too_large: int = 0
     lines_too_many: int = 0
+    head: HeadFrame | None = None
 
 
 class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"):
@@ -90,14 +155,17 @@ class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"
 
 
 Request = InitFrame | CallFrame | CompileFrame
+Question = NeedFrame | InvokeFrame | ClaimFrame
+"""What a worker may ask in the middle of a call; it does nothing else until it has the answer."""
 
 _encoder = msgspec.msgpack.Encoder()
 _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
-_replies = msgspec.msgpack.Decoder(ReplyFrame)
+_said: msgspec.msgpack.Decoder[ReplyFrame | Question] = msgspec.msgpack.Decoder(ReplyFrame | Question)
+_answers = msgspec.msgpack.Decoder(AnswerFrame)
 _compiled = msgspec.msgpack.Decoder(CompiledFrame)
 
 
-def pack(frame: Request | ReplyFrame | CompiledFrame) -> bytes:
+def pack(frame: Request | AnswerFrame | ReplyFrame | Question | CompiledFrame) -> bytes:
     """A frame as it goes over the socket."""
     payload = _encoder.encode(frame)
     return HEADER.pack(len(payload)) + payload
@@ -108,10 +176,15 @@ def parse_request(payload: bytes) -> Request:
     return _requests.decode(payload)
 
 
-def parse_reply(payload: bytes, nonce: int) -> ReplyFrame:
-    """The reply to the call `nonce`. Raises FrameError when it is anything else."""
+def parse_answer(payload: bytes) -> AnswerFrame:
+    """What the executor answers. Raises msgspec.DecodeError."""
+    return _answers.decode(payload)
+
+
+def parse_reply(payload: bytes, nonce: int) -> ReplyFrame | Question:
+    """The reply to the call `nonce`, or a question before it. Raises FrameError when it is anything else."""
     try:
-        reply = _replies.decode(payload)
+        reply = _said.decode(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FrameError(f"undecodable reply: {error}") from error
     if reply.nonce != nonce:

@@ -14,7 +14,10 @@ from weakref import WeakSet
 
 from RestrictedPython.Guards import safer_getattr_raise
 
+from services.executor.modes.python.ctx import Ctx, Idempotency
 from services.executor.modes.python.facades import Facade, Hint
+from services.executor.modes.python.headers import Headers
+from services.executor.modes.python.request import Request
 
 # str.format and string.Formatter walk attributes by name; `mro` and `register` belong to classes, `obj` of an error is
 # the object that failed. `is_safe` of a UUID is an enum member.
@@ -28,6 +31,10 @@ _WRITABLE = frozenset({dict, list, bytearray, defaultdict, OrderedDict, Counter,
 _NO_TYPE_OF = (
     Facade,
     Hint,
+    Request,
+    Headers,
+    Ctx,
+    Idempotency,
     types.FunctionType,
     types.BuiltinFunctionType,
     types.MethodType,

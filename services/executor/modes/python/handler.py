@@ -1,37 +1,56 @@
-"""One call inside the worker: run the code in fresh globals, call its `main`, turn what comes out into a reply."""
+"""One call inside the worker: run the code in fresh globals, call its entry, turn what comes out into a reply."""
 
 import contextvars
 import inspect
 import json
 from collections.abc import Callable
 from types import CodeType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
+from services.executor.modes.python.asking import Ask
+from services.executor.modes.python.ctx import Ctx
 from services.executor.modes.python.facades import forget_seed
-from services.executor.modes.python.frames import CallFrame, ReplyFrame
+from services.executor.modes.python.frames import CallFrame, HeadFrame, NeedFrame, ReplyFrame, RequestFrame
 from services.executor.modes.python.json_text import NotJsonError, json_text
 from services.executor.modes.python.names import fresh_globals
+from services.executor.modes.python.nesting import WORKERS_SPARE, body_too_deep
 from services.executor.modes.python.output import Output
+from services.executor.modes.python.request import Request
+from services.executor.modes.python.response import JSON, Response, answer_of
 from services.executor.modes.python.tracebacks import sentence, traceback_text
 
-NO_MAIN = "Code must define a 'main' function"
+NO_MAIN = "Code must define a 'main' function, or a 'handler' function that answers requests"
 
-# Parameters a handler is given: params, context, and a third that nothing fills yet.
+_BAD_BODY = {
+    "error": {
+        "code": "VALIDATION_INVALID_SCHEMA",
+        "message": "The body of a request to this function is JSON, or empty.",
+        "remediation": "Send the params of the function as JSON.",
+    }
+}
+# Parameters a main is given: params, context, and a third that nothing fills yet.
 _MAX_ARGUMENTS = 3
 _USUAL_ARGUMENTS = 2
 
 
 class _NoMainError(Exception):
-    """The code has no `main` that can be called."""
+    """The code has neither a `main` nor a `handler` that can be called."""
 
 
-def run_call(code: CodeType, call: CallFrame) -> ReplyFrame:
+class _Result(NamedTuple):
+    """JSON text, or the body of a response and its head."""
+
+    body: bytes
+    head: HeadFrame | None = None
+
+
+def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
     """Run one call to its end, whatever the code does, short of the death of the process."""
     output = Output(call.output_bytes, call.log_lines)
     names = fresh_globals(output, call.context)
     try:
         # A context of its own: decimal's precision is a context variable, and must not outlive the call.
-        result = contextvars.Context().run(_execute, code, names, call)
+        result = contextvars.Context().run(_execute, code, names, call, ask)
         reply = _answer(result, call)
     except MemoryError:
         # Nothing the failed call holds may stay: the reply needs memory too.
@@ -52,13 +71,45 @@ def run_call(code: CodeType, call: CallFrame) -> ReplyFrame:
     return _with_output(reply, output)
 
 
-def _execute(code: CodeType, names: dict[str, Any], call: CallFrame) -> bytes:
+def _execute(code: CodeType, names: dict[str, Any], call: CallFrame, ask: Ask) -> _Result:
+    """A request is for `handler`, params are for `main`; a source with only one of them has both come to it."""
     params = json.loads(call.params)
     exec(code, names)  # noqa: S102 - what the worker is for
     main = names.get("main")
-    if not callable(main):
+    if call.request is None and callable(main):
+        return _Result(json_text(main(*_arguments(main, params, call.context))))
+    handler = names.get("handler")
+    if callable(handler):
+        request = call.request or ask(NeedFrame(call.nonce, "request")).request
+        return _handle(handler, request, ask)
+    if call.request is None or not callable(main):
         raise _NoMainError
-    return json_text(main(*_arguments(main, params, call.context)))
+    return _serve(main, call.request, call.context)
+
+
+def _handle(handler: Callable[..., Any], request: RequestFrame | None, ask: Ask) -> _Result:
+    """Have a handler answer."""
+    if request is None:
+        raise RuntimeError("the call cannot be told as a request")
+    given = [Request(request), Ctx(ask, request.facts)]
+    if isinstance(handler, FunctionType) and not handler.__code__.co_flags & inspect.CO_VARARGS:
+        given = given[: handler.__code__.co_argcount]
+    return _told(answer_of(handler(*given)))
+
+
+def _serve(main: Callable[..., Any], request: RequestFrame, context: dict[str, Any]) -> _Result:
+    """Have a main answer a request: its body is the params, the result is the answer."""
+    try:
+        params = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError):
+        return _told(Response(_BAD_BODY, status=400))
+    return _Result(json_text(main(*_arguments(main, params, context))), HeadFrame(200, [("content-type", JSON)]))
+
+
+def _told(response: Response) -> _Result:
+    if body_too_deep(response.body, response.headers.get("content-type", ""), spare=WORKERS_SPARE):
+        raise NotJsonError("it is nested too deeply")
+    return _Result(response.body, HeadFrame(response.status, response.headers.items()))
 
 
 def _arguments(main: Callable[..., Any], params: Any, context: dict[str, Any]) -> list[Any]:
@@ -74,10 +125,10 @@ def _arguments(main: Callable[..., Any], params: Any, context: dict[str, Any]) -
     return given[:count]
 
 
-def _answer(result: bytes, call: CallFrame) -> ReplyFrame:
-    if len(result) <= call.result_bytes:
-        return ReplyFrame(call.nonce, "ok", result=result)
-    error = f"the result has {len(result)} bytes, over the limit of {call.result_bytes} bytes"
+def _answer(result: _Result, call: CallFrame) -> ReplyFrame:
+    if len(result.body) <= call.result_bytes:
+        return ReplyFrame(call.nonce, "ok", result=result.body, head=result.head)
+    error = f"the result has {len(result.body)} bytes, over the limit of {call.result_bytes} bytes"
     return ReplyFrame(call.nonce, "too_large", error=error)
 
 
@@ -93,4 +144,5 @@ def _with_output(reply: ReplyFrame, output: Output) -> ReplyFrame:
         lines=output.lines,
         lines_too_large=output.lines_too_large,
         lines_too_many=output.lines_too_many,
+        head=reply.head,
     )

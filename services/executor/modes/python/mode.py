@@ -12,6 +12,7 @@ from services.executor.modes.python.frames import CallFrame, CompileFrame, Frame
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
+from services.executor.modes.python.talk import Talk, request_frame
 from services.executor.modes.python.worker_key import Key
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from services.executor.modes.python.zygotes import Zygotes
@@ -116,6 +117,7 @@ class PythonMode:
 
     async def _attempt(self, link: WorkerLink, call: Call) -> Outcome:
         limits, nonce = call.limits, _nonce()
+        talk = Talk(call, nonce)
         request = CallFrame(
             nonce,
             call.params,
@@ -124,16 +126,19 @@ class PythonMode:
             log_lines=limits.log_lines,
             result_bytes=limits.result_bytes,
             memory_mb=limits.memory_mb,
+            ask_bytes=limits.params_bytes,
+            request=None if call.request is None else request_frame(call),
         )
-        limit_bytes = limits.result_bytes + limits.output_bytes + frames.REPLY_MARGIN_BYTES
-        payload = await link.exchange(
-            frames.pack(request),
-            limit_bytes=limit_bytes,
-            timeout_s=limits.timeout_s,
-            cpu_s=limits.cpu_s if limits.cpu_s < limits.timeout_s else None,
-        )
+        limit_bytes = max(limits.result_bytes + limits.output_bytes, limits.params_bytes) + frames.REPLY_MARGIN_BYTES
         try:
-            reply = frames.parse_reply(payload, nonce)
+            await link.exchange(
+                frames.pack(request),
+                limit_bytes=limit_bytes,
+                timeout_s=limits.timeout_s,
+                cpu_s=limits.cpu_s if limits.cpu_s < limits.timeout_s else None,
+                answering=talk.hear,
+            )
+            reply = talk.reply
             outcome = outcome_of(reply, limits, link.usage)
         except FrameError as error:
             link.end("broken")

@@ -10,6 +10,7 @@ from services.executor.modes.python import guards
 from services.executor.modes.python.facades import import_facade
 from services.executor.modes.python.output import Output
 from services.executor.modes.python.printing import Printer
+from services.executor.modes.python.response import Response
 
 # RestrictedPython 9.0 leaves these out because they iterate in C, past its `_getiter_` guard; ours guards nothing.
 _ITERATING = (
@@ -60,7 +61,13 @@ _BUILT_INS = _built_ins()
 def fresh_globals(output: Output, context: dict[str, Any]) -> dict[str, Any]:
     """The globals of one call: nothing of the calls before is in them.
 
-    `log` is one of them rather than a built-in: a function may have a `log` of its own, `math`'s for one.
+    `log` and `Response` are among them rather than built-ins: a function may have a `log` of its own, `math`'s for one.
     """
     printer = Printer(output)
-    return {"__builtins__": _BUILT_INS, "_print_": lambda _: printer, "context": context, "log": output.log}
+    return {
+        "__builtins__": _BUILT_INS,
+        "_print_": lambda _: printer,
+        "context": context,
+        "log": output.log,
+        "Response": Response,
+    }

@@ -11,6 +11,16 @@ _SURELY_SHALLOW = 200
 _any_json = msgspec.json.Decoder(msgspec.Raw)
 
 
+def body_too_deep(body: bytes, content_type: str, *, spare: int) -> bool:
+    """Whether the body of a response is JSON, which is recorded as it is, and leaves too few levels."""
+    if "json" not in content_type:
+        return False
+    try:
+        return too_deep(body, spare=spare)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False  # it only says that it is JSON, and is recorded as a text
+
+
 def too_deep(text: bytes, *, spare: int) -> bool:
     """Whether this JSON leaves fewer than `spare` levels to those who read it."""
     # At the speed of memory; nearly all of it ends here.

@@ -4,11 +4,14 @@ import signal
 
 from services.executor.mode import Call
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
-from services.executor.modes.python.frames import FrameError, ReplyFrame
+from services.executor.modes.python.frames import FrameError, HeadFrame, ReplyFrame
+from services.executor.modes.python.heads import BODILESS, check_headers, check_status
 from services.executor.modes.python.lines import checked, log_of, warnings_of
+from services.executor.modes.python.nesting import EXECUTORS_SPARE, body_too_deep
 from services.executor.pool.worker import Reason
 from shared.domain.limits import Limits
-from shared.domain.outcome import LogLine, Outcome, Usage
+from shared.domain.outcome import NULL, LogLine, Outcome, Usage
+from shared.domain.request import Response
 
 _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
 
@@ -28,7 +31,8 @@ def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
     if reply.status == "ok":
         return Outcome(
             status="SUCCESS",
-            result=checked(reply.result),
+            result=checked(reply.result) if reply.head is None else NULL,
+            response=None if reply.head is None else _response(reply.head, reply.result),
             stdout=reply.stdout,
             logs=logs,
             warnings=warnings,
@@ -66,6 +70,21 @@ def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usa
     return Outcome(
         status="FAILURE", error_type=error_type, error=error, traceback=f"{error_type}: {error}", usage=usage
     )
+
+
+def _response(head: HeadFrame, body: bytes) -> Response:
+    """Of a worker, which is not believed. Raises FrameError."""
+    try:
+        check_status(head.status)
+        check_headers(head.headers)
+    except ValueError as error:
+        raise FrameError(f"a response that cannot be sent: {error}") from error
+    response = Response(status=head.status, headers=head.headers, body=body)
+    if body and head.status in BODILESS:
+        raise FrameError("a body where none can be")
+    if body_too_deep(body, response.header("content-type"), spare=EXECUTORS_SPARE):
+        raise FrameError("a body that is nested too deeply")
+    return response
 
 
 def _told(status: int | None) -> str:

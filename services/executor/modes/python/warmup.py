@@ -9,6 +9,7 @@ import time
 import unicodedata
 
 from services.executor.modes.python import frames
+from services.executor.modes.python.asking import Ask
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.frames import CallFrame, CompiledFrame
 from services.executor.modes.python.handler import run_call
@@ -42,6 +43,7 @@ def main(params, context):
 _CALL = CallFrame(
     1, b'{"prices": {"a": 1.5, "b": 2}}', {}, output_bytes=1000, log_lines=10, result_bytes=1000, memory_mb=1
 )
+_NOBODY = Ask(None, nonce=1, most_bytes=0)
 
 _rehearsed: list[bytes] = []  # the function above, once it is compiled
 
@@ -52,7 +54,7 @@ def rehearse() -> None:
     Not so for compiling: it would cost every warm worker a megabyte, and most never compile.
     """
     for code in _rehearsed:
-        frames.pack(run_call(marshal.loads(code), _CALL))  # noqa: S302 - our own compiler made it
+        frames.pack(run_call(marshal.loads(code), _CALL, _NOBODY))  # noqa: S302 - our own compiler made it
 
 
 def warm_up() -> None:
@@ -69,9 +71,9 @@ def warm_up() -> None:
         raise RuntimeError(f"the warm-up function was refused: {errors}")
     frames.parse_request(frames.pack(_CALL)[frames.HEADER.size :])
     frames.pack(CompiledFrame(1, code, errors))
-    reply = run_call(marshal.loads(code), _CALL)  # noqa: S302 - our own compiler made it
+    reply = run_call(marshal.loads(code), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
     frames.pack(reply)
     if reply.status != "ok":
         raise RuntimeError(f"the warm-up function failed: {reply.error}")
-    run_call(marshal.loads(compile_source(b"def main(): return 1 / 0")[0]), _CALL)  # noqa: S302 - our own compiler made it
+    run_call(marshal.loads(compile_source(b"def main(): return 1 / 0")[0]), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
     _rehearsed.append(code)

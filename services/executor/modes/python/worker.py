@@ -10,6 +10,7 @@ import msgspec
 
 from services.executor.kernel import calls
 from services.executor.modes.python import frames, lockdown, warmup
+from services.executor.modes.python.asking import Ask
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
 from services.executor.modes.python.frames import CallFrame, CompiledFrame, CompileFrame, InitFrame
@@ -53,7 +54,8 @@ def _serve(data: socket.socket, mapped_bytes: int) -> None:
     while payload := frames.read_frame(data):
         match frames.parse_request(payload):
             case CallFrame() as call if code is not None:
-                data.sendall(frames.pack(run_call(code, call)))
+                ask = Ask(data, nonce=call.nonce, most_bytes=call.ask_bytes)
+                data.sendall(frames.pack(run_call(code, call, ask)))
             case InitFrame() as init if code is None:
                 lockdown.limit_memory(mapped_bytes, init.memory_mb)
                 code = marshal.loads(init.code)  # noqa: S302 - our own compiler made it

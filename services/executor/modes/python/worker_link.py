@@ -5,13 +5,16 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
 from services.executor.modes.python.frames import RECEIVE_BYTES, Assembly, FrameError
 from services.executor.pool.worker import Reason
 from shared.domain.outcome import Usage
+
+Answering = Callable[[bytes], Awaitable[bytes] | None]
+"""Takes a payload: the frame that answers it, or None for a reply, after which the exchange is over."""
 
 _EXIT_NEWS_S = 1.0
 _LEAST_CPU_S = 0.0002  # less than it takes to touch a megabyte of fresh memory
@@ -47,6 +50,7 @@ class WorkerLink:
         self.exited = exited
         self._unsent = bytearray()
         self._unseen = False
+        self._asked = False
         self._assembly: Assembly | None = None
         self._waiter: asyncio.Future[bytes] | None = None
         self.reason: Reason | None = None
@@ -79,15 +83,25 @@ class WorkerLink:
             self._unsent += memoryview(frame)[sent:]
             self._loop.add_writer(self._fd, self._writable)
 
-    async def exchange(self, frame: bytes, *, limit_bytes: int, timeout_s: float, cpu_s: float | None = None) -> bytes:
+    async def exchange(
+        self,
+        frame: bytes,
+        *,
+        limit_bytes: int,
+        timeout_s: float,
+        cpu_s: float | None = None,
+        answering: Answering | None = None,
+    ) -> bytes:
         """Send a request and wait for the payload of its reply. Raises WorkerEndedError; the worker is gone then.
 
-        Without `cpu_s` it may compute for as long as it may take.
+        Without `cpu_s` it may compute for as long as it may take. With `answering` it may ask before it replies; what
+        that raises is raised here, and the worker is to be ended.
         """
         waiter = self._waiter = self._loop.create_future()
+        self._asked = False
         self._assembly = Assembly(limit_bytes)
         self._cpu_before_s = self._cpu_s()
-        deadline = self._loop.call_later(timeout_s, self._overdue, waiter)
+        deadline = self._loop.call_later(timeout_s, self._overdue)
         if cpu_s is not None:
             self._look_at_cpu(cpu_s)
         try:
@@ -95,6 +109,14 @@ class WorkerLink:
                 raise WorkerEndedError(self.reason, started=False)
             self.send(frame)
             payload: bytes = await waiter
+            while answering is not None and (answer := answering(payload)) is not None:
+                self._asked = True
+                waiter = self._waiter = self._loop.create_future()
+                self._assembly = None  # until it is answered it has nothing to say
+                frame = await _unless(waiter, answer)
+                self._assembly = Assembly(limit_bytes)
+                self.send(frame)
+                payload = await waiter
             self._measure()
             if cpu_s is not None and self.usage.cpu_s > cpu_s:  # the reply came before the look that would have told
                 self.end("cpu")
@@ -124,7 +146,8 @@ class WorkerLink:
         os.close(self._pidfd)
         os.close(self._status_fd)
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(WorkerEndedError(reason, started=not (self._unseen or self._unsent)))
+            started = self._asked or not (self._unseen or self._unsent)
+            self._waiter.set_exception(WorkerEndedError(reason, started=started))
         if self.on_end is not None:
             self.on_end(self)
 
@@ -150,8 +173,11 @@ class WorkerLink:
         else:
             self._cpu_timer = self._loop.call_later(max(left_s, _LEAST_LOOK_S), self._look_at_cpu, cpu_s)
 
-    def _overdue(self, waiter: asyncio.Future[bytes]) -> None:
+    def _overdue(self) -> None:
         """The time is up: unless the reply is here already, and only we were late (stopped, suspended, starved)."""
+        waiter = self._waiter
+        if waiter is None:
+            return
         if not waiter.done() and self.reason is None:
             self._readable()
         if not waiter.done() and self.reason is None:
@@ -218,6 +244,22 @@ class WorkerLink:
             return time.clock_gettime(self._cpu_clock)
         except OSError:  # the process is gone
             return self._cpu_before_s
+
+
+async def _unless(waiter: asyncio.Future[bytes], answer: Awaitable[bytes]) -> bytes:
+    """The answer, given up when the worker ends. Raises WorkerEndedError then."""
+    making = asyncio.ensure_future(answer)
+    try:
+        await asyncio.wait({making, waiter}, return_when=asyncio.FIRST_COMPLETED)
+        if waiter.done():
+            waiter.result()
+        return making.result()
+    finally:
+        if not making.done():
+            making.cancel()
+            await asyncio.wait({making})
+        if not making.cancelled():
+            making.exception()  # seen
 
 
 def _bytes_in(status: bytes, field: bytes) -> int:

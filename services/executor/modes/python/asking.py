@@ -1,0 +1,44 @@
+"""The worker's side of what a handler asks of the platform during its call: one question, one answer."""
+
+import os
+import socket
+
+from services.executor.modes.python import frames
+from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
+from services.executor.modes.python.frames import AnswerFrame, Question
+
+
+class Ask:
+    """Asks over the worker's socket. `most_bytes` bounds the body of a request to another function."""
+
+    __slots__ = ("_data", "most_bytes", "nonce")
+
+    def __init__(self, data: socket.socket | None, *, nonce: int, most_bytes: int) -> None:
+        self._data = data
+        self.nonce = nonce
+        self.most_bytes = most_bytes
+
+    def __call__(self, question: Question) -> AnswerFrame:
+        """The answer. Raises RuntimeError with the executor's words when there is none."""
+        frame = frames.pack(question)
+        if self._data is None:
+            raise RuntimeError("nobody can be asked here")
+        answer = _exchange(self._data, frame)
+        if answer.error:
+            raise RuntimeError(answer.error)
+        return answer
+
+
+def _exchange(data: socket.socket, frame: bytes) -> AnswerFrame:
+    """Ask and read. What goes wrong half-way ends the worker: what is left in the socket is no request."""
+    status = BROKEN_EXIT
+    try:
+        data.sendall(frame)
+        payload = frames.read_frame(data)
+        if payload:
+            return frames.parse_answer(payload)
+    except MemoryError:
+        status = MEMORY_EXIT
+    except BaseException:  # noqa: BLE001 - the function may not catch it, and go on
+        status = BROKEN_EXIT
+    os._exit(status)

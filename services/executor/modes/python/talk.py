@@ -1,0 +1,127 @@
+"""What a worker says in one call: questions, and then its reply. The worker is not believed, the call is known here."""
+
+from collections.abc import Awaitable
+from typing import Any
+
+from services.executor import requests
+from services.executor.mode import Call, Unavailable
+from services.executor.modes.python import heads
+from services.executor.modes.python.frames import (
+    AnswerFrame,
+    ClaimFrame,
+    FrameError,
+    InvokeFrame,
+    NeedFrame,
+    Question,
+    ReplyFrame,
+    RequestFrame,
+    pack,
+    parse_reply,
+)
+from shared.domain import app
+from shared.domain.problem import Problem
+from shared.domain.request import Request, Response
+
+_MOST_QUESTIONS = 1000  # in one call
+_MOST_SAID = 1000  # characters of why there is no answer
+_INTERNAL = "http://function.internal"
+_JSON = ("content-type", "application/json")
+
+
+class Talk:
+    """One call's. `reply` is there when the exchange is over."""
+
+    def __init__(self, call: Call, nonce: int) -> None:
+        self._call = call
+        self._nonce = nonce
+        self._questions = 0
+        self.reply: ReplyFrame
+
+    def hear(self, payload: bytes) -> Awaitable[bytes] | None:
+        """Take what the worker says, and answer a question. Raises FrameError for what no honest worker says."""
+        said = parse_reply(payload, self._nonce)
+        if isinstance(said, ReplyFrame):
+            self.reply = said
+            return None
+        self._check(said)
+        return self._answered(said)
+
+    def _check(self, question: Question) -> None:
+        try:
+            if isinstance(question, InvokeFrame):
+                heads.check_invoke(question.name, question.method)
+                heads.check_headers(question.headers)
+                if len(question.body) > self._call.limits.params_bytes:
+                    raise ValueError("a body over the limit")
+            elif isinstance(question, ClaimFrame):
+                heads.check_claim(question.key, question.scope, ttl_s=question.ttl_s)
+        except ValueError as error:
+            raise FrameError(f"a question that cannot be asked: {error}") from error
+
+    async def _answered(self, question: Question) -> bytes:
+        self._questions += 1
+        if self._questions > _MOST_QUESTIONS:
+            return pack(AnswerFrame(error=f"more than {_MOST_QUESTIONS} questions in one call"))
+        try:
+            answer = await self._answer(question)
+        except (Problem, Unavailable) as error:
+            answer = AnswerFrame(error=str(error)[:_MOST_SAID])
+        return pack(answer)
+
+    async def _answer(self, question: Question) -> AnswerFrame:
+        host = self._call.host
+        if isinstance(question, NeedFrame) and question.what == "request":
+            return AnswerFrame(request=request_frame(self._call))
+        if host is None:
+            return AnswerFrame(error="nothing can be asked in this call")
+        if isinstance(question, NeedFrame):
+            return AnswerFrame(env=await host.environment())
+        if isinstance(question, ClaimFrame):
+            return AnswerFrame(first=await host.claim(question.key, scope=question.scope, ttl_s=question.ttl_s))
+        path = f"/{question.name}"
+        asked = Request(
+            method=question.method, url=_INTERNAL + path, path=path, headers=question.headers, body=question.body
+        )
+        outcome = await host.invoke(question.name, asked)
+        if outcome.status == "FAILURE":
+            return AnswerFrame(error=outcome.message[:_MOST_SAID])
+        response = outcome.response or Response(headers=[_JSON], body=bytes(outcome.result))
+        return AnswerFrame(status=response.status, headers=response.headers, body=response.body)
+
+
+def request_frame(call: Call) -> RequestFrame:
+    """The call as a request to a handler, whatever it came by, with the facts of its ctx."""
+    request = requests.request_of(call)
+    return RequestFrame(
+        request.method, request.url, request.path, request.query, request.headers, request.body, _facts(call, request)
+    )
+
+
+def _facts(call: Call, request: Request) -> dict[str, Any]:
+    function = call.function
+    return {
+        "user": _user(call),
+        "caller": _caller(call),
+        "app": {"id": app.public_id(call.tenant, function.app), "name": function.app_name} if function else None,
+        "request": {
+            "id": call.task_id,
+            "ip": request.ip or None,
+            "function_name": (function.deployed_as or function.slug) if function else None,
+        },
+    }
+
+
+def _user(call: Call) -> dict[str, Any] | None:
+    if call.actor is not None:
+        return {**call.actor.claims, "id": call.actor.user_id} if call.actor.user_id else None
+    user = call.context.get("user")
+    return {**user, "id": str(user["id"])} if user else None
+
+
+def _caller(call: Call) -> dict[str, Any]:
+    """A call that no request made is the platform's own, on behalf of whoever configured it."""
+    if call.actor is not None:
+        actor = call.actor
+        return {"type": actor.kind, "key_id": actor.key_id or None, "user_id": actor.user_id or None}
+    user = call.context.get("user")
+    return {"type": "service_key", "key_id": None, "user_id": str(user["id"]) if user else None}
