@@ -83,9 +83,10 @@ def main(params, ctx):
 @pytest.mark.parametrize("source", ["x = 1", "main = 3", "def Main(): pass", ""])
 async def test_no_main(run: Run, source: str) -> None:
     outcome = await run(source)
-    error = "Code must define a 'main' function, or a 'handler' function that answers requests"
+    error = "Code must define a 'main' function"
     assert (outcome.error_type, outcome.error) == ("SandboxError", error)
     assert outcome.message == f"SandboxError: {error}"
+    assert outcome.traceback == f"SandboxError: {error}, or a 'handler' function that answers requests"
 
 
 async def test_exception_has_the_functions_own_frames(run: Run) -> None:

@@ -19,7 +19,8 @@ from services.executor.modes.python.request import Request
 from services.executor.modes.python.response import JSON, Response, answer_of
 from services.executor.modes.python.tracebacks import sentence, traceback_text
 
-NO_MAIN = "Code must define a 'main' function, or a 'handler' function that answers requests"
+NO_MAIN = "Code must define a 'main' function"
+NO_ENTRY = f"{NO_MAIN}, or a 'handler' function that answers requests"
 
 _BAD_BODY = {
     "error": {
@@ -57,7 +58,9 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
         names.clear()
         reply = ReplyFrame(call.nonce, "memory", error=f"memory limit of {call.memory_mb} MB exceeded")
     except _NoMainError:
-        reply = ReplyFrame(call.nonce, "failed", error=NO_MAIN)
+        # Callers with params are told in the words that they have always been told in.
+        told = NO_MAIN if call.request is None else NO_ENTRY
+        reply = ReplyFrame(call.nonce, "failed", error=told, traceback=f"SandboxError: {NO_ENTRY}")
     except NotJsonError as error:
         told = f"TypeError: result is not JSON serializable: {error}"
         reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {told}", traceback=told)
