@@ -7,9 +7,10 @@ import pytest
 from services.executor.modes.python.mode import PythonMode
 from shared.domain.outcome import Outcome
 from tests.python_mode.calling import Run, call_of
+from tests.python_mode.impostor import impostor
 from tests.python_mode.opening import mode, opened
 
-__all__ = ["mode", "opened", "run"]
+__all__ = ["impostor", "mode", "opened", "run"]
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """A worker may say anything: what is not an honest reply ends it."""
 
 import asyncio
-import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,9 +21,10 @@ from services.executor.modes.python.frames import (
     parse_reply,
 )
 from services.executor.modes.python.outcomes import outcome_of
-from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
+from services.executor.modes.python.worker_link import WorkerEndedError
 from shared.domain.outcome import Usage
 from tests.limits import limits
+from tests.python_mode.impostor import Impostor
 
 LIMITS = limits(timeout_s=1, memory_mb=16, output_bytes=10, result_bytes=10)
 
@@ -106,6 +104,13 @@ def test_lines_of_an_honest_worker() -> None:
     assert len(outcome.warnings) == 1
 
 
+def said_of(reply: ReplyFrame) -> ReplyFrame:
+    """As it arrives; what cannot even be read is a FrameError."""
+    said = parse_reply(pack(reply)[HEADER.size :], nonce=1)
+    assert isinstance(said, ReplyFrame)
+    return said
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -131,7 +136,7 @@ def test_lines_of_an_honest_worker() -> None:
 )
 def test_lines_that_no_honest_worker_sends(reply: ReplyFrame) -> None:
     with pytest.raises(FrameError):
-        outcome_of(parse_reply(pack(reply)[HEADER.size :], nonce=1), ROOMY, Usage())
+        outcome_of(said_of(reply), ROOMY, Usage())
 
 
 @pytest.mark.parametrize(
@@ -161,31 +166,6 @@ def test_lines_that_claim_to_be_billions() -> None:
 
 def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-class Impostor:
-    """A process that stands where a worker should be, and the test's end of its socket."""
-
-    def __init__(self, link: WorkerLink, theirs: socket.socket) -> None:
-        self.link = link
-        self.theirs = theirs
-
-    def ask(self, *, timeout_s: float = 10.0) -> asyncio.Task[bytes]:
-        return asyncio.create_task(self.link.exchange(b"request", limit_bytes=1000, timeout_s=timeout_s))
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def impostor() -> AsyncIterator[Impostor]:
-    """The link of a process that sleeps; the test speaks in its name."""
-    process = await asyncio.create_subprocess_exec("sleep", "60")
-    ours, theirs = socket.socketpair()
-    theirs.setblocking(False)
-    exited: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
-    link = WorkerLink(ours, os.pidfd_open(process.pid), exited=exited)
-    yield Impostor(link, theirs)
-    link.end("unused")
-    theirs.close()
-    assert await asyncio.wait_for(process.wait(), 10) == -signal.SIGKILL
 
 
 REPLY = pack(ReplyFrame(1, "ok", result=b"1"))
