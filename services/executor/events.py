@@ -9,7 +9,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch, Finished, Retrying, Started
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
-from shared.domain.request import Request
+from shared.domain.request import MAX_PATH, Request
 
 
 def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host: Host) -> Call:
@@ -57,6 +57,7 @@ def retrying(dispatch: Dispatch, timeline: Timeline, *, error: str, due_at: floa
 def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline, *, executor: str) -> Finished:
     """It ended."""
     dispatch = delivery.body
+    request = dispatch.request
     return Finished(
         **_described(dispatch),
         version=dispatch.version,
@@ -65,6 +66,8 @@ def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline,
         executor=executor,
         outcome=outcome,
         attempt=dispatch.attempt,
+        method=request.method if request else "",
+        path=request.path[:MAX_PATH] if request else "",
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from shared import telemetry
 from shared.bus.messages import Event, Invoke
 from shared.domain.problem import Problem
-from shared.store import deletions, invocations, milestones
+from shared.store import deletions, invocations, metrics, milestones
 from shared.store.client import Store
 
 _AT_ONCE = 100
@@ -29,6 +29,8 @@ class Forgetting:
         self._news = asyncio.Event()
         self.writing = asyncio.Lock()
         """Held while a batch is written: what it may contain is removed after it."""
+        self.counting = asyncio.Lock()
+        """Held while metrics are written, likewise."""
 
     def __contains__(self, body: Invoke | Event) -> bool:
         """Whether a command or an event is of a function that is gone, or of a tenant that was when it was asked."""
@@ -38,6 +40,10 @@ class Forgetting:
             return False
         accepted_at = body.accepted_at if isinstance(body, Invoke) else body.timeline.accepted
         return accepted_at < self._tenants[body.tenant]
+
+    def knows(self, function_id: int) -> bool:
+        """Whether this function is gone."""
+        return function_id in self._ids
 
     async def begin(self) -> None:
         """Learn of all, before the first batch. Raises Problem(unavailable)."""
@@ -70,9 +76,10 @@ class Forgetting:
             await invocations.Invocations(self._store, tenant).delete_before(at)
         for gone in await deletions.unswept(self._store, most=_AT_ONCE):
             self._ids.add(gone.function_id)
-            async with self.writing:  # a batch that was begun before it was known
+            async with self.writing, self.counting:  # what was begun before it was known
                 pass
             await invocations.Invocations(self._store, gone.tenant).delete_of(gone.function_id)
             await milestones.forget(self._store, gone.tenant)
+            await metrics.forget(self._store, gone.tenant, gone.function_id)
             await deletions.swept(self._store, gone)
             _log.info("function forgotten", tenant=gone.tenant, function_id=gone.function_id)

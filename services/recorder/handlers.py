@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 
 from services.recorder.config import Recorder
 from services.recorder.forgetting import Forgetting
-from services.recorder.project import project
+from services.recorder.project import ends, project
+from services.recorder.tally import Tally
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.batches import Batch, BatchReader
-from shared.bus.messages import Event, FunctionChanged, Invoke, Recorded
+from shared.bus.delivery import Delivery
+from shared.bus.messages import Event, Finished, FunctionChanged, Invoke, Recorded
 from shared.domain.problem import Problem
 from shared.store import checkpoints, invocations
 from shared.store.checkpoints import Mark
@@ -24,9 +26,10 @@ _log = telemetry.logger("recorder")
 class Handlers:
     """Writes what happened into the store."""
 
-    def __init__(self, service: Service, forgetting: Forgetting) -> None:
+    def __init__(self, service: Service, forgetting: Forgetting, tally: Tally) -> None:
         self._service = service
         self._forgetting = forgetting
+        self._tally = tally
 
     async def record(self, batch: Batch) -> dict[int, str]:
         """Write one batch, then say so. Raises Problem(unavailable): it is tried again until it works."""
@@ -60,10 +63,24 @@ class Handlers:
 
     async def _write_kept(self, batch: Batch) -> None:
         commands = [delivery for delivery in batch if isinstance(delivery.body, Invoke)]
-        events = [delivery.body for delivery in batch if not isinstance(delivery.body, Invoke)]
+        events = [delivery for delivery in batch if not isinstance(delivery.body, Invoke)]
         writes = project(commands, events)
-        if writes:
-            await invocations.write(self._service.store, writes)
+        if not writes:
+            return
+        taken = await invocations.write(self._service.store, writes)
+        if ended := ends(events):
+            await self._tally.add(await self._first(ended, {place for place in taken if place < len(ended)}))
+
+    async def _first(self, ended: list[Delivery[Finished]], taken: set[int]) -> list[Delivery[Finished]]:
+        """Those that are the end on record; of what had one before (`taken`), the record says which one it was."""
+        if not taken:
+            return ended
+        recorded = await invocations.ends(self._service.store, [ended[place].body.task_id for place in taken])
+        return [
+            end
+            for place, end in enumerate(ended)
+            if place not in taken or recorded.get(end.body.task_id) == end.sequence
+        ]
 
 
 class Shift:
@@ -74,6 +91,7 @@ class Shift:
         self._settings: Recorder = service.settings
         self._forgetting = Forgetting(service.store)
         self._reader: BatchReader | None = None
+        self._tally: Tally | None = None
         self._created: dict[str, str] = {}
 
     async def open(self) -> None:
@@ -101,13 +119,14 @@ class Shift:
         marks = await checkpoints.take(self._service.store, READER, holder=seat, lease_s=lease_s)
         if marks is None:
             return
-        await self._begin(marks)
-        forgetting = asyncio.create_task(self._forgetting.run())
+        tally = await self._begin(marks)
+        beside = [asyncio.create_task(self._forgetting.run()), asyncio.create_task(tally.run())]
         try:
             while await self._keep(lease_s):  # noqa: ASYNC110 - a lease is kept by the clock
                 await asyncio.sleep(_CHECK_S)
         finally:
-            forgetting.cancel()
+            for task in beside:
+                task.cancel()
         _log.warning("another replica records now")
 
     async def end(self, *, give_up: bool) -> None:
@@ -118,18 +137,19 @@ class Shift:
                 await self._keep(0.0)
             self._reader = None
 
-    async def _begin(self, marks: dict[str, Mark]) -> None:
+    async def _begin(self, marks: dict[str, Mark]) -> Tally:
         settings, bus = self._settings, self._service.bus
+        self._created = {name: await bus.created(name) for name in (streams.INVOKE, streams.EVENTS)}
+        tally = Tally(self._service.store, self._forgetting, stream=self._created[streams.EVENTS])
         reader = BatchReader(
             bus,
-            Handlers(self._service, self._forgetting).record,
+            Handlers(self._service, self._forgetting, tally).record,
             size=settings.batch,
             linger_s=settings.linger_s,
             key=lambda body: body.task_id,
         )
         reader.add(streams.INVOKE, body=Invoke, hold_s=settings.hold_s)
         reader.add(streams.EVENTS, body=Event)
-        self._created = {name: await bus.created(name) for name in (streams.INVOKE, streams.EVENTS)}
         # A stream that was made anew is read from its beginning.
         after = {name: mark.sequence for name, mark in marks.items() if self._created.get(name) == mark.created}
         await self._forgetting.begin()
@@ -138,15 +158,17 @@ class Shift:
         except BaseException:
             await reader.stop(grace_s=0.0)
             raise
-        self._reader = reader
+        self._reader, self._tally = reader, tally
         _log.info("recording", after=after)
+        return tally
 
     async def _keep(self, lease_s: float) -> bool:
         """Write down how far we are. A store that is away keeps everybody from recording, us too: nothing is lost."""
-        if self._reader is None:
+        if self._reader is None or self._tally is None:
             return False
         marks = {name: Mark(self._created[name], sequence) for name, sequence in self._reader.positions.items()}
         try:
+            await self._tally.flush()  # what stands before these marks
             return await checkpoints.keep(
                 self._service.store, READER, marks, holder=self._service.seat, lease_s=lease_s
             )

@@ -1,7 +1,8 @@
 """From commands and events to bulk writes. Pure: the same input gives the same writes, and repeats change nothing."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -9,28 +10,39 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke, Retrying, Started
 from shared.domain.caller import User
 from shared.domain.invocation import Status, closed_to
+from shared.domain.request import MAX_PATH, Request
 from shared.store.client import Document, Upsert
 
 # Outcome's fields that are empty as a rule, and not stored then.
 _RARE = ("stdout", "stderr", "warnings", "error_type", "error", "traceback")
+MAX_BODY_BYTES = 64 << 10
+_NO_PARAMS = "{}"
 
 
-def project(commands: Iterable[Delivery[Invoke]], events: Iterable[Event]) -> list[Upsert]:
-    """The writes for one batch: one a task where its command and its end came together, else one each."""
+def ends(events: Iterable[Delivery[Event]]) -> list[Delivery[Finished]]:
+    """The ends among the events, the first one of each task."""
+    found: dict[str, Delivery[Any]] = {}
+    for delivery in events:
+        if isinstance(delivery.body, Finished):
+            found.setdefault(delivery.body.task_id, delivery)
+    return list(found.values())
+
+
+def project(commands: Iterable[Delivery[Invoke]], events: Sequence[Delivery[Event]]) -> list[Upsert]:
+    """The writes for one batch: one a task where its command and its end came together, else one each.
+
+    Those of the `ends` come first, in their order.
+    """
     accepted = {delivery.body.task_id: delivery for delivery in commands}
-    writes: list[Upsert] = []
-    ended: set[str] = set()
-    for event in events:
-        if isinstance(event, Finished):
-            if event.task_id in ended:
-                continue
-            ended.add(event.task_id)
-            writes.append(_finished(event, accepted.get(event.task_id)))
-        elif isinstance(event, Retrying):
+    ended = ends(events)
+    writes = [_finished(end, accepted.pop(end.body.task_id, None)) for end in ended]
+    for delivery in events:
+        event = delivery.body
+        if isinstance(event, Retrying):
             writes.append(_retrying(event))
-        else:
+        elif isinstance(event, Started):
             writes.append(_started(event))
-    writes.extend(_accepted(delivery) for task_id, delivery in accepted.items() if task_id not in ended)
+    writes.extend(_accepted(delivery) for delivery in accepted.values())
     return writes
 
 
@@ -40,8 +52,9 @@ def _accepted(delivery: Delivery[Invoke]) -> Upsert:
     return Upsert({"_id": command.task_id}, {"$set": described, "$setOnInsert": {"status": "PENDING"}})
 
 
-def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
-    """Written only where no end is on record yet: the first one stands."""
+def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None) -> Upsert:
+    """Written only where no end is on record yet: the first one stands. `event` says which one it is."""
+    event = delivery.body
     outcome, timeline = event.outcome, event.timeline
     end: Document = {
         **_described(event, event.id),
@@ -57,8 +70,13 @@ def _finished(event: Finished, command: Delivery[Invoke] | None) -> Upsert:
         "picked_at": _when(timeline.picked),
         "started_at": _when(timeline.started),
         "done_at": _when(timeline.done),
+        "event": delivery.sequence,
     }
     end |= {name: value for name in _RARE if (value := getattr(outcome, name))}
+    if event.method:
+        end |= {"method": event.method, "path": event.path, "status_code": outcome.status_code}
+    if outcome.failed:
+        end["failed"] = True
     if outcome.logs:
         end["logs"] = msgspec.json.encode(outcome.logs).decode("utf-8")
     query: Document = {"_id": event.task_id, "status": {"$nin": closed_to(outcome.status)}}
@@ -117,7 +135,21 @@ def _asked(command: Invoke) -> Document:
     """What the command alone knows."""
     parent: Document = {"parent_task_id": command.parent_task_id} if command.parent_task_id else {}
     app: Document = {"app_slug": command.app_slug} if command.app_slug else {}
-    return {"params": _text(command.params), **parent, **app}
+    request = command.request
+    if request is None:
+        return {"params": _text(command.params), **parent, **app}
+    return {"params": _body(request), "method": request.method, "path": request.path[:MAX_PATH], **parent, **app}
+
+
+def _body(request: Request) -> str:
+    """The body of a request where that is JSON, and not too long to be kept beside every call; else nothing."""
+    if not request.body or len(request.body) > MAX_BODY_BYTES:
+        return _NO_PARAMS
+    try:
+        msgspec.json.decode(request.body, type=msgspec.Raw)
+        return request.body.decode("utf-8")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return _NO_PARAMS
 
 
 def _text(json: msgspec.Raw) -> str:

@@ -15,6 +15,7 @@ from shared.bus.messages import Answer, Finished, FunctionChanged, IdentityChang
 from shared.directory import Directory, Tenants
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure, limits_reached
+from shared.domain.request import MAX_PATH
 from shared.store.invocations import Invocations
 
 _SENT = telemetry.ROUTED.labels("sent")
@@ -82,6 +83,7 @@ class Handlers:
         command, bus = delivery.body, self._service.bus
         if command.reply_to:
             await bus.send(command.reply_to, Answer(task_id=command.task_id, outcome=outcome))
+        request = command.request
         finished = Finished(
             id=delivery.sequence,
             task_id=command.task_id,
@@ -96,6 +98,8 @@ class Handlers:
             delivery=delivery.count,
             executor="",
             outcome=outcome,
+            method=request.method if request else "",
+            path=request.path[:MAX_PATH] if request else "",
         )
         subject = subjects.event(command.tenant, command.function, "finished")
         await bus.store(subject, finished, id=f"{command.task_id}.finished")

@@ -107,7 +107,7 @@ class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
     """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut.
 
-    `attempt` is the one that was the last.
+    `attempt` is the one that was the last. Of a request, `method` and `path` are what was asked.
     """
 
     id: int
@@ -124,6 +124,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     executor: str
     outcome: Outcome
     attempt: int = 1
+    method: str = ""
+    path: str = ""
 
 
 Event = Started | Retrying | Finished

@@ -8,6 +8,9 @@ from shared.domain.request import Response, json_of
 
 NULL = msgspec.Raw(b"null")
 
+_STATUS_CODES = {"TimeoutError": 504}
+_ENDED_WELL, _FIRST_ERROR, _FAILED = 200, 400, 500
+
 
 class Usage(msgspec.Struct, frozen=True):
     """What a call cost: CPU seconds by the kernel's clock, peak memory in bytes. Zero where the mode cannot tell."""
@@ -55,6 +58,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
             return self
         bare = msgspec.structs.replace(self.response, body=b"")
         return msgspec.structs.replace(self, result=msgspec.Raw(json_of(self.response)), response=bare)
+
+    @property
+    def status_code(self) -> int:
+        """The HTTP status that it stands for: the handler's own, or the one of how it ended."""
+        if self.response is not None and self.status == "SUCCESS":
+            return self.response.status
+        return _STATUS_CODES.get(self.error_type, _FAILED) if self.status == "FAILURE" else _ENDED_WELL
+
+    @property
+    def failed(self) -> bool:
+        """Whether it counts as an error: it failed, or its handler answered so."""
+        return self.status_code >= _FIRST_ERROR
 
     @property
     def truncated(self) -> bool:

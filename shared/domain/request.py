@@ -15,6 +15,9 @@ ActorKind = Literal["service_key", "end_user_jwt", "loopback", "anonymous"]
 # Header lines whose values are secret: on the bus they travel sealed, and they are never recorded.
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-session-token"})
 
+MAX_PATH = 2048
+"""How much of a path is kept of a request that is over, characters."""
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a handler is asked. `url` is the public one, `path` what the caller asked for, with its query in neither.

@@ -4,6 +4,8 @@ from shared.store import apps
 from shared.store.client import Document, Store
 from shared.store.functions import DELETED
 
+_BY_END = [("tenant", 1), ("function_id", 1), ("done_at", -1), ("id", -1)]
+
 # collection, keys, unique, name
 INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("users", [("tenant", 1), ("id", 1)], True, "id"),
@@ -35,6 +37,8 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("invocations", [("tenant", 1), ("app_slug", 1), ("status", 1), ("id", -1)], False, "by_app_and_status"),
     ("invocations", [("tenant", 1), ("status", 1), ("id", -1)], False, "by_status"),
     ("invocations", [("tenant", 1), ("user_id", 1), ("id", -1)], False, "by_user"),
+    ("invocations", [*_BY_END], False, "by_end"),
+    ("metrics", [("tenant", 1), ("function_id", 1)], True, "function"),
     ("ticks", [("tenant", 1), ("function_id", 1), ("due", -1)], False, "by_function"),
     ("milestones", [("tenant", 1), ("generation", 1), ("of", 1), ("rank", 1)], True, "rank"),
     ("milestone_generations", [("tenant", 1)], True, "tenant"),
@@ -55,6 +59,7 @@ SPARSE: list[tuple[str, str]] = [("functions", "schedule_due"), ("invocations", 
 PARTIAL: list[tuple[str, list[tuple[str, int]], bool, str, Document]] = [
     ("functions", [("tenant", 1), ("app", 1), ("deployed_as", 1)], True, "deployed_as", {"deployed_as": {"$gt": ""}}),
     ("functions", [("tenant", 1), ("app_slug", 1)], False, "deleted", DELETED),
+    ("invocations", [*_BY_END], False, "failures_by_end", {"failed": True}),
 ]
 
 # collection, name: what an earlier version had

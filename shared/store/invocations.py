@@ -171,6 +171,13 @@ async def write(store: Store, writes: Sequence[Upsert]) -> list[int]:
     return await store.write_many(COLLECTION, writes)
 
 
+async def ends(store: Store, task_ids: Sequence[str]) -> dict[str, int]:
+    """The sequences of the events that ended those of the tasks, of any tenants, that have their end on record."""
+    query = {"_id": {"$in": list(task_ids)}, "event": {"$exists": True}}
+    found = await store.global_many(COLLECTION, query, limit=max(len(task_ids), 1), fields=["event"])
+    return {document["_id"]: document["event"] for document in found}
+
+
 async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
     """The statuses of those of the tasks, of any tenants, that are on record."""
     query = {"_id": {"$in": list(task_ids)}}

@@ -20,6 +20,7 @@ from services.api.core.versions import Upload, Versions
 from services.recorder.project import project
 from shared.bus import lookup, subjects
 from shared.bus.broker import Bus
+from shared.bus.delivery import Delivery
 from shared.bus.messages import Compile, Compiled, Finished
 from shared.domain.caller import Caller, User
 from shared.domain.function import Function
@@ -87,13 +88,14 @@ async def test_code_that_could_not_be_checked_is_not_taken(bus: Bus, store: Stor
     assert await store.table("sources", "default").count({"source": code}) == 0
 
 
-def finished(task_id: str, tenant: str, outcome: Outcome) -> Finished:
+def finished(task_id: str, tenant: str, outcome: Outcome) -> Delivery[Finished]:
     now = time.time()
-    return Finished(
+    event = Finished(
         id=1, task_id=task_id, tenant=tenant, function="f", function_id=0, function_name="F", version="1",
         trigger_type="api", user=None, timeline=Timeline(accepted=now, done=now), delivery=1, executor="x",
         outcome=outcome,
     )  # fmt: skip
+    return Delivery(body=event, sequence=1, count=1)
 
 
 async def test_an_answer_that_was_lost_is_found_on_record(bus: Bus, store: Store):

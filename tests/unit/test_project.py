@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 
-from services.recorder.project import project
+from services.recorder.project import MAX_BODY_BYTES, project
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Finished, Invoke, Started
+from shared.bus.messages import Event, Finished, Invoke, Started
 from shared.domain.caller import User
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
+from shared.domain.request import Request, Response
 
 USER = User(id=3, username="ada", email="ada@example.com")
 
@@ -31,8 +32,8 @@ def command(task_id: str, sequence: int = 1) -> Delivery[Invoke]:
     return Delivery(body=body, sequence=sequence, count=1)
 
 
-def finished(task_id: str, outcome: Outcome) -> Finished:
-    return Finished(
+def finished(task_id: str, outcome: Outcome, *, sequence: int = 1, **fields: Any) -> Delivery[Event]:
+    body = Finished(
         id=1,
         task_id=task_id,
         tenant="acme",
@@ -46,13 +47,15 @@ def finished(task_id: str, outcome: Outcome) -> Finished:
         delivery=1,
         executor="e-1",
         outcome=outcome,
+        **fields,
     )
+    return Delivery(body=body, sequence=sequence, count=1)
 
 
-def started(task_id: str) -> Started:
-    end = finished(task_id, failure("X", "y"))
+def started(task_id: str) -> Delivery[Event]:
+    end = finished(task_id, failure("X", "y")).body
     fields = {name: getattr(end, name) for name in Started.__struct_fields__}
-    return Started(**fields)
+    return Delivery(body=Started(**fields), sequence=1, count=1)
 
 
 def changes(writes: list[Any]) -> list[dict[str, Any]]:
@@ -83,6 +86,47 @@ def test_the_first_end_of_a_task_is_the_only_one() -> None:
     again = finished("t-1", failure("TimeoutError", "late"))
     (write,) = project([], [first, again])
     assert write.change["$set"]["status"] == "SUCCESS"
+
+
+def asked(task_id: str, body: bytes) -> Delivery[Invoke]:
+    request = Request(method="PUT", path="/v1/app_1/fn/f", headers=[("x-secret", "hush")], sealed="s", body=body)
+    delivery = command(task_id)
+    return Delivery(body=msgspec.structs.replace(delivery.body, request=request), sequence=1, count=1)
+
+
+def test_a_request_is_recorded_with_what_was_asked_and_answered() -> None:
+    response = Response(status=503, headers=[("set-cookie", "hush")])
+    end = finished(
+        "t-1", Outcome(status="SUCCESS", response=response), sequence=41, method="PUT", path="/v1/app_1/fn/f"
+    )
+    (write,) = project([asked("t-1", b'{"a": 1}')], [end])
+    change = write.change["$set"]
+    assert (change["method"], change["path"], change["status_code"]) == ("PUT", "/v1/app_1/fn/f", 503)
+    assert (change["status"], change["failed"], change["event"]) == ("SUCCESS", True, 41)
+    assert change["params"] == '{"a": 1}'
+    assert "hush" not in str(write)
+    assert write.document == {"_id": "t-1", **change}
+
+
+def test_a_body_that_is_no_json_or_too_long_is_not_kept() -> None:
+    long = b'"' + b"x" * MAX_BODY_BYTES + b'"'
+    for body in (b"", b"name=x", b"\xff\xfe", b'"\xff"', b"{", long):
+        (write,) = project([asked("t-1", body)], [])
+        assert write.change["$set"]["params"] == "{}"
+        assert write.change["$set"]["method"] == "PUT"
+
+
+def test_what_did_not_fail_has_no_word_of_failure() -> None:
+    outcomes = [
+        (Outcome(status="SUCCESS", response=Response(status=399)), 399),
+        (Outcome(status="SUCCESS", response=Response(status=404)), 404),
+        (failure("TimeoutError", "late"), 504),
+        (failure("ValueError", "bad"), 500),
+    ]
+    for outcome, status in outcomes:
+        (write,) = project([], [finished("t-1", outcome, method="GET", path="/")])
+        assert write.change["$set"]["status_code"] == status
+        assert ("failed" in write.change["$set"]) == (status >= 400)
 
 
 def test_a_start_never_undoes_an_end() -> None:
