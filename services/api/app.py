@@ -20,6 +20,7 @@ from services.api.core.aggregate import Aggregate
 from services.api.core.app_directory import AppDirectory
 from services.api.core.app_settings import AppSettings
 from services.api.core.apps import Apps
+from services.api.core.called import Called
 from services.api.core.calls import Calls
 from services.api.core.credentials import Credentials
 from services.api.core.deployments import Beside, Deployments
@@ -34,6 +35,8 @@ from services.api.core.identity import Identity
 from services.api.core.invocations import Invocations
 from services.api.core.jwks import Jwks
 from services.api.core.logins import Logins
+from services.api.core.logs import Logs
+from services.api.core.metrics import FunctionMetrics
 from services.api.core.pipelines import Pipelines
 from services.api.core.recent import Recent
 from services.api.core.schedules import Schedules
@@ -93,7 +96,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         Directory(service.bus, service.store, believed_s=platform.cache_s, registry=registry.read()),
         AppDirectory(service.bus, service.store, believed_s=platform.cache_s),
     )
-    core = await _core(service, shared, identity=identity, signer=signer)
+    core = await _core(service, shared, auth, identity=identity, signer=signer)
     await identity.keep_operator(config.read(Admin, prefix="SHOAL_").admin_token)
     fetcher = Fetcher(platform)
     jwks = Jwks(fetcher.fetch, believed_s=settings.jwks_cache_s)
@@ -111,6 +114,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     service.facts["address"] = lambda: "%s:%d" % listener.getsockname()[:2]  # noqa: UP031 - a tuple
     async with health.serve(door, listener, trusted_proxies=service.platform.trusted_proxies):
         yield
+        core.apps.logs.ending.set()
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
     await fetcher.close()
 
@@ -140,7 +144,7 @@ def _call(service: Service, shared: _Shared, *, auth: Auth, edge: Edge) -> CallF
     )
 
 
-async def _core(service: Service, shared: _Shared, *, identity: Identity, signer: Signer) -> Cores:
+async def _core(service: Service, shared: _Shared, auth: Auth, *, identity: Identity, signer: Signer) -> Cores:
     """The application, listening."""
     bus, store, settings, platform = service.bus, service.store, service.settings, service.platform
     system = registry.read()
@@ -191,12 +195,12 @@ async def _core(service: Service, shared: _Shared, *, identity: Identity, signer
         aggregate=Aggregate(functions, system),
         pipelines=Pipelines(store, system),
     )
-    return Cores(rest, _apps_core(service, shared, apps=apps, history=history, sources=sources))
+    return Cores(rest, _apps_core(service, shared, rest, auth=auth, sources=sources))
 
 
-def _apps_core(service: Service, shared: _Shared, *, apps: Apps, history: History, sources: Sources) -> apps_asked.Core:
+def _apps_core(service: Service, shared: _Shared, rest: asked.Core, *, auth: Auth, sources: Sources) -> apps_asked.Core:
     """What the dialect of apps speaks to."""
-    store, directory = service.store, shared.functions
+    store, directory, apps, history = service.store, shared.functions, rest.apps, rest.history
     environments = Environments(store, directory, apps=apps, history=history, keyring=service.keyring)
     deployments = Deployments(
         store,
@@ -205,7 +209,30 @@ def _apps_core(service: Service, shared: _Shared, *, apps: Apps, history: Histor
         bounds=service.platform.bounds,
         registry=registry.read(),
     )
-    return apps_asked.Core(deployments, environments, AppSettings(store, apps, service.keyring))
+    return apps_asked.Core(
+        deployments,
+        environments,
+        AppSettings(store, apps, service.keyring),
+        logs=_logs(service, shared.recent),
+        called=Called(store, apps),
+        metrics=FunctionMetrics(store),
+        known=auth.caller,
+    )
+
+
+def _logs(service: Service, recent: Recent) -> Logs:
+    """The logs of functions, with the bounds of those who follow them."""
+    settings: Api = service.settings
+    logs = Logs(
+        service.bus,
+        service.store,
+        recent,
+        most=settings.followers,
+        most_of_one=settings.tenant_followers,
+        keep_alive_s=settings.keep_alive_s,
+    )
+    service.facts["followers"] = lambda: len(logs)
+    return logs
 
 
 def _rate_limits(service: Service, identity: Identity) -> RateLimits:

@@ -27,6 +27,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `call_queue_s` is how much longer than the function may run a caller over HTTP waits for it. `jwks_cache_s` is how
     long the public keys of an app's end users are believed without being fetched again.
     `docs` has the API describe itself, to everybody, at `/api/schema/` and `/api/docs/`.
+    `followers` and `tenant_followers` bound how many may follow logs in this process at once, in all and of one tenant;
+    every `keep_alive_s` each gets a sign of life, and is asked whether it still may.
     The `rate_…` are requests a minute by class, of one token or address and of a tenant as a whole, 0 for no limit;
     `rate_limits` switches all of them. `rate_counts` bounds how many tokens, addresses and tenants are counted at once.
     """
@@ -48,6 +50,9 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     call_queue_s: Annotated[float, msgspec.Meta(gt=0, le=3600)] = 30.0
     jwks_cache_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 300.0
     docs: bool = True
+    followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
+    tenant_followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 50
+    keep_alive_s: Annotated[float, msgspec.Meta(ge=0.1, le=300)] = 15.0
     rate_limits: bool = True
     rate_authentication: Limit = Rates().authentication
     rate_execution: Limit = Rates().execution

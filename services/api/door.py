@@ -1,11 +1,13 @@
 """What every HTTP request passes first: a bound on how many are in progress, counts, the way past the framework."""
 
+from collections.abc import Callable
 from typing import Any
 
 from prometheus_client import Counter
 
 from services.api import families
 from services.api.dialects.apps.call import CallFunction
+from services.api.dialects.apps.live import HEAD, LASTS
 from services.api.dialects.apps.targets import target
 from services.api.dialects.rest import execute
 from services.api.exchange import Receive, Scope, Send
@@ -43,7 +45,7 @@ class Door:
         method = scope["method"]
         asked = None if self._call is None else target(scope["raw_path"])
         if method == "HEAD" and asked is None:  # as GET; the server below leaves the body out by itself
-            scope = {**scope, "method": "GET"}
+            scope = {**scope, "method": "GET", HEAD: True}
         called = execute.target(scope["path"])
         meter = None
         if self._limits is not None:
@@ -54,7 +56,7 @@ class Door:
             full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
             await execute.answer(answer, *words.rendered(full))
             return
-        self._inside += 1
+        scope[LASTS] = leave = self._enter()
         try:
             if asked is not None and self._call is not None:
                 await self._call(scope, receive, answer, asked)
@@ -63,7 +65,22 @@ class Door:
             elif meter is None or not meter.before_all or await _let_in(meter, answer, words):
                 await self._framework(scope, receive, answer)
         finally:
-            self._inside -= 1
+            leave()
+
+    def _enter(self) -> Callable[[], None]:
+        """One more is in progress, until it leaves: with its answer, or before it, if that lasts and is counted else.
+
+        Those whose answers last have bounds of their own, and are not to keep the others out.
+        """
+        inside = True
+        self._inside += 1
+
+        def leave() -> None:
+            nonlocal inside
+            self._inside -= inside
+            inside = False
+
+        return leave
 
 
 async def _let_in(meter: Meter, answer: Send, words: families.Words) -> bool:

@@ -8,6 +8,7 @@ from litestar import delete, get, patch, post
 from services.api.dialects.apps.routes import config as config_routes
 from services.api.dialects.apps.routes import env as env_routes
 from services.api.dialects.apps.routes import functions as deployed_routes
+from services.api.dialects.apps.routes import logs as log_routes
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked
@@ -89,6 +90,8 @@ APPS = [
     get(f"{_DEPLOYED}/{{name:str}}")(deployed_routes.show_deployed),
     delete(f"{_DEPLOYED}/{{name:str}}", status_code=200)(deployed_routes.delete_deployed),
     patch(f"{_DEPLOYED}/{{name:str}}/env")(env_routes.change_env),
+    get(f"{_DEPLOYED}/{{name:str}}/logs")(log_routes.show_logs),
+    get(f"{_DEPLOYED}/{{name:str}}/logs/stream")(log_routes.follow_logs),
     get("/v1/{app_id:str}/env")(env_routes.show_app_env),
     patch("/v1/{app_id:str}/env")(env_routes.change_app_env),
     get("/v1/{app_id:str}/config")(config_routes.show_config),

@@ -10,6 +10,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke, Retrying, Started
 from shared.domain.caller import User
 from shared.domain.invocation import Status, closed_to
+from shared.domain.metrics import duration_us
 from shared.domain.request import MAX_PATH, Request
 from shared.store.client import Document, Upsert
 
@@ -75,6 +76,8 @@ def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None) ->
     end |= {name: value for name in _RARE if (value := getattr(outcome, name))}
     if event.method:
         end |= {"method": event.method, "path": event.path, "status_code": outcome.status_code}
+    if (took_us := duration_us(timeline)) is not None:
+        end["duration_us"] = took_us
     if outcome.failed:
         end["failed"] = True
     if outcome.logs:

@@ -41,7 +41,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
     `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
     was not the end, `Type: sentence`. Of a request, `method` and `path` are what was asked, `status_code` what was
-    answered; empty and 0 for what was none. `peak_bytes` is the memory it took, `started_at` when it began to run.
+    answered; empty and 0 for what was none. `peak_bytes` is the memory it took, `started_at` when it began to run,
+    `duration_us` for how long it did, in microseconds.
     """
 
     id: int
@@ -71,6 +72,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     path: str = ""
     status_code: int = 0
     peak_bytes: int = 0
+    duration_us: int = 0
     created_at: datetime
     started_at: datetime | None = None
     done_at: datetime | None = None

@@ -9,7 +9,7 @@ for one past its deadline gives up as soon as it gets it, so that a store that i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -98,6 +98,37 @@ class Table:
             if hint is not None:
                 cursor = cursor.hint(hint)
             return await (cursor.sort(list(order)) if order else cursor).to_list(length=limit)
+
+    async def many_until(
+        self,
+        query: Document,
+        *,
+        order: Order,
+        limit: int,
+        fields: Sequence[str],
+        hint: str,
+        at_once: int,
+        enough: Callable[[Document], bool],
+    ) -> list[Document]:
+        """`many`, fetched `at_once`, up to the one at which it is `enough`: that one is the last."""
+        found: list[Document] = []
+        async with _within(self._timeout_s):
+            cursor = self._collection.find({**query, **self._tenant}, list(fields), limit=limit, batch_size=at_once)
+            try:
+                async for document in cursor.hint(hint).sort(list(order)):
+                    found.append(document)
+                    if enough(document):
+                        break
+            finally:
+                await cursor.close()
+        return found
+
+    async def plan(self, query: Document, *, order: Order, limit: int, hint: str) -> Document:
+        """How the server finds the documents, and what it looks at for that: for tests of the indexes."""
+        async with _within(self._timeout_s):
+            cursor = self._collection.find({**query, **self._tenant}, limit=limit).hint(hint).sort(list(order))
+            plan: Document = await cursor.explain()
+            return plan
 
     async def count(self, query: Document, *, most: int = 0, hint: str | None = None) -> int:
         """How many documents match; no more than `most` are counted, 0 for all. By the index named in `hint`."""

@@ -22,8 +22,17 @@ _EXACT = {
 }
 _STATUSES = sorted(TRANSITIONS)
 _UNENDED = sorted(TRANSITIONS.keys() - FINAL)
+_NEVER = datetime.fromtimestamp(0, UTC)
 _AT_ONCE = 2000  # records removed by one call on the server: well within its deadline
 _ROW_FIELDS = ("_id", *_ROW, "parent_task_id", "status", "version", "created_at", "done_at")
+
+_LOG_FIELDS = (
+    *_ROW_FIELDS,
+    *("method", "path", "status_code", "started_at", "duration_us", "peak_bytes", "stdout", "stderr", "logs"),
+    *("error_type", "error", "traceback"),
+)
+_LOGS_AT_ONCE = 50
+_LOGS_BYTES = 8 << 20  # of what was printed and logged, in one answer
 
 
 class Place(NamedTuple):
@@ -130,6 +139,33 @@ class Invocations:
         )
         return [invocation for document in found if (invocation := _read(document)) is not None]
 
+    async def logs(
+        self, function_id: int, *, limit: int, since: datetime | None, failed: bool
+    ) -> tuple[list[Invocation], bool]:
+        """At most `limit` records that ended after `since`, the newest end first, and whether there are more.
+
+        Without params and results; fewer where what they printed is very much. With `failed` only failures.
+        """
+        query, index = log_query(function_id, since=since, failed=failed)
+        size = 0
+
+        def enough(document: Document) -> bool:
+            nonlocal size
+            size += sum(len(document.get(field, "")) for field in ("stdout", "stderr", "logs", "traceback"))
+            return size > _LOGS_BYTES
+
+        found = await self._table.many_until(
+            query,
+            order=LOG_ORDER,
+            limit=limit + 1,
+            fields=_LOG_FIELDS,
+            hint=index,
+            at_once=_LOGS_AT_ONCE,
+            enough=enough,
+        )
+        more = len(found) > limit or size > _LOGS_BYTES
+        return [read for document in found[:limit] if (read := _read(document)) is not None], more
+
     async def count(self, wanted: Filter, *, after: int = 0, most: int = 0) -> int:
         """How many records match whose id is above `after`; at most `most` are counted, 0 for all."""
         query = wanted.query() | ({"id": {"$gt": after}} if after else {})
@@ -164,6 +200,15 @@ class Invocations:
         query = {"created_at": {"$lt": datetime.fromtimestamp(moment, UTC)}}
         while await self._table.delete_some(query, most=_AT_ONCE):
             pass
+
+
+LOG_ORDER = (("done_at", -1), ("id", -1))
+
+
+def log_query(function_id: int, *, since: datetime | None, failed: bool) -> tuple[Document, str]:
+    """The query for a function's log, and the index that knows it."""
+    query: Document = {"function_id": function_id, "done_at": {"$gt": since or _NEVER}}  # what has not ended has none
+    return ({**query, "failed": True}, "failures_by_end") if failed else (query, "by_end")
 
 
 async def write(store: Store, writes: Sequence[Upsert]) -> list[int]:

@@ -139,3 +139,13 @@ def test_many_tasks_stay_apart() -> None:
     writes = project([command("a"), command("b")], [finished("b", Outcome(status="SUCCESS")), started("c")])
     assert sorted(write.query["_id"] for write in writes) == ["a", "b", "c"]
     assert len(changes(writes)) == 3
+
+
+def test_what_was_run_is_recorded_with_its_duration() -> None:
+    (write,) = project([], [finished("t-1", Outcome(status="SUCCESS"))])
+    assert write.change["$set"]["duration_us"] == 100_000
+    never = Timeline(accepted=1000.0, routed=1000.1, done=1000.1)
+    delivery = finished("t-1", failure("NotFound", "x"))
+    refused = msgspec.structs.replace(delivery, body=msgspec.structs.replace(delivery.body, timeline=never))
+    (write,) = project([], [refused])
+    assert "duration_us" not in write.change["$set"]

@@ -17,12 +17,15 @@ async def list_deployed(
     """The functions of an app, by name; a thousand of them unless fewer are asked for."""
     size = min(limit or MAX_LISTED, MAX_LISTED)
     app, found = await core.deployments.listed(caller, app_id, limit=size + 1, skip=offset or 0)
-    return translate.listed(app, found[:size], base=request.base, has_more=len(found) > size)
+    counted = await core.metrics.of(caller.tenant, [function.id for function in found[:size]])
+    return translate.listed(app, found[:size], counted, base=request.base, has_more=len(found) > size)
 
 
 async def show_deployed(request: Asked, *, core: To, caller: By, app_id: str, name: str) -> wire.Detail:
     """One function, with its code and its metrics."""
-    return translate.detail(await core.deployments.shown(caller, app_id, name), base=request.base)
+    shown = await core.deployments.shown(caller, app_id, name)
+    counted = await core.metrics.of(caller.tenant, [shown.function.id])
+    return translate.detail(shown, counted[shown.function.id], base=request.base)
 
 
 async def delete_deployed(*, core: To, caller: By, app_id: str, name: str) -> wire.Deleted:

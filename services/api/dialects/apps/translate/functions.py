@@ -1,12 +1,13 @@
 """Between functions and their bodies. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from urllib.parse import quote
 
 from services.api.core import triggers
 from services.api.core.deployments import Deployment, Shown
-from services.api.dialects.apps.translate.metrics import metrics
+from services.api.core.metrics import Metrics
+from services.api.dialects.apps.translate.metrics import fails_often, metrics
 from services.api.dialects.apps.translate.stamps import maybe
 from services.api.dialects.apps.wire import functions as wire
 from shared.domain.app import App
@@ -44,16 +45,18 @@ def deployed(app: App, function: Function, *, base: str) -> wire.Deployed:
     )
 
 
-def listed(app: App, functions: Sequence[Function], *, base: str, has_more: bool) -> wire.Listed:
-    """Functions of an app."""
-    return wire.Listed([_row(app, function, base=base) for function in functions], has_more)
+def listed(
+    app: App, functions: Sequence[Function], counted: Mapping[int, Metrics], *, base: str, has_more: bool
+) -> wire.Listed:
+    """Functions of an app, with the metrics of each."""
+    return wire.Listed([_row(app, function, counted[function.id], base=base) for function in functions], has_more)
 
 
-def detail(shown: Shown, *, base: str) -> wire.Detail:
+def detail(shown: Shown, found: Metrics, *, base: str) -> wire.Detail:
     """A function with everything."""
-    function, counted = shown.function, metrics(None)
+    function, counted = shown.function, metrics(found)
     return wire.Detail(
-        **_common(shown.app, function, base=base),
+        **_common(shown.app, function, found, base=base),
         slug=function.slug,
         code=shown.source,
         timeout_ms=round(shown.limits.timeout_s * _MS),
@@ -86,20 +89,22 @@ def url(app: App, function: Function, *, base: str) -> str | None:
     return f"{base}/v1/{app.public_id}/fn/{quote(called(function), safe='')}"
 
 
-def _row(app: App, function: Function, *, base: str) -> wire.Row:
-    counted = metrics(None)
+def _row(app: App, function: Function, found: Metrics, *, base: str) -> wire.Row:
+    counted = metrics(found)
     return wire.Row(
-        **_common(app, function, base=base),
+        **_common(app, function, found, base=base),
         last_invoked=counted.last_invocation,
-        last_status=None,
+        last_status=counted.last_status,
         invocation_count=counted.total_invocations,
         error_rate=counted.error_rate / 100,
         avg_duration=counted.avg_duration_ms,
     )
 
 
-def _common(app: App, function: Function, *, base: str) -> dict[str, Any]:
-    status: Literal["active", "inactive"] = "active" if function.is_active else "inactive"
+def _common(app: App, function: Function, found: Metrics, *, base: str) -> dict[str, Any]:
+    status: Literal["active", "inactive", "error"] = "active" if function.is_active else "inactive"
+    if function.is_active and fails_often(found):
+        status = "error"
     return {
         "id": str(function.id),
         "name": called(function),

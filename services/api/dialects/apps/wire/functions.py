@@ -66,7 +66,10 @@ class Deployed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """What a function's calls have come to; `error_rate` is in percent, durations in milliseconds."""
+    """What a function's calls have come to; `error_rate` is in percent, durations in milliseconds.
+
+    `…_24h` are those of the last 24 hours.
+    """
 
     total_invocations: int = 0
     error_count: int = 0
@@ -76,6 +79,10 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     p95_duration_ms: float = 0.0
     p99_duration_ms: float = 0.0
     last_invocation: str | None = None
+    last_status: int | None = None
+    invocations_24h: int = 0
+    error_count_24h: int = 0
+    error_rate_24h: float = 0.0
 
 
 class _Agent(msgspec.Struct, frozen=True, kw_only=True):
