@@ -147,12 +147,14 @@ class Invocations:
         Without params and results; fewer where what they printed is very much. With `failed` only failures.
         """
         query, index = log_query(function_id, since=since, failed=failed)
-        size = 0
+        size, cut = 0, False
 
         def enough(document: Document) -> bool:
-            nonlocal size
+            """With one beyond what is shown: so it is known that there is one."""
+            nonlocal size, cut
+            cut = size > _LOGS_BYTES
             size += sum(len(document.get(field, "")) for field in ("stdout", "stderr", "logs", "traceback"))
-            return size > _LOGS_BYTES
+            return cut
 
         found = await self._table.many_until(
             query,
@@ -163,8 +165,8 @@ class Invocations:
             at_once=_LOGS_AT_ONCE,
             enough=enough,
         )
-        more = len(found) > limit or size > _LOGS_BYTES
-        return [read for document in found[:limit] if (read := _read(document)) is not None], more
+        more = cut or len(found) > limit
+        return [read for document in found[: len(found) - more] if (read := _read(document)) is not None], more
 
     async def count(self, wanted: Filter, *, after: int = 0, most: int = 0) -> int:
         """How many records match whose id is above `after`; at most `most` are counted, 0 for all."""
