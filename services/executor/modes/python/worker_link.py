@@ -17,6 +17,7 @@ Answering = Callable[[bytes], Awaitable[bytes] | None]
 """Takes a payload: the frame that answers it, or None for a reply, after which the exchange is over."""
 
 _EXIT_NEWS_S = 1.0
+_GIVING_UP_S = 1.0  # for what is cancelled
 _LEAST_CPU_S = 0.0002  # less than it takes to touch a megabyte of fresh memory
 _LEAST_LOOK_S = 0.002  # between two looks at the CPU time of a call: it is over its limit by no more
 
@@ -257,8 +258,8 @@ async def _unless(waiter: asyncio.Future[bytes], answer: Awaitable[bytes]) -> by
     finally:
         if not making.done():
             making.cancel()
-            await asyncio.wait({making})
-        if not making.cancelled():
+            await asyncio.wait({making}, timeout=_GIVING_UP_S)
+        if making.done() and not making.cancelled():
             making.exception()  # seen
 
 
