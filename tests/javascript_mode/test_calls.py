@@ -135,7 +135,11 @@ async def test_a_new_environment_is_a_new_process(run: Run) -> None:
     again = await run(source, host=Platform(env={"A": "1"}))
     newer = msgspec.structs.replace(FUNCTION, env_revision=1)
     changed = await run(source, host=Platform(env={"A": "2"}), function=newer)
-    assert [said(each)[:2] for each in (first, again, changed)] == [[{"A": "1"}, None], [{"A": "1"}, 1], [{"A": "2"}, None]]
+    assert [said(each)[:2] for each in (first, again, changed)] == [
+        [{"A": "1"}, None],
+        [{"A": "1"}, 1],
+        [{"A": "2"}, None],
+    ]
 
 
 async def test_typescript_tells_its_own_lines(run: Run) -> None:
@@ -162,7 +166,8 @@ function fail(thing: Thing, kind: Kind): never {
 async def test_what_is_thrown_is_told(run: Run) -> None:
     assert (await run("export default () => { throw 'text' }")).message == "Error: text"
     assert (await run("export default () => { throw {a: 1} }")).message == "Error: { a: 1 }"
-    hostile = "export default () => { const e = new Error('x'); Object.defineProperty(e, 'message', {get() { throw 1 }}); throw e }"
+    hostile = """export default () => {
+      const e = new Error('x'); Object.defineProperty(e, 'message', {get() { throw 1 }}); throw e }"""
     assert (await run(hostile)).error_type == "Error"
     pretended = "export default () => { const e = new Error('x'); e.name = 'TimeoutError'; throw e }"
     assert (await run(pretended)).message == "Error: x"
@@ -204,7 +209,8 @@ async def test_a_claim_is_granted_once(run: Run) -> None:
 async def test_what_is_waited_for_does_not_hold_the_answer_back(opened: Open) -> None:
     mode = await opened()
     source = """let done = 0;
-    export default (req, ctx) => { ctx.waitUntil(new Promise((ok) => setTimeout(() => ok(done++), 300))); return done; }"""
+    const later = () => new Promise((ok) => setTimeout(() => ok(done++), 300));
+    export default (req, ctx) => { ctx.waitUntil(later()); return done; }"""
     call = await call_of(mode, source)
     assert said(await mode.run(call)) == 0
     assert mode.facts()["lingering"] == 1
@@ -226,8 +232,9 @@ async def test_what_is_waited_for_is_bounded(opened: Open) -> None:
     assert mode.facts()["counts"]["deadline"] == 1
 
 
-STREAM = """export default () => new Response(ReadableStream.from((async function* () {
-  for (let i = 0; i < COUNT; i++) { yield new TextEncoder().encode(`data: ${i}\\n\\n`); await new Promise((ok) => setTimeout(ok, 5)); }
+STREAM = """const pause = () => new Promise((ok) => setTimeout(ok, 5));
+export default () => new Response(ReadableStream.from((async function* () {
+  for (let i = 0; i < COUNT; i++) { yield new TextEncoder().encode(`data: ${i}\\n\\n`); await pause(); }
 })()), {headers: {"content-type": "text/event-stream", "x-a": "b"}})"""
 
 

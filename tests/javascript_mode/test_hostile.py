@@ -16,7 +16,10 @@ from tests.javascript_mode.calling import Run, answer_of, call_of, said
 
 INNOCENT = "export default () => 'well'"
 # What a function does when it is asked to, and answers otherwise.
-WHEN_ASKED = """export default async (req) => { if (new URL(req.url).search === "?do") { await harm(req); } return "well"; };
+WHEN_ASKED = """export default async (req) => {
+  if (new URL(req.url).search === "?do") await harm(req);
+  return "well";
+};
 const never = () => new Promise(() => {});
 """
 
@@ -87,7 +90,10 @@ async def test_raw_writes_to_every_descriptor_end_only_the_call(mode: Javascript
     import fs from "node:fs";
     export default async () => {
       for (let fd = 3; fd < 64; fd++) {
-        try { const s = new net.Socket({fd}); s.on("error", () => {}); s.write("HTTP/1.1 200 OK\\r\\ncontent-length: 1\\r\\n\\r\\nxx"); } catch {}
+        try {
+          const socket = new net.Socket({fd}); socket.on("error", () => {});
+          socket.write("HTTP/1.1 200 OK\\r\\ncontent-length: 1\\r\\n\\r\\nxx");
+        } catch {}
         try { fs.writeSync(fd, "garbage"); } catch {}
       }
       await new Promise((ok) => setTimeout(ok, 50));
@@ -102,10 +108,13 @@ async def test_raw_writes_to_every_descriptor_end_only_the_call(mode: Javascript
 
 
 async def test_noise_on_standard_error_and_output_is_bounded(run: Run) -> None:
-    quiet = await run("""export default () => { Deno.stdout.writeSync(new Uint8Array(9)); console.log("x"); return 1; }""")
+    quiet = await run(
+        """export default () => { Deno.stdout.writeSync(new Uint8Array(9)); console.log("x"); return 1; }"""
+    )
     assert [line.message for line in quiet.logs] == ["x"]
     forged = """export default () => {
-      Deno.stderr.writeSync(new TextEncoder().encode('{"req":"other","message":"x"}\\n[1,2\\nplain\\n{"level":"x"}\\n')); return 1; }"""
+      const text = '{"req":"other","message":"x"}\\n[1,2\\nplain\\n{"level":"x"}\\n';
+      Deno.stderr.writeSync(new TextEncoder().encode(text)); return 1; }"""
     outcome = await run(forged)
     assert (said(outcome), outcome.logs, outcome.stderr) == (1, [], '[1,2\nplain\n{"level":"x"}\n')
     flood = "export default () => { const b = new Uint8Array(65536).fill(120); for (;;) Deno.stderr.writeSync(b); }"
@@ -149,7 +158,12 @@ async def test_what_is_outside_is_denied(run: Run, name: str) -> None:
 
 
 async def test_what_is_outside_is_denied_while_the_code_loads(run: Run) -> None:
-    for reach in (DENIED["unix"], DENIED["write"], "Deno.readTextFileSync('/etc/passwd')", "Deno.writeTextFileSync(Deno.args[0], '')"):
+    for reach in (
+        DENIED["unix"],
+        DENIED["write"],
+        "Deno.readTextFileSync('/etc/passwd')",
+        "Deno.writeTextFileSync(Deno.args[0], '')",
+    ):
         outcome = await run(f"{reach};\nexport default () => 'reached';")
         assert outcome.error_type == "NotCapable", outcome
 
@@ -159,7 +173,8 @@ async def test_a_thread_of_its_own_leaves_nothing_behind(mode: JavascriptMode) -
     source = """import { Worker, isMainThread } from "node:worker_threads";
     export default (req) => new Promise((ok) => {
       const code = `const {parentPort} = require("node:worker_threads");
-        let found; try { found = localStorage.getItem("k"); localStorage.setItem("k", "tenantA"); } catch (e) { found = e.name; }
+        let found;
+        try { found = localStorage.getItem("k"); localStorage.setItem("k", "tenantA"); } catch (e) { found = e.name; }
         parentPort.postMessage(String(found));`;
       const thread = new Worker(code, {eval: true});
       thread.on("message", (found) => { thread.terminate(); ok(found); });
@@ -171,7 +186,7 @@ async def test_a_thread_of_its_own_leaves_nothing_behind(mode: JavascriptMode) -
 
 
 async def test_a_changed_environment_is_the_functions_own(mode: JavascriptMode) -> None:
-    source = """export default () => { process.env.LD_PRELOAD = "/tmp/x.so"; process.env.DENO_DIR = "/tmp"; return process.env; }"""
+    source = "export default () => { process.env.LD_PRELOAD = '/tmp/x.so'; process.env.DENO_DIR = '/tmp'; return 1; }"
     await mode.run(await call_of(mode, source))
     other = await mode.run(await call_of(mode, "export default () => process.env", tenant="globex"))
     assert said(other) == {}
@@ -189,7 +204,8 @@ async def test_an_error_that_nobody_catches_is_logged_and_no_more(run: Run) -> N
 
 
 async def test_what_computes_on_after_its_answer_is_ended(mode: JavascriptMode) -> None:
-    source = "export default () => { setInterval(() => { const t = Date.now(); while (Date.now() - t < 100); }, 100); return 1; }"
+    source = """const burn = () => { const t = Date.now(); while (Date.now() - t < 100); };
+    export default () => { setInterval(burn, 100); return 1; }"""
     call = await call_of(mode, source)
     before = mode.facts()["counts"].get("cpu", 0)
     assert said(await mode.run(call)) == 1

@@ -7,7 +7,10 @@ from services.executor.modes.javascript.mode import JavascriptMode
 
 REFUSED = {
     "export default (": (1, "SyntaxError: Expression expected (column 17)"),
-    "const a = 1;\nexport default async (req) => {\n  return a +;\n};": (3, "SyntaxError: Expression expected (column 13)"),
+    "const a = 1;\nexport default async (req) => {\n  return a +;\n};": (
+        3,
+        "SyntaxError: Expression expected (column 13)",
+    ),
     "interface A {}\nexport default (": (2, "SyntaxError: Expression expected (column 17)"),
     "import x from './a.js';\nexport default x": (
         1,

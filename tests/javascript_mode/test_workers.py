@@ -18,11 +18,15 @@ COUNT = "let count = 0; export default () => [++count, Deno.pid]"
 
 
 async def test_nothing_starts_before_the_first_use(opened: Open) -> None:
+    before = _children()
     mode = await opened()
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
-    before = children.read_text(encoding="ascii")
     assert mode.facts()["workers"] == 0
-    assert children.read_text(encoding="ascii") == before
+    assert mode._starter._folder is None
+    assert _children() == before
+
+
+def _children() -> str:
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii")
 
 
 async def test_a_worker_is_warm_for_its_own_function_only(opened: Open) -> None:

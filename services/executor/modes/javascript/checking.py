@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 from services.executor.mode import Artefact, Refusal, Unavailable
 from services.executor.modes.javascript import deno
-from services.executor.modes.javascript.launch import AT_START
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.modes.javascript.starting import Starter
 from shared.domain.version import CompileError
@@ -68,7 +67,7 @@ class Checker:
 
     async def _look(self, source: bytes) -> Artefact | Refusal:
         folder = await self._starter.folder()
-        place = folder.place("index.js", source)
+        place = folder.place("index.js", source, uid=self._starter.launcher.tools_uid)
         try:
             main = place.main
             found = await self._info(main)
@@ -124,27 +123,25 @@ class Checker:
         """What one of Deno's tools prints, within bounds. Raises _TroubleError, Unavailable."""
         folder = await self._starter.folder()
         printed = Path(arguments[-1]).with_name(f"{next(self._numbers)}.out")
-        launcher = self._starter.launcher
         try:
             fd = os.open(printed, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise Unavailable(f"Deno's tools cannot print: {error}") from error
         try:
-            launched = await launcher.launch(
+            running = await self._starter.launcher.tool(
                 [str(self._binary), *deno.tool_arguments(tool, *arguments)],
                 environment=self._starter.environment(folder),
                 stdout=fd,
                 cwd=printed.parent,
+                bounds={
+                    resource.RLIMIT_FSIZE: _MOST_PRINTED,
+                    resource.RLIMIT_DATA: self._settings.prepare_memory_mb << 20,
+                },
             )
             try:
-                memory_bytes = self._settings.prepare_memory_mb << 20
-                launcher.bound(
-                    launched,
-                    {**AT_START, resource.RLIMIT_FSIZE: _MOST_PRINTED, resource.RLIMIT_DATA: memory_bytes},
-                )
-                await asyncio.shield(launched.exited)
+                await asyncio.shield(running.exited)
             finally:
-                launched.kill()
+                running.kill()
             return os.pread(fd, _MOST_PRINTED, 0)
         except OSError as error:
             raise Unavailable(f"Deno does not start: {error}") from error

@@ -7,6 +7,8 @@ from typing import cast
 
 from services.executor.modes.javascript.exchange import BrokenError, Exchange, TooLargeError
 
+_READ_WHOLE_BYTES = 8192  # the host's HTTP server reads as much at once
+
 
 class LostError(Exception):
     """The connection ended before the answer did. `unseen`: before the request was sent."""
@@ -24,6 +26,7 @@ class Connection(asyncio.Protocol):
         self._on_lost = on_lost
         self._transport: asyncio.Transport | None = None
         self._exchange: Exchange | None = None
+        self._sent_bytes = 0
         # Whether the other side has hung up, asked of the kernel: the loop may not have heard of it yet.
         self._gone = select.poll()
 
@@ -33,6 +36,7 @@ class Connection(asyncio.Protocol):
             exchange.fail(LostError(unseen=True))
             return
         self._exchange = exchange
+        self._sent_bytes = len(request)
         self._transport.write(request)
 
     def flow(self, *, on: bool) -> None:
@@ -77,5 +81,7 @@ class Connection(asyncio.Protocol):
         """It is over."""
         self._transport = None
         if self._exchange is not None:
-            self._exchange.fail(LostError())
+            # The kernel resets a connection whose other end closes with bytes unread; a short request is read whole.
+            unread = isinstance(exc, (ConnectionResetError, BrokenPipeError)) and self._sent_bytes <= _READ_WHOLE_BYTES
+            self._exchange.fail(LostError(unseen=unread))
         self._on_lost()

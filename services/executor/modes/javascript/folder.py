@@ -26,10 +26,9 @@ class Place(NamedTuple):
 
 
 class Folder:
-    """Made at the first use, gone with the mode. `uid` is the workers' user, where that is another one."""
+    """Made at the first use, gone with the mode."""
 
-    def __init__(self, uid: int | None) -> None:
-        self._uid = uid
+    def __init__(self) -> None:
         self.path = Path(tempfile.mkdtemp(prefix="shoal-js-"))
         if len(bytes(self.path)) + len(_LONGEST) > _MAX_SOCKET_PATH:
             shutil.rmtree(self.path)
@@ -41,17 +40,17 @@ class Folder:
         self.cache = self.path / "deno"
         (self.path / "w").mkdir(mode=_PASSABLE)
         self.cache.mkdir(mode=_OWN)
-        self._given(self.cache)
         self._numbers = itertools.count(1)
 
-    def place(self, name: str, code: bytes) -> Place:
-        """A new place with this code in it. Its folder is the worker's own, to listen in."""
+    def place(self, name: str, code: bytes, *, uid: int | None = None) -> Place:
+        """A new place with this code in it, for a user: its folder is his own. The jail gives it to a worker's."""
         folder = self.path / "w" / str(next(self._numbers))
         folder.mkdir(mode=_OWN)
         main = folder / name
         main.write_bytes(code)
         main.chmod(_READABLE)
-        self._given(folder)
+        if uid is not None:
+            os.chown(folder, uid, uid)
         return Place(folder, main, folder / "s")
 
     def fix_cache(self) -> None:
@@ -61,8 +60,7 @@ class Folder:
                 with closing(sqlite3.connect(store, isolation_level=None)) as opened:
                     opened.execute("PRAGMA journal_mode=DELETE")
         for path in _inside(self.cache):
-            if self._uid is not None:
-                os.chown(path, 0, 0, follow_symlinks=False)
+            os.chown(path, os.geteuid(), os.getegid(), follow_symlinks=False)
             path.chmod(_FIXED if path.is_dir() else _FIXED_FILE)
 
     def remove(self) -> None:
@@ -71,10 +69,6 @@ class Folder:
             if path.is_dir():
                 path.chmod(_OWN)
         shutil.rmtree(self.path, ignore_errors=True)
-
-    def _given(self, path: Path) -> None:
-        if self._uid is not None:
-            os.chown(path, self._uid, self._uid)
 
 
 def _inside(folder: Path) -> list[Path]:

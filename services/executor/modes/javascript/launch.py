@@ -14,6 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from services.executor.modes.javascript.jail.jail import Jail
+from services.executor.modes.javascript.jail.launched import Launched
+
 _NOBODY = 65534
 _NICE = 10
 # setresuid and setresgid, which libc makes for a whole process and the kernel for one thread.
@@ -22,39 +25,40 @@ _CALLS = {"x86_64": (117, 119), "aarch64": (147, 149)}
 Bounds = Mapping[int, int]
 """Limits of a process by their `resource.RLIMIT_…` number."""
 
-AT_START: Bounds = {resource.RLIMIT_NOFILE: 256, resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+_TOOLS: Bounds = {resource.RLIMIT_NOFILE: 256, resource.RLIMIT_CORE: 0}
 
 
-class Launched(NamedTuple):
-    """A process. `exited` is its status, or the negative number of the signal that ended it."""
+class Tool(NamedTuple):
+    """A program that reads code and runs none."""
 
     pid: int
-    exited: "asyncio.Future[int | None]"
+    exited: asyncio.Future[int]
 
     def kill(self) -> None:
-        """End it now, and whatever is in its group."""
+        """End it now."""
         if not self.exited.done():  # after that the number may be another's
             with suppress(ProcessLookupError):
                 os.killpg(self.pid, signal.SIGKILL)
 
 
 class Launcher:
-    """Starts processes that are not to be trusted: another uid where that is possible, no environment, no files."""
+    """Starts what runs code in the jail, and the tools that only read it as a user of no rights."""
 
-    def __init__(self) -> None:
-        self.uid: int | None = _NOBODY if os.geteuid() == 0 else None
+    def __init__(self, jail: Jail) -> None:
+        self.jail = jail
+        self.tools_uid: int | None = _NOBODY if os.geteuid() == 0 else None
 
-    async def launch(
-        self,
-        argv: Sequence[str],
-        *,
-        environment: Mapping[str, str],
-        cwd: Path,
-        stdout: int = subprocess.DEVNULL,
-        stderr: int = subprocess.DEVNULL,
-    ) -> Launched:
-        """Start one. Raises OSError."""
-        user: dict[str, Any] = {"user": self.uid, "group": self.uid, "extra_groups": []} if self.uid is not None else {}
+    def bound(self, launched: Launched, bounds: Bounds) -> None:
+        """Set limits of a process that runs. Raises OSError."""
+        if not launched.exited.done():
+            _bound(launched.pid, bounds, uid=launched.uid)
+
+    async def tool(
+        self, argv: Sequence[str], *, environment: Mapping[str, str], stdout: int, cwd: Path, bounds: Bounds
+    ) -> Tool:
+        """Start a tool. Raises OSError."""
+        uid = self.tools_uid
+        user: dict[str, Any] = {"user": uid, "group": uid, "extra_groups": []} if uid is not None else {}
         start: functools.partial[subprocess.Popen[bytes]] = functools.partial(
             subprocess.Popen,
             list(argv),
@@ -62,28 +66,29 @@ class Launcher:
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=stderr,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
             **user,
         )
         process: subprocess.Popen[bytes] = await asyncio.shield(asyncio.to_thread(start))
         with suppress(ProcessLookupError):
             os.setpriority(os.PRIO_PROCESS, process.pid, _NICE)
-        return Launched(process.pid, _exit_of(process))
-
-    def bound(self, launched: Launched, bounds: Bounds) -> None:
-        """Set limits of a process that runs. Raises OSError."""
-        if launched.exited.done():
-            return
-        if self.uid is None:
-            _bound(launched.pid, bounds)
-        else:
-            _as(self.uid, lambda: _bound(launched.pid, bounds))
+        tool = Tool(process.pid, _exit_of(process))
+        _bound(tool.pid, {**_TOOLS, **bounds}, uid=uid)
+        return tool
 
 
-def _exit_of(process: "subprocess.Popen[bytes]") -> "asyncio.Future[int | None]":
+def _bound(pid: int, bounds: Bounds, *, uid: int | None) -> None:
+    """Even root may not bound another user's process where it lacks CAP_SYS_RESOURCE."""
+    if uid is None or uid == os.geteuid():
+        _set_limits(pid, bounds)
+    else:
+        _as(uid, lambda: _set_limits(pid, bounds))
+
+
+def _exit_of(process: "subprocess.Popen[bytes]") -> "asyncio.Future[int]":
     loop = asyncio.get_running_loop()
-    exited: asyncio.Future[int | None] = loop.create_future()
+    exited: asyncio.Future[int] = loop.create_future()
     pidfd = os.pidfd_open(process.pid)
 
     def gone() -> None:
@@ -97,14 +102,14 @@ def _exit_of(process: "subprocess.Popen[bytes]") -> "asyncio.Future[int | None]"
     return exited
 
 
-def _bound(pid: int, bounds: Bounds) -> None:
+def _set_limits(pid: int, bounds: Bounds) -> None:
     with suppress(ProcessLookupError):
         for limit, value in bounds.items():
             resource.prlimit(pid, limit, (value, value))
 
 
 def _as(uid: int, act: Callable[[], None]) -> None:
-    """Do it as this user: even root may not bound another user's process where it lacks CAP_SYS_RESOURCE."""
+    """Do it as this user."""
     failed: list[OSError] = []
 
     def do() -> None:

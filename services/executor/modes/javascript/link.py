@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import cast
 
 from services.executor.mode import Call
 from services.executor.modes.javascript import wire
 from services.executor.modes.javascript.asks import Ask, Asks, stream_of
 from services.executor.modes.javascript.connection import Connection, LostError
 from services.executor.modes.javascript.exchange import BrokenError, Exchange
-from services.executor.modes.javascript.launch import Launched
+from services.executor.modes.javascript.jail.launched import Launched
 from services.executor.modes.javascript.lines import Log
 from services.executor.modes.javascript.stderr import Stderr
 from services.executor.pool.worker import Reason
@@ -33,7 +34,7 @@ class WorkerLink:
         self._loop = asyncio.get_running_loop()
         self._launched = launched
         self.pid = launched.pid
-        self.exited = launched.exited
+        self.exited = cast("asyncio.Future[int | None]", launched.exited)
         self.folder = folder
         self.header_bytes = header_bytes
         self._cpu_clock = (~self.pid << 3) | 2  # the kernel's number for a process's CPU clock

@@ -258,5 +258,7 @@ async def open_for(opening: Opening) -> "JavascriptMode | WithoutDeno":
         wait_until_s=executor.wait_until_s,
         prepare_timeout_s=executor.compile_timeout_s,
         prepare_memory_mb=executor.compile_memory_mb,
+        sandbox=executor.sandbox,
+        without=() if executor.namespaces else ("namespaces",),
     )
     return open_mode(settings, places=opening.places)

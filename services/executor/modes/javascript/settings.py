@@ -1,5 +1,7 @@
 """The settings of the JavaScript mode."""
 
+from typing import Literal
+
 import msgspec
 
 
@@ -20,3 +22,7 @@ class JavascriptSettings(msgspec.Struct, frozen=True, kw_only=True):
     # Of one answer, all lines together; and of what a function asks the platform at one time.
     header_bytes: int = 64 << 10
     most_asks: int = 32
+    # `weak` serves even where untrusted code could leave its process; `auto` refuses to.
+    sandbox: Literal["auto", "weak"] = "auto"
+    # Layers of the jail not to use.
+    without: tuple[str, ...] = ()

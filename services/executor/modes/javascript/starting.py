@@ -3,12 +3,14 @@
 import asyncio
 import os
 import resource
+import shutil
 from pathlib import Path
 
 from services.executor.mode import Unavailable
 from services.executor.modes.javascript import deno
 from services.executor.modes.javascript.folder import Folder, Place
-from services.executor.modes.javascript.launch import AT_START, Launcher
+from services.executor.modes.javascript.jail.jail import Jail
+from services.executor.modes.javascript.launch import Launcher
 from services.executor.modes.javascript.link import WorkerLink
 from services.executor.modes.javascript.settings import JavascriptSettings
 
@@ -25,6 +27,7 @@ await new Response("a").text();
 await fetch("data:,").catch(String);
 """
 _WARMUP_MB = 64
+_CACHE_BYTES = 64 << 20
 # What a process takes of data beside its function's memory: threads that start late, and their stacks.
 _MARGIN_BYTES = 32 << 20
 _ENVIRONMENT = {"NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
@@ -36,7 +39,8 @@ class Starter:
     def __init__(self, binary: Path, settings: JavascriptSettings) -> None:
         self._binary = binary
         self._settings = settings
-        self.launcher = Launcher()
+        self._jail = Jail(sandbox=settings.sandbox, without=settings.without)
+        self.launcher = Launcher(self._jail)
         self._folder: Folder | None = None
         self._opening = asyncio.Lock()
 
@@ -44,7 +48,7 @@ class Starter:
         """The mode's folder, with warm caches. Raises Unavailable."""
         async with self._opening:
             if self._folder is None:
-                folder = Folder(self.launcher.uid)
+                folder = Folder()
                 try:
                     await self._warm(folder)
                 except BaseException:
@@ -59,24 +63,31 @@ class Starter:
         return await self._start(folder, folder.place("index.js", code), memory_mb=memory_mb)
 
     async def close(self) -> None:
-        """Leave nothing behind."""
+        """End every process, and leave nothing behind."""
+        await self._jail.close()
         if self._folder is not None:
             self._folder.remove()
 
     def report(self) -> dict[str, str]:
         """What stands between a function and the machine."""
-        return {"deno": "no permissions", "uid": "own" if self.launcher.uid is not None else "shared", "rlimits": "on"}
+        return {"deno": "no permissions", **self._jail.report}
 
     def environment(self, folder: Folder) -> dict[str, str]:
         """Of every process: nothing of this one's."""
         return {**_ENVIRONMENT, "DENO_DIR": str(folder.cache)}
 
-    async def _start(self, folder: Folder, place: Place, *, memory_mb: int, bounded: bool = True) -> WorkerLink:
-        read, write = os.pipe()
+    async def _start(self, folder: Folder, place: Place, *, memory_mb: int, warming: bool = False) -> WorkerLink:
+        read, write = os.pipe2(os.O_CLOEXEC)
         arguments = deno.host_arguments(folder.host, main=place.main, socket=place.socket, memory_mb=memory_mb)
         try:
-            launched = await self.launcher.launch(
-                [str(self._binary), *arguments], environment=self.environment(folder), stderr=write, cwd=place.folder
+            launched = await self._jail.launch(
+                [str(self._binary), *arguments],
+                environment=self.environment(folder),
+                stderr=write,
+                readable=[folder.host, folder.cache],
+                writable=[place.folder, *([folder.cache] if warming else [])],
+                cwd=place.folder,
+                file_bytes=_CACHE_BYTES if warming else 0,
             )
             link = WorkerLink(
                 launched,
@@ -85,17 +96,18 @@ class Starter:
                 header_bytes=self._settings.header_bytes,
                 most_asks=self._settings.most_asks,
             )
-        except OSError as error:
+        except BaseException as error:
             os.close(read)
-            raise Unavailable(f"Deno does not start: {error}") from error
+            shutil.rmtree(place.folder, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise Unavailable(f"Deno does not start: {error}") from error
+            raise
         finally:
             os.close(write)
         try:
             async with asyncio.timeout(self._settings.launch_timeout_s):
-                if bounded:
-                    self.launcher.bound(launched, AT_START)
                 await link.connect(place.socket)
-                if bounded:
+                if not warming:
                     most_bytes = link.data_bytes + (memory_mb << 20) + _MARGIN_BYTES
                     self.launcher.bound(launched, {resource.RLIMIT_DATA: most_bytes})
         except (OSError, TimeoutError) as error:
@@ -110,7 +122,7 @@ class Starter:
     async def _warm(self, folder: Folder) -> None:
         """Have Deno fill its caches, once, with code of ours; then they are read only."""
         place = folder.place("index.js", _WARMUP)
-        link = await self._start(folder, place, memory_mb=_WARMUP_MB, bounded=False)
+        link = await self._start(folder, place, memory_mb=_WARMUP_MB, warming=True)
         try:
             async with asyncio.timeout(self._settings.launch_timeout_s):
                 await link.warm(place.main)
