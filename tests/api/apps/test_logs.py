@@ -256,3 +256,35 @@ async def test_a_log_is_read_by_its_index_alone(store: Store) -> None:
     finally:
         while await table.delete_some({"function_id": function_id}, most=20_000):
             pass
+
+
+async def test_a_call_over_http_is_in_the_log_and_in_the_record(client: httpx.AsyncClient) -> None:
+    code = (
+        "def handler(request, ctx):\n print('asked')\n"
+        " return Response('teapot', status=418, headers={'x-answered': 'hush-answer'})"
+    )
+    body = {"name": "Över HTTP", "runtime": "python", "code": code}
+    assert (await client.post("/v1/tests/functions", json=body)).status_code == 200
+    called = "/v1/tests/fn/%C3%96ver%20HTTP"
+    answer = await client.put(f"{called}?q=1", json={"a": 1}, headers={"x-told": "hush-request", "cookie": "c=hush"})
+    assert (answer.status_code, answer.text) == (418, "teapot")
+    detail = "/v1/tests/functions/%C3%96ver%20HTTP"
+    (entry,) = (await client.get(f"{detail}/logs", params={"level": "error"})).json()["logs"]
+    assert (entry["method"], entry["status_code"], entry["error"], entry["trigger"]) == ("PUT", 418, None, "http")
+    assert entry["path"] in {called, "/v1/tests/fn/Över HTTP"}
+    assert [line["message"] for line in entry["consoleLogs"]] == ["asked"]
+    record = await client.get(f"/api/functions/invocations/by-task-id/{entry['task_id']}/")
+    assert record.json()["task_result"]["result"] == "teapot"
+    assert record.json()["invocation"]["trigger_type"] == "http"
+
+
+async def test_nothing_secret_of_a_call_is_on_record(client: httpx.AsyncClient, store: Store) -> None:
+    body = {"name": "hushed", "runtime": "python", "code": "def handler(request, ctx):\n return {'ok': True}"}
+    assert (await client.post("/v1/tests/functions", json=body)).status_code == 200
+    sent = {"x-told": "hush-request", "cookie": "c=hush-cookie"}
+    assert (await client.post("/v1/tests/fn/hushed?q=hush-query", json={"a": 1}, headers=sent)).json() == {"ok": True}
+    (entry,) = (await client.get("/v1/tests/functions/hushed/logs")).json()["logs"]
+    found = await store.table("invocations", "default").one({"_id": entry["task_id"]})
+    assert found is not None
+    assert "hush-" not in str(found)
+    assert (found["params"], found["status_code"]) == ('{"a":1}', 200)
