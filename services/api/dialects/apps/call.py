@@ -32,6 +32,8 @@ _CODES: dict[Fault, str] = {
     "expired": "AUTH_END_USER_JWT_EXPIRED",
 }
 
+_TEST = ("POST",)
+
 
 class _Refused(Exception):  # noqa: N818 - an answer on its way out
     """What is answered before anything was run."""
@@ -92,7 +94,7 @@ class CallFunction:
         app = await self._app(called, sent, caller)
         one.beside.extend(cors.lines(app, sent.origin))
         place = await self._place(one, called, app, sent)
-        asker = await self._asker(place, sent, caller)
+        asker = await self._asker(place, sent, caller, called=called)
         await _count(one.scope.get(METER), app, asker)
         request, secret = await self._request(one, place, called, sent=sent, caller=caller)
         user = asker.caller.user if asker.caller else None
@@ -117,6 +119,9 @@ class CallFunction:
     async def _place(self, one: _One, called: Target, app: App, sent: Sent) -> _Place:
         """What is called, if it is there, has a trigger for it, and takes this method."""
         method = one.scope["method"]
+        asks_beforehand = method == "OPTIONS" and bool(sent.origin and sent.preflight)
+        if called.tests and asks_beforehand:
+            raise _preflight(one, app, sent, _TEST)
         found = await self._functions.named(app, called.name) if called.name else None
         if called.tests:
             return _tested(called, found, app, method)
@@ -124,28 +129,23 @@ class CallFunction:
         if found is None or trigger is None or not triggers.is_at(trigger.config, called.rest):
             raise _missing(called)
         methods = triggers.methods_of(trigger.config)
-        if method == "OPTIONS" and sent.origin and sent.preflight:
-            one.beside.clear()
-            told = cors.preflight(app, sent.origin, wanted=sent.wanted, methods=methods)
-            raise _Refused(Answer(204, told, b""))
+        if asks_beforehand:
+            raise _preflight(one, app, sent, methods)
         if methods and method not in methods:
             raise _not_allowed(methods)
         return _Place(app, found, triggers.auth_of(trigger.config))
 
-    async def _asker(self, place: _Place, sent: Sent, caller: Caller | None) -> Asker:
+    async def _asker(self, place: _Place, sent: Sent, caller: Caller | None, *, called: Target) -> Asker:
+        """Who asks. A function's test is its owner's alone: an end user is nobody there."""
         try:
             asker = await self._edge.asker(place.app, sent.token, caller)
         except Problem:
             if place.auth == "required":
                 raise
             return Asker()  # who cannot be asked about is nobody known, where that will do
-        if asker.fault and place.auth == "required":
-            problem = refused(asker.fault)
-            if problem.code != "unauthenticated":
-                raise problem
-            status, headers, _ = problems.rendered(problem)
-            body = problems.body(problems.FAULTS[problem.code], problem.message, code=_CODES.get(asker.fault, ""))
-            raise _Refused(_rendered(status, headers, body))
+        fault: Fault = "token" if called.tests and asker.caller is None and not asker.fault else asker.fault
+        if fault and place.auth == "required":
+            raise _turned_away(fault)
         return asker
 
     async def _request(
@@ -213,15 +213,30 @@ async def _count(meter: Meter | None, app: App, asker: Asker) -> None:
         await meter.spend_outside(app.tenant, f"{app.public_id}/{user_id}" if user_id else "")
 
 
+def _turned_away(fault: Fault) -> Exception:
+    """What a caller is told who had to be known."""
+    problem = refused(fault)
+    if problem.code != "unauthenticated":
+        return problem
+    status, headers, _ = problems.rendered(problem)
+    body = problems.body(problems.FAULTS[problem.code], problem.message, code=_CODES.get(fault, ""))
+    return _Refused(_rendered(status, headers, body))
+
+
 def _tested(called: Target, found: Function | None, app: App, method: str) -> _Place:
     """The owner needs no trigger."""
     if found is None or not found.is_active:
         raise _missing(called)
-    if method != "POST":
-        raise _not_allowed(("POST",))
+    if method not in _TEST:
+        raise _not_allowed(_TEST)
     if not is_callable(found):
         raise no_code(found.name)
     return _Place(app, found, "required")
+
+
+def _preflight(one: _One, app: App, sent: Sent, methods: tuple[str, ...]) -> _Refused:
+    one.beside.clear()  # the answer says it all
+    return _Refused(Answer(204, cors.preflight(app, sent.origin, wanted=sent.wanted, methods=methods), b""))
 
 
 def _missing(called: Target) -> Exception:
