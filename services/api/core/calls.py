@@ -73,7 +73,7 @@ class Calls:
         began = asyncio.get_running_loop().time()
         # The wait is open before the command is sent: an answer cannot come too early.
         try:
-            wait = self._waiting.enter(task_id, tenant=function.tenant, within_s=within_s)
+            wait = self._waiting.enter(task_id, tenant=function.tenant, within_s=within_s, streams=True)
         except Problem as problem:
             raise Crowded(problem.message) from None
         try:

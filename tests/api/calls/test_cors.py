@@ -34,7 +34,7 @@ CASES: list[tuple[list[str], str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("allowed", "origin", "lines"), CASES)
-async def test_answers(anyone, owner, scripted: Scripted, make_app: MakeApp, allowed, origin: str, lines):
+async def test_answers(*, anyone, owner, scripted: Scripted, make_app: MakeApp, allowed, origin: str, lines):
     app = await make_app(allowed_origins=allowed)
     open_path = f"/v1/{app.public_id}/fn/{await scripted.add(app, answer(), triggers=OPEN)}"
     closed_path = f"/v1/{app.public_id}/fn/{await scripted.add(app, answer())}"

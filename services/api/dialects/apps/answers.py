@@ -18,7 +18,8 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # The server and the platform write these themselves.
 _NOT_THEIRS = HOP_BY_HOP | {"date", "content-length", "x-invocation-id"}
-_BODYLESS = frozenset({204, 205, 304})
+_RESET = 205
+_BODYLESS = frozenset({204, _RESET, 304})
 _LEAST, _MOST = 200, 599
 _CROWDED, _BAD_ANSWER, _AWAY, _TIMEOUT = 429, 502, 503, 504
 # What is not the function's own failure, and not a bad answer of its either.
@@ -106,13 +107,29 @@ def _own(response: Response, told: Told) -> Answer:
     fault = fault_of(response)
     if fault:
         return plain(_BAD_ANSWER, error=fault)
-    lines = lines_of(response)
     if response.status in _BODYLESS:
-        return Answer(response.status, lines + [(b"content-length", b"0")] * (response.status == 205), b"")  # noqa: PLR2004
+        return _bodyless(response)
     length = response.header("content-length") if told.is_head and not response.body else ""
     if not (length.isascii() and length.isdigit()):  # of a body that was never made, its handler may know
         length = str(len(response.body))
-    return Answer(response.status, [*lines, (b"content-length", length.encode())], response.body)
+    return Answer(response.status, [*lines_of(response), (b"content-length", length.encode())], response.body)
+
+
+def _bodyless(response: Response) -> Answer:
+    length = [(b"content-length", b"0")] if response.status == _RESET else []
+    return Answer(response.status, [*lines_of(response), *length], b"")
+
+
+def instead(head: Response | None, *, is_head: bool) -> Answer | None:
+    """What is sent in place of an answer in parts whose parts nobody is to see; None where they are to be sent."""
+    if head is None:
+        return plain(_BAD_ANSWER, error="The handler's answer has no head")
+    fault = fault_of(head)
+    if fault:
+        return plain(_BAD_ANSWER, error=fault)
+    if head.status in _BODYLESS:
+        return _bodyless(head)
+    return Answer(head.status, lines_of(head), b"") if is_head else None
 
 
 def fault_of(response: Response) -> str:

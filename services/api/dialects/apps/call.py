@@ -22,7 +22,7 @@ from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.problem import Problem
-from shared.domain.request import Header, Request
+from shared.domain.request import Header, Request, Response
 from shared.domain.tenant import DEFAULT
 from shared.domain.trigger import HttpAuth
 
@@ -76,6 +76,7 @@ class CallFunction:
     async def __call__(self, scope: Scope, receive: Receive, send: Send, called: Target) -> None:
         """Answer one request."""
         one = _One(scope, receive, send, [])
+        answer: Answer | None
         try:
             answer = await self._answer(one, called)
         except _Refused as refusal:
@@ -86,9 +87,10 @@ class CallFunction:
             answer = _rendered(*problems.rendered(problem))
         except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
             answer = _rendered(*problems.crashed(error, path=scope["path"]))
-        await send_whole(one.send, answer, one.beside)
+        if answer is not None:
+            await send_whole(one.send, answer, one.beside)
 
-    async def _answer(self, one: _One, called: Target) -> Answer:
+    async def _answer(self, one: _One, called: Target) -> Answer | None:
         sent = heads.sent(one.scope["headers"])
         caller = await self._edge.caller(sent.token)
         app = await self._app(called, sent, caller)
@@ -181,9 +183,13 @@ class CallFunction:
                     ours.add((name, value))
         return ours
 
-    async def _outcome(self, one: _One, call: Call, *, is_owner: bool) -> Answer:
+    async def _outcome(self, one: _One, call: Call, *, is_owner: bool) -> Answer | None:
+        """The answer; None for one that has been sent while it was made."""
         watch = exchange.Watch(call.wait, one.receive)
         try:
+            part = await call.wait.part()
+            if part is not None:
+                return await self._stream(one, call, part.head, first=part.data)
             outcome = await self._calls.outcome(call)
         finally:
             watch.end()
@@ -193,6 +199,26 @@ class CallFunction:
         if outcome is not None:
             return answers.answer_of(outcome, told)
         return answers.timed_out(told) if now >= call.until else answers.away()
+
+    async def _stream(self, one: _One, call: Call, head: Response | None, *, first: bytes) -> Answer | None:
+        """Each part as it comes. What breaks off is left without its end: the server closes the connection then."""
+        instead = answers.instead(head, is_head=one.scope["method"] == "HEAD")
+        if instead is not None or head is None:
+            call.wait.give_up()  # nobody is there for the next part
+            return instead
+        lines = answers.lines_of(head)
+        start = {"status": head.status, "headers": [*lines, *cors.beside(lines, one.beside)]}
+        await one.send({"type": "http.response.start", **start})
+        data: bytes | None = first
+        while data is not None:
+            if data:  # an empty one would be taken for the end
+                await one.send({"type": "http.response.body", "body": data, "more_body": True})
+            part = await call.wait.part()
+            data = None if part is None else part.data
+        outcome = await self._calls.outcome(call)
+        if outcome is not None and outcome.status == "SUCCESS":
+            await one.send({"type": "http.response.body", "body": b""})
+        return None
 
 
 async def send_whole(send: Send, answer: Answer, beside: list[Line]) -> None:
