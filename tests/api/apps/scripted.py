@@ -4,7 +4,7 @@ It takes the work of a pool of its own from the bus, opens what came sealed as a
 told to. Its functions are written straight into the store.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -27,7 +27,7 @@ from shared.store.functions import Functions
 from tests.platform import Platform
 
 POOL = "scripted"
-Script = Callable[[Dispatch], Outcome | None]
+Script = Callable[[Dispatch], Outcome | Awaitable[Outcome | None] | None]
 """What a function does; None for one that does not end."""
 
 _numbers = count(1)
@@ -69,10 +69,9 @@ class Scripted:
             deployed_as=name or slug,
             execution_mode="app",
             environment=POOL,
-            active=ActiveVersion(1, "1", "none"),
             created_at=now,
             updated_at=now,
-            **{"triggers": (HTTP_BY_DEFAULT,), **fields},
+            **{"triggers": (HTTP_BY_DEFAULT,), "active": ActiveVersion(1, "1", "none"), **fields},
         )
         await functions.insert(made)
         self._scripts[slug] = script
@@ -85,6 +84,8 @@ class Scripted:
         self.raw[dispatch.function_name] = dispatch
         self.asked[dispatch.function_name] = opened(dispatch.request, self._keyring, dispatch.task_id)
         outcome = self._scripts[dispatch.function](dispatch)
+        if isinstance(outcome, Awaitable):
+            outcome = await outcome
         if outcome is not None:
             await bus.send(dispatch.reply_to, Answer(task_id=dispatch.task_id, outcome=outcome))
         return DONE

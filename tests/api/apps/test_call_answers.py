@@ -67,7 +67,7 @@ async def test_an_answer_to_head_has_the_length_of_what_is_left_out(call):
 async def test_a_handler_does_not_frame_its_answer(call):
     lines = [
         ("Content-Length", "3"), ("Transfer-Encoding", "chunked"), ("Connection", "x-mine, keep-alive"),
-        ("X-Mine", "1"),        ("Upgrade", "h2c"), ("Date", "never"), ("X-Invocation-Id", "forged"), ("Keep-Alive", "9"),
+        ("X-Mine", "1"), ("Upgrade", "h2c"), ("Date", "never"), ("X-Invocation-Id", "forged"), ("Keep-Alive", "9"),
     ]  # fmt: skip
     found = await call(answer(200, lines, b"whole body"))
     assert (found.body, found.line("content-length")) == (b"whole body", ["10"])

@@ -8,8 +8,8 @@ import pytest
 
 from shared.store.apps import Apps
 from shared.store.client import Store
-from tests.api.calls.conftest import MakeApp
-from tests.api.calls.edge import SECRET
+from tests.api.apps.conftest import MakeApp
+from tests.api.apps.edge import SECRET
 from tests.people import account, token_for
 
 NOTHING = {"jwt_secret": None, "jwks_url": None, "issuer": None, "audience": None, "user_claim": "sub"}

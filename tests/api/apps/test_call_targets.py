@@ -10,9 +10,9 @@ from shared.domain.trigger import Trigger
 from shared.store import tenants
 from shared.store.apps import Apps
 from shared.store.client import Store
-from tests.api.calls.conftest import MakeApp
-from tests.api.calls.edge import raw
-from tests.api.calls.scripted import Scripted, answer, http
+from tests.api.apps.conftest import MakeApp
+from tests.api.apps.edge import raw
+from tests.api.apps.scripted import Scripted, answer, http
 from tests.platform import Platform
 
 MISSING = {"error": "Function not found"}

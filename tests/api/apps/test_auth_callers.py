@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from shared.domain.caller import Caller, User
 from shared.store.apps import Apps
 from shared.store.client import Store
-from tests.api.calls.conftest import MakeApp
-from tests.api.calls.edge import RSA, SECRET, Issuer, claims, jwk, raw, signed
-from tests.api.calls.scripted import Scripted, answer, http
+from tests.api.apps.conftest import MakeApp
+from tests.api.apps.edge import RSA, SECRET, Issuer, claims, jwk, raw, signed
+from tests.api.apps.scripted import Scripted, answer, http
 from tests.conftest import DOMAIN
 from tests.people import PASSWORD, account, enrol, token_for
 from tests.platform import Platform

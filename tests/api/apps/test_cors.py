@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.api.calls.conftest import MakeApp
-from tests.api.calls.scripted import Scripted, answer, http
+from tests.api.apps.conftest import MakeApp
+from tests.api.apps.scripted import Scripted, answer, http
 
 NAMED, OTHER = "https://app.example.org", "https://evil.example.org"
 OPEN = (http(auth="none"),)

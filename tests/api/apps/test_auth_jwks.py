@@ -10,9 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.api.calls.conftest import MakeApp
-from tests.api.calls.edge import EC, ED, KEYS, RSA, Issuer, claims, jwk, signed
-from tests.api.calls.scripted import Scripted, answer, http
+from tests.api.apps.conftest import MakeApp
+from tests.api.apps.edge import EC, ED, KEYS, RSA, Issuer, claims, jwk, signed
+from tests.api.apps.scripted import Scripted, answer, http
 
 Case = tuple[str, str]
 GOOD: list[Case] = [

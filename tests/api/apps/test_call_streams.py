@@ -11,9 +11,9 @@ from shared.bus.broker import Bus
 from shared.bus.messages import Dispatch
 from shared.domain.outcome import Outcome, failure
 from shared.domain.request import Response
-from tests.api.calls.conftest import MakeApp
-from tests.api.calls.edge import raw
-from tests.api.calls.scripted import Script, Scripted, http
+from tests.api.apps.conftest import MakeApp
+from tests.api.apps.edge import raw
+from tests.api.apps.scripted import Script, Scripted, http
 from tests.platform import Platform
 
 OPEN = (http(auth="none"),)
