@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -50,6 +51,7 @@ class App(msgspec.Struct, frozen=True):
         return public_id(self.tenant, self.id)
 
 
+@lru_cache(maxsize=4096)
 def public_id(tenant: str, app_id: int) -> str:
     """The name of an app among those of all tenants: `app_` and 12 letters or digits, the same for ever. No secret."""
     number = int.from_bytes(hashlib.sha256(f"app {tenant}/{app_id}".encode()).digest())

@@ -41,6 +41,18 @@ async def test_the_request_is_the_callers(run: Run) -> None:
     assert heard["ours"] is False
 
 
+async def test_a_request_can_be_copied(run: Run) -> None:
+    source = """export default async (req) => {
+      const copies = [req.clone(), new Request(req.clone()), new Request(req.clone(), {method: "PUT"}), new Request(req)];
+      const seen = copies.map((copy) => [copy.url, copy.method, copy.headers.get("x-one"), copy.headers.has("x-shoal")]);
+      return [seen, await copies[0].text(), await copies[3].text(), req instanceof Request, copies[2] instanceof Request];
+    }"""
+    request = Request(method="POST", url="https://api.example.org/x", headers=[("x-one", "1")], body=b"text")
+    url = "https://api.example.org/x"
+    copies = [[url, "POST", "1", False], [url, "POST", "1", False], [url, "PUT", "1", False], [url, "POST", "1", False]]
+    assert said(await run(source, request)) == [copies, "text", "text", True, True]
+
+
 async def test_every_method_arrives(run: Run) -> None:
     for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"):
         request = Request(method=method, url="https://api.example.org/", body=b"text")

@@ -16,7 +16,9 @@ const calls = new AsyncLocalStorage();
 const encoder = new TextEncoder();
 const asked = new Map(); // what the function waits for, by number
 let asks = 0;
-let control, handler, current;
+const places = new WeakMap(); // the public address of each request
+const NativeRequest = Request;
+let control, handler, current, environment;
 
 function write(line) {
   let rest = encoder.encode(JSON.stringify(line) + "\n");
@@ -72,10 +74,38 @@ async function invoke(call, name, body, options = {}) {
   return ask(call, { op: "invoke", name: String(name), method, path, query, headers: [...headers], body: bytes });
 }
 
+// A request as its handler is to see it: with its public address, and without our header. To make another one of it
+// costs more than all the rest of a call, so that is left for when it is used to make others.
+function seen(request, head) {
+  const { method, url } = head;
+  const { headers } = request;
+  if (method) return clean(new NativeRequest(url, { method, headers, body: request.body, duplex: "half" }));
+  places.set(request, url);
+  let own;
+  const lines = () => own ??= clean({ headers: new Headers(headers) }).headers;
+  return Object.defineProperties(request, {
+    url: { value: url },
+    headers: { get: lines },
+    clone: { value: () => clean(new NativeRequest(url, NativeRequest.prototype.clone.call(request))) },
+  });
+}
+
+function clean(request) {
+  request.headers.delete(MARK);
+  return request;
+}
+
+const copied = (input) => places.has(input) ? clean(new NativeRequest(places.get(input), input)) : input;
+globalThis.Request = new Proxy(NativeRequest, {
+  construct: (target, [input, ...init], made) => Reflect.construct(target, [copied(input), ...init], made),
+});
+const nativeFetch = fetch;
+globalThis.fetch = (input, ...init) => nativeFetch(copied(input), ...init);
+
 function context(call, head) {
   return {
     ...head.ctx,
-    env: { ...Deno.env.toObject() },
+    env: environment,
     invoke: (name, body, options) => invoke(call, name, body, options),
     waitUntil: (promise) => void call.waiting.push(Promise.resolve(promise).catch((error) => log("error", [error]))),
     idempotency: {
@@ -108,11 +138,7 @@ function failed(error) {
 async function answer(head, request) {
   const call = current = opened(head);
   try {
-    const told = () => ({ method: head.method, headers: request.headers, body: request.body, duplex: "half" });
-    const init = head.method ? told() : request;
-    const theirs = new Request(head.url, init);
-    theirs.headers.delete(MARK);
-    const made = response(await calls.run(call, handler, theirs, context(call, head)));
+    const made = response(await calls.run(call, handler, seen(request, head), context(call, head)));
     if (call.many || call.large) write({ req: call.id, many: call.many, large: call.large });
     if (!call.waiting.length) return made;
     const { status, statusText } = made;
@@ -138,6 +164,7 @@ async function load(main) {
 async function init(head, request) {
   for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
   for (const [name, value] of Object.entries(await request.json())) Deno.env.set(name, value);
+  environment = Object.freeze({ ...Deno.env.toObject() });
   current = opened(head);
   const start = async (stream) => {
     control = stream;
