@@ -105,6 +105,11 @@ class Functions:
     async def _slugged(self, app_id: int, slug: str) -> Function | None:
         return _read(await self._table.one({"slug": slug, "app": app_id, **_LIVE})) if is_slug(slug) else None
 
+    async def deleted_ids(self, *, limit: int) -> list[int]:
+        """The ids of at most `limit` functions that are softly deleted, the newest first."""
+        found = await self._table.many(DELETED, order=[("id", -1)], limit=limit, fields=["id"])
+        return [document["id"] for document in found]
+
     async def slugs_like(self, slug: str) -> set[str]:
         """Which of `slug`, `slug-2`, `slug-3` … are taken, also by deleted ones."""
         like = {"slug": {"$regex": f"^{re.escape(slug)}(-[0-9]+)?$"}}

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,8 +13,15 @@ _BSON = (datetime, bytes)  # what the driver takes as it is
 _FORMER = 20  # codes of a version, before its present one, that are kept for what is still under way
 _AT_ONCE = 100
 
-Functions = int | Collection[int] | None
-"""Whose versions: the id of a function, those of several, or None for all."""
+
+class AllBut(NamedTuple):
+    """All functions but those with these ids."""
+
+    ids: Collection[int]
+
+
+Functions = int | Collection[int] | AllBut
+"""Whose versions: the id of a function, those of several, or all but some."""
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -42,12 +50,12 @@ class Versions:
         return _read(await self._table.one({"id": id}))
 
     async def of(self, functions: Functions, *, limit: int, skip: int = 0) -> list[CodeVersion]:
-        """A function's versions, or those of several, or with None of all functions, the newest first."""
+        """A function's versions, or those of several, or of all but some, the newest first."""
         found = await self._table.many(_of(functions), order=[("id", -1)], limit=limit, skip=skip)
         return [msgspec.convert(document, CodeVersion) for document in found]
 
     async def count(self, functions: Functions) -> int:
-        """How many versions a function has, or several, or with None all functions together."""
+        """How many versions a function has, or several, or all but some together."""
         return await self._table.count(_of(functions))
 
     async def insert(self, version: CodeVersion) -> None:
@@ -104,8 +112,8 @@ class Versions:
 
 
 def _of(functions: Functions) -> Document:
-    if functions is None:
-        return {}
+    if isinstance(functions, AllBut):
+        return {"function_id": {"$nin": list(functions.ids)}} if functions.ids else {}
     return {"function_id": functions if isinstance(functions, int) else {"$in": list(functions)}}
 
 

@@ -110,7 +110,8 @@ class Versions:
                 return 0, []
             return await self._part(caller, function.id, limit=limit, skip=skip)
         if app is None:
-            return await self._part(caller, None, limit=limit, skip=skip)
+            deleted = await owned.deleted_ids(limit=_MOST_IN_APP)
+            return await self._part(caller, versions.AllBut(deleted), limit=limit, skip=skip)
         ids = await owned.ids_in(app, limit=_MOST_IN_APP + 1)
         if len(ids) > _MOST_IN_APP:
             message = f"The app has more than {_MOST_IN_APP} functions: ask for one of them"

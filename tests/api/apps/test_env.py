@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from services.api.core.app_directory import AppDirectory
 from services.api.core.apps import Apps
 from services.api.core.directory import Directory
 from services.api.core.environments import Environments
@@ -182,7 +183,13 @@ async def test_without_a_key_of_the_operator_there_are_no_secrets(shop: Shop, bu
     made = await shop.deploy("keyless")
     user = User(id=1, username="admin", email="admin@localhost")
     directory = Directory(bus, store, believed_s=30)
-    keyless = Environments(store, directory, apps=Apps(store), history=History(store), keyring=Keyring([]))
+    keyless = Environments(
+        store,
+        directory,
+        apps=Apps(store, AppDirectory(bus, store, believed_s=30)),
+        history=History(store),
+        keyring=Keyring([]),
+    )
     with pytest.raises(Problem, match="SHOAL_SECRET_KEY") as raised:
         await keyless.change(Caller(tenant="default", user=user, role="admin"), shop.app, "keyless", {"A": "1"})
     assert raised.value.code == "unavailable"

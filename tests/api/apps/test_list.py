@@ -95,7 +95,7 @@ async def test_a_deployment_takes_over_the_oldest_of_its_name(shop: Shop):
 
 
 async def test_a_deletion_is_soft_and_can_be_repeated(shop: Shop, client: httpx.AsyncClient):
-    await shop.deploy("gone")
+    made = await shop.deploy("gone")
     slug = (await shop.show("gone"))["slug"]
     for _ in range(2):
         answer = await shop.ask("DELETE", "functions/gone")
@@ -112,6 +112,8 @@ async def test_a_deletion_is_soft_and_can_be_repeated(shop: Shop, client: httpx.
     for path in ("", "code/", "executions/", "schedule/"):
         assert (await client.get(f"/api/functions/{slug}/{path}")).status_code == 404, path
     assert (await client.get("/api/functions/code/", params={"function__slug": slug})).json()["count"] == 0
+    versions = (await client.get("/api/functions/code/", params={"limit": 100})).json()
+    assert made["id"] not in [str(row["function"]) for row in versions["results"]]
     assert (await client.patch(f"/api/functions/{slug}/", json={"is_active": True})).status_code == 404
     assert (await client.delete(f"/api/functions/{slug}/")).status_code == 404
     assert (await execute(shop, slug)).status_code == 404
