@@ -173,6 +173,8 @@ def trigger(kind: str, **config: Any) -> dict[str, Any]:
         ({"name": 7}, "name", "Expected `str`"),
         ({"code": ""}, "code", "length >= 1"),
         ({"code": "def main(:"}, "code", "line 1"),
+        ({"egress": "all"}, "egress", "'all'"),
+        ({"egress": "allowlist"}, "egressHosts", "egressHosts must name a host"),
         ({"runtime": "ruby"}, "runtime", "'ruby'"),
         ({"timeoutMs": 0}, "timeoutMs", ">= 1"),
         ({"timeoutMs": 300_001}, "timeoutMs", "<= 300000"),
@@ -220,6 +222,29 @@ async def test_what_is_refused(shop: Shop, fields: dict[str, Any], field: str, s
     code = "VALIDATION_MISSING_FIELD" if said == "required" else "VALIDATION_INVALID_SCHEMA"
     assert said in refused(answer, 400, code)
     assert list(answer.json()["error"]["details"]) == [field]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("import x from './y.ts'\nexport default function handler(req) {}", "line 1: cannot import './y.ts'"),
+        ("export const a = 1", "Function must export a handler function"),
+        ("\nconst x = ;", "line 2: SyntaxError"),
+    ],
+)
+async def test_javascript_that_is_refused(shop: Shop, source: str, said: str):
+    answer = await shop.ask("POST", "functions", json={"name": "f", "code": source})
+    assert said in refused(answer, 400, "VALIDATION_INVALID_SCHEMA")
+    assert list(answer.json()["error"]["details"]) == ["code"]
+
+
+async def test_egress_is_a_setting_that_goes_back_to_its_default(shop: Shop):
+    await shop.deploy("out", egress="allowlist", egressHosts=["api.example.com"])
+    shown = await shop.show("out")
+    assert (shown["egress"], shown["egressHosts"]) == ("allowlist", ["api.example.com"])
+    await shop.deploy("out")
+    shown = await shop.show("out")
+    assert (shown["egress"], shown["egressHosts"]) == (None, [])
 
 
 async def test_two_triggers_of_a_type_are_one_too_many(shop: Shop):

@@ -79,6 +79,15 @@ async def test_deploy_list_show_change_and_delete(printed: Printed):
     assert datetime.fromisoformat(again["deployedAt"]) > datetime.fromisoformat(made["deployedAt"])
 
 
+async def test_it_answers(printed: Printed):
+    made = (await printed.send(DEPLOY)).json()
+    path = made["url"].partition("/v1/")[2]
+    for method in ("GET", "POST"):
+        assert (await printed.send(f"{method} /v1/{path}")).json() == {"message": "Hello!"}
+    executed = (await printed.send('POST /api/functions/hello-world/execute/\n{\n"params": {}\n}')).json()
+    assert executed["data"] == {"message": "Hello!"}
+
+
 async def test_a_second_deployment_of_the_same_is_an_update(printed: Printed):
     first, second = (await printed.send(DEPLOY)).json(), (await printed.send(DEPLOY)).json()
     assert first["id"] == second["id"]

@@ -3,11 +3,15 @@
 from services.api.dialects.apps.routes.asked import MAX_LISTED, Asked, By, Size, To, Whole
 from services.api.dialects.apps.translate import functions as translate
 from services.api.dialects.apps.wire import functions as wire
+from shared.domain.problem import Problem
 
 
 async def deploy(request: Asked, *, core: To, caller: By, app_id: str, data: wire.Deploy) -> wire.Deployed:
     """A function as it is to be from now on, whether there was one of its name or not."""
-    app, function = await core.deployments.deploy(caller, app_id, translate.deployment(data))
+    try:
+        app, function = await core.deployments.deploy(caller, app_id, translate.deployment(data))
+    except Problem as problem:
+        raise translate.in_our_words(problem) from None
     return translate.deployed(app, function, base=request.base)
 
 

@@ -12,9 +12,17 @@ from services.api.dialects.apps.translate.stamps import maybe
 from services.api.dialects.apps.wire import functions as wire
 from shared.domain.app import App
 from shared.domain.function import Function
+from shared.domain.problem import Problem
 from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger
 
 _MS = 1000
+# What the core calls the settings that this dialect has by other names, and what its sentences say instead.
+_WORDS = {
+    "config.timeout": ("timeoutMs", "timeoutMs / 1000"),
+    "config.memory_mb": ("memoryLimitMb", "memoryLimitMb"),
+    "config.egress_hosts": ("egressHosts", "egressHosts"),
+    "config.egress": ("egress", "egress"),
+}
 
 
 def deployment(body: wire.Deploy) -> Deployment:
@@ -32,6 +40,15 @@ def deployment(body: wire.Deploy) -> Deployment:
         agent_tool_mode=body.agent_tool_mode or "read_only",
         agent_tool_exposed_to=body.agent_tool_exposed_to or "developer_only",
     )
+
+
+def in_our_words(problem: Problem) -> Problem:
+    """The core's refusal of a deployment, with the names that the body has."""
+    message, fields = problem.message, dict(problem.fields)
+    for name, (field, said) in _WORDS.items():
+        message = message.replace(name, said)
+        fields = {field if at == name else at: text.replace(name, said) for at, text in fields.items()}
+    return Problem(problem.code, message, fields, retry_after_s=problem.retry_after_s)
 
 
 def deployed(app: App, function: Function, *, base: str) -> wire.Deployed:
