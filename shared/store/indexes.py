@@ -31,6 +31,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("sources", [("tenant", 1), ("code_hash", 1)], True, "hash"),
     ("history", [("tenant", 1), ("function_id", 1), ("id", -1)], False, "by_function"),
     ("history", [("tenant", 1), ("slug", 1), ("kind", 1), ("id", -1)], False, "by_slug"),
+    ("claims", [("tenant", 1), ("function_id", 1), ("scope", 1), ("key", 1)], True, "key"),
     ("deletions", [("swept", 1)], False, "swept"),
     ("invocations", [("tenant", 1), ("id", -1)], False, "newest"),
     ("invocations", [("tenant", 1), ("function_id", 1), ("status", 1), ("id", -1)], False, "by_function_and_status"),
@@ -47,6 +48,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
 # collection, date after which a document goes by itself
 EXPIRING: list[tuple[str, str]] = [
     ("history", "expires_at"),
+    ("claims", "expires_at"),
     ("deletions", "expires_at"),
     ("logins", "expires_at"),
     ("ticks", "expires_at"),
