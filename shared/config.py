@@ -48,6 +48,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `egress_private` opens private networks and this machine to requests whose address a user chose, `egress_allow` the
     networks that it names, by commas. Names are resolved within `egress_lookup_s`, connections made within
     `egress_connect_s`; `egress_ca_file` holds certificates of authorities to be believed beside the usual ones.
+    `api_url` is where functions reach the API, which they find as `SHOAL_API_URL`; `max_depth` how many functions may
+    call each other in a row, the first one not counted.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -61,6 +63,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     health_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     seat: Annotated[str, Meta(max_length=100)] = ""
     trusted_proxies: str = "127.0.0.1"
+    api_url: Annotated[str, Meta(max_length=1000)] = ""
+    max_depth: Annotated[int, Meta(ge=0, le=16)] = 4
     drain_s: Annotated[float, Meta(ge=2, le=600)] = 7.0
     lease_s: Annotated[float, Meta(ge=1)] = 30.0
     cache_s: Annotated[float, Meta(ge=0)] = 30.0

@@ -1,5 +1,7 @@
 """What is known of functions and tenants: a cache that is never older than what a command has seen."""
 
+from collections import Counter
+
 from shared.bus.messages import FunctionChanged, IdentityChanged
 from shared.domain.function import SYSTEM_ID, Function
 from shared.domain.tenant import Tenant
@@ -20,6 +22,9 @@ class Directory:
         self._store = store
         self._registry = registry
         self._functions: Remembered[tuple[str, str], Function] = Remembered(self._ask, believed_s=cache_s)
+        # Slugs by tenant, its changes so far, app and name: a change of any function may give a name another meaning.
+        self._slugs: Remembered[tuple[str, int, int, str], str] = Remembered(self._ask_name, believed_s=cache_s)
+        self._changes: Counter[str] = Counter()
 
     async def find(self, tenant: str, slug: str, *, revision: int, id: int = 0) -> Function | None:
         """The function at `revision` or newer, or None when there is none. Raises Problem(unavailable).
@@ -36,13 +41,31 @@ class Directory:
             return await self._functions.newer(key, lambda value: _at(value, id, revision))
         return None
 
+    async def called(self, tenant: str, app: int, name: str) -> Function | None:
+        """The function that is meant by this name in the app, if it is active. Raises Problem(unavailable).
+
+        The one that was deployed under it, else the oldest of that name, else the one of that slug.
+        """
+        slug = await self._slugs.find((tenant, self._changes[tenant], app, name))
+        found = None if slug is None else await self.find(tenant, slug, revision=0)
+        if found is None or found.app != app or found.deleted_at is not None or not found.is_active:
+            return None
+        return found
+
     async def changed(self, notice: FunctionChanged) -> None:
         """Ask again at the next command."""
         self._functions.expire((notice.tenant, notice.function))
+        self._changes[notice.tenant] += 1
 
     def doubt(self) -> None:
         """Notices may have been missed: ask again for everything."""
         self._functions.doubt()
+        self._slugs.doubt()
+
+    async def _ask_name(self, key: tuple[str, int, int, str]) -> str | None:
+        tenant, _, app, name = key
+        found = await Functions(self._store, tenant).called(app, name)
+        return None if found is None else found.slug
 
     async def _ask(self, key: tuple[str, str]) -> Function | None:
         tenant, slug = key

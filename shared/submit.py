@@ -35,7 +35,7 @@ def due_task_id(tenant: str, function_id: int, due: int) -> str:
     return _derived_id(f"{tenant}/{function_id}/{due}", made_ms=due * 1000)
 
 
-def step_task_id(parent_task_id: str, step: int) -> str:
+def step_task_id(parent_task_id: str, step: int | str) -> str:
     """The task id of a step of another invocation: from that one's time, and the same whenever it is submitted."""
     return _derived_id(f"{parent_task_id}/{step}", made_ms=uuid.UUID(parent_task_id).int >> 80)
 

@@ -26,7 +26,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     call that runs for longer than `notice_s` is announced as STARTED.
 
     `processes` bounds the worker processes of all modes, warm ones and busy ones, `processes_per_tenant` one tenant's
-    share of them (0: 64 and 32, or as many as there are slots). `memory_mb` bounds what they hold together (0: three
+    share of them (0: 64 and 32, or four times the slots). `memory_mb` bounds what they hold together (0: three
     quarters of the machine's memory): a busy one counts with its function's limit, an idle one with what it holds; the
     longest unused makes room. A call waits for a process for up to `place_timeout_s`. A process is ended when it was
     unused for `idle_s`, and after `recycle_calls` calls.
@@ -40,6 +40,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `system_slots` calls of system functions run side by side, beside the others; at most half of them are pipelines,
     and as many threads run those that are not async. `smtp_…`, `sms_…` and `push_…` are the ways of notifications,
     each closed while its address is empty.
+
+    A call may invoke others `invokes` times, `invokes_at_once` of them side by side. A function may have `claims`
+    that have not run out.
 
     A failed try that is worth another one is followed by it after a random pause of up to `retry_first_s`, twice as
     long each time and at most `retry_most_s`; a pause that the other side asks for is kept up to `retry_after_most_s`.
@@ -74,6 +77,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sms_token: str = ""
     push_url: str = ""
     push_token: str = ""
+    invokes: Annotated[int, Meta(ge=0, le=10_000)] = 100
+    invokes_at_once: Annotated[int, Meta(gt=0, le=1000)] = 10
+    claims: Annotated[int, Meta(gt=0, le=10_000_000)] = 100_000
     retry_first_s: Annotated[float, Meta(ge=0, le=3600)] = 1.0
     retry_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     retry_after_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
@@ -88,12 +94,12 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     @property
     def most_processes(self) -> int:
         """Worker processes, all together."""
-        return self.processes or max(_PROCESSES, self.slots)
+        return self.processes or max(_PROCESSES, 4 * self.slots)
 
     @property
     def most_processes_per_tenant(self) -> int:
-        """Worker processes of one tenant: unless it is told otherwise, one alone may use every slot."""
-        return self.processes_per_tenant or max(_PROCESSES_PER_TENANT, self.slots)
+        """Worker processes of one tenant: unless it is told otherwise, one alone may use every slot of two modes."""
+        return self.processes_per_tenant or max(_PROCESSES_PER_TENANT, 4 * self.slots)
 
     @property
     def bounds(self) -> Bounds:

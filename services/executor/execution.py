@@ -5,14 +5,14 @@ Knows neither the bus nor the store: what it needs of them is `Links`.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 from services.executor import events
-from services.executor.links import Aside, Links, Loaded
-from services.executor.mode import Again, Crowded, Mode, Refusal, Unavailable
+from services.executor.held import Held
+from services.executor.inflight import InFlight
+from services.executor.links import Links, Loaded
+from services.executor.mode import Again, Crowded, Mode, Refusal, SecretUnreadableError, Unavailable
 from services.executor.postponing import Postponing, until_done
-from services.executor.slots import Asker, Slots
+from services.executor.slots import Slots
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Later, Verdict
 from shared.bus.messages import Answer, Dispatch
@@ -25,7 +25,10 @@ _UNAVAILABLE_S = 1.0  # before another try at what could not be done at all
 
 
 class Execution:
-    """The executor's part in every invocation of one pool. At most `line` calls of a function wait for a slot here."""
+    """The executor's part in every invocation of one pool. At most `line` calls of a function wait for a slot here.
+
+    `in_flight` counts the calls of a mode that has a worker process for each.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Execution:
         notice_s: float,
         slot_wait_s: float,
         line: int = 1 << 30,
+        in_flight: InFlight | None = None,
     ) -> None:
         self._links = links
         self._mode = mode
@@ -43,6 +47,7 @@ class Execution:
         self._notice_s = notice_s
         self._slot_wait_s = slot_wait_s
         self._slots = Slots(mode.slots, share=mode.share, line=line)
+        self._in_flight = in_flight
         self._postponing = Postponing(links)
         self._announcing: set[asyncio.Future[None]] = set()
         self._busy = telemetry.BUSY.labels(mode.name)
@@ -62,16 +67,21 @@ class Execution:
             return DONE
         if not await self._slots.take(asker, within_s=self._slot_wait_s):
             return await self._put_aside(delivery) if self._mode.share < 1 else Later(0.0)
+        if not self._enter(dispatch):
+            self._slots.give(asker)
+            return await self._put_aside(delivery)
+        held = Held(self._slots, asker, released=delivery.release)
         self._busy.inc()
         started = time.time()
         try:
-            end = await self._run(dispatch, loaded, picked=picked, started=started)
+            end = await self._run(delivery, loaded, held, picked=picked, started=started)
         except Crowded:
             end = None
         except Unavailable:
             return Later(_UNAVAILABLE_S)
         finally:
-            self._slots.give(asker)
+            held.end()
+            self._leave(dispatch)
             self._postponing.ended(asker)
             self._busy.dec()
             delivery.release()
@@ -103,30 +113,31 @@ class Execution:
             await self.give_up(delivery, "there was no room for it for too long")
         return DONE
 
-    async def _run(self, dispatch: Dispatch, loaded: Loaded, *, picked: float, started: float) -> Outcome | Again:
+    async def _run(
+        self, delivery: Delivery[Dispatch], loaded: Loaded, held: Held, *, picked: float, started: float
+    ) -> Outcome | Again:
+        dispatch = delivery.body
         try:
             request = self._links.request(dispatch)
         except SealBrokenError:
             return failure("SecretUnreadable", "the request's headers cannot be opened with the operator's key")
-        host = self._links.host(dispatch, loaded.function, aside=self._aside(events.asker(dispatch)))
+        fresh = delivery.count == 1 and not dispatch.repeated
+        host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, dispatch, picked, started)
         try:
             return await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
+        except SecretUnreadableError as error:
+            return failure("SecretUnreadable", str(error))
         finally:
             notice.cancel()
 
-    def _aside(self, asker: Asker) -> Aside:
-        """A call that waits for another one holds no slot: else those that wait could keep out what they wait for."""
+    def _enter(self, dispatch: Dispatch) -> bool:
+        """Whether one more may begin where those that wait for others keep what those others need."""
+        return self._in_flight is None or self._in_flight.enter(dispatch.tenant, depth=dispatch.depth)
 
-        @asynccontextmanager
-        async def aside() -> AsyncIterator[None]:
-            self._slots.give(asker)
-            try:
-                yield
-            finally:
-                self._slots.retake(asker)
-
-        return aside
+    def _leave(self, dispatch: Dispatch) -> None:
+        if self._in_flight is not None:
+            self._in_flight.leave(dispatch.tenant)
 
     def _announce(self, dispatch: Dispatch, picked: float, started: float) -> None:
         event = events.started(dispatch, events.timeline(dispatch, picked=picked, started=started, done=0.0))

@@ -3,14 +3,17 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import NamedTuple
 
 from prometheus_client import Counter
 
 from services.executor import modes
 from services.executor.artefacts import Artefacts
+from services.executor.children import MOST, Children
 from services.executor.config import Executor
 from services.executor.execution import Execution
 from services.executor.host import Hosts
+from services.executor.inflight import InFlight
 from services.executor.links import Aside, Loaded
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from services.executor.pool.places import Places
@@ -26,6 +29,7 @@ from shared.domain.problem import Problem
 from shared.domain.request import Request
 from shared.domain.version import CompileError
 from shared.store.invocations import Invocations
+from shared.waiting import Waiting
 
 _LINES = 4  # a function may have this part of what is held ready, where it has a share
 _log = telemetry.logger("executor")
@@ -61,9 +65,9 @@ class BusLinks:
         made = await self._artefacts.load(dispatch.tenant, dispatch.code_hash)
         return made if isinstance(made, Refusal) else Loaded(found, made)
 
-    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> Host:
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Host:
         """What the call may ask of the platform while it runs."""
-        return self._hosts.of(dispatch, function, aside=aside)
+        return self._hosts.of(dispatch, function, aside=aside, fresh=fresh)
 
     def request(self, dispatch: Dispatch) -> Request | None:
         """With its secret headers opened."""
@@ -119,9 +123,15 @@ class BusLinks:
         counter.inc()
 
 
-async def _serve_pool(
-    service: Service, pool: str, mode: Mode, *, functions: Directory, hosts: Hosts, stack: AsyncExitStack
-) -> None:
+class _Shared(NamedTuple):
+    """What all pools of the process have together."""
+
+    functions: Directory
+    hosts: Hosts
+    in_flight: InFlight
+
+
+async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared, stack: AsyncExitStack) -> None:
     settings: Executor = service.settings
     artefacts = Artefacts(service.store, mode, cache_bytes=settings.cache_bytes)
 
@@ -135,12 +145,13 @@ async def _serve_pool(
     # What runs no code only waits, so that a few more in hand cost nothing.
     ahead = settings.held_ready if mode.runs_code else mode.slots
     execution = Execution(
-        BusLinks(service, artefacts if mode.runs_code else None, pool, functions=functions, hosts=hosts),
+        BusLinks(service, artefacts if mode.runs_code else None, pool, functions=shared.functions, hosts=shared.hosts),
         mode,
         executor=service.instance,
         notice_s=settings.notice_s,
         slot_wait_s=settings.slot_wait_s,
         line=max(1, ahead // _LINES) if mode.share < 1 else ahead,
+        in_flight=shared.in_flight if mode.runs_code else None,
     )
     spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=mode.slots, ahead=ahead)
     consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle, given_up=execution.give_up)
@@ -159,12 +170,18 @@ async def serve(service: Service) -> AsyncIterator[None]:
         await service.bus.listen(subjects.changed("*", "*"), functions.changed, body=FunctionChanged)
         service.bus.on_return(functions.doubt)
         reach = Reach(service.bus, service.store, functions, service.instance)
-        hosts = Hosts(reach, service.keyring)
-        places = Places(service.settings.bounds)
+        settings, platform = service.settings, service.platform
+        waiting = Waiting(service.bus, service.store, instance=service.instance, most=MOST)
+        await waiting.open()
+        children = Children(service.bus, service.store, keyring=service.keyring, waiting=waiting)
+        hosts = Hosts(reach, service.keyring, children=children, platform=platform, executor=settings)
+        in_flight = InFlight(settings.bounds, slots=settings.slots, max_depth=platform.max_depth)
+        shared = _Shared(functions, hosts, in_flight)
+        places = Places(settings.bounds)
         opening = Opening(service.settings, service.platform, service.keyring, places, reach)
         for pool, open_mode in modes.OPEN.items():
             mode = await open_mode(opening)
             stack.push_async_callback(mode.close)
             service.facts[pool] = mode.facts
-            await _serve_pool(service, pool, mode, functions=functions, hosts=hosts, stack=stack)
+            await _serve_pool(service, pool, mode, shared=shared, stack=stack)
         yield

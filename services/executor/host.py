@@ -1,55 +1,100 @@
 """What the platform does for a call while it runs: implements services.executor.mode.Host."""
 
+from typing import NamedTuple
+
+from services.executor.children import Children
+from services.executor.claiming import Claiming
+from services.executor.config import Executor
+from services.executor.environment import environment_of
+from services.executor.invoking import Bounds, Invoking
 from services.executor.links import Aside
-from services.executor.mode import Reach, Unavailable
+from services.executor.mode import Reach
 from services.executor.streaming import Streaming
 from shared.bus.messages import Dispatch
+from shared.config import Platform
 from shared.domain.function import Function
-from shared.domain.outcome import Outcome, failure
+from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
 from shared.secrets import Keyring
+
+_MOST_CLAIMS = 1000  # of one call
+
+
+class Owned(NamedTuple):
+    """What the hosts of all calls share."""
+
+    reach: Reach
+    keyring: Keyring
+    children: Children
+    claiming: Claiming
+    bounds: Bounds
+    api_url: str
 
 
 class Hosts:
     """Makes the host of each call."""
 
-    def __init__(self, reach: Reach, keyring: Keyring) -> None:
-        self._reach = reach
-        self._keyring = keyring
+    def __init__(
+        self, reach: Reach, keyring: Keyring, *, children: Children, platform: Platform, executor: Executor
+    ) -> None:
+        bounds = Bounds(
+            most=executor.invokes,
+            at_once=executor.invokes_at_once,
+            depth=platform.max_depth,
+            body_bytes=platform.params_bytes,
+        )
+        claiming = Claiming(reach.store, most=executor.claims)
+        self._owned = Owned(reach, keyring, children, claiming, bounds, platform.api_url)
 
-    def of(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> "CallHost":
-        """The host of one call."""
-        return CallHost(self._reach, self._keyring, dispatch, function, aside=aside)
+    def of(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> "CallHost":
+        """The host of one call, which is `fresh` unless it may have been run before."""
+        return CallHost(self._owned, dispatch, function, aside=aside, fresh=fresh)
 
 
 class CallHost:
     """One call's. Nothing that its handler says makes it another's."""
 
-    def __init__(self, reach: Reach, keyring: Keyring, dispatch: Dispatch, function: Function, *, aside: Aside) -> None:
-        self._reach = reach
-        self._keyring = keyring
+    def __init__(self, owned: Owned, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> None:
+        self._owned = owned
         self._dispatch = dispatch
         self._function = function
         self._aside = aside
-        self._streaming = Streaming(
-            reach.bus, dispatch.reply_to, task_id=dispatch.task_id, within_s=dispatch.limits.timeout_s
-        )
+        self._fresh = fresh
+        self._claims = 0
+        self._invoking: Invoking | None = None
+        self._streaming: Streaming | None = None
 
     async def environment(self) -> dict[str, str]:
         """Its variables."""
-        if self._function.env:
-            raise Unavailable("environment variables cannot be opened yet")
-        return {}
+        owned = self._owned
+        return await environment_of(self._function, owned.reach.store, owned.keyring, api_url=owned.api_url)
 
     async def invoke(self, name: str, request: Request) -> Outcome:
         """Another function of the app."""
-        return failure("NotSupported", f"{name} {request.method}: functions cannot call each other yet")
+        if self._invoking is None:
+            owned, dispatch = self._owned, self._dispatch
+            functions = owned.reach.functions
+            self._invoking = Invoking(owned.children, functions, dispatch, self._function, bounds=owned.bounds)
+        return await self._invoking.invoke(name, request, aside=self._aside, fresh=self._fresh)
 
     async def claim(self, key: str, *, scope: str, ttl_s: float) -> bool:
         """The first claim."""
-        raise Problem("unavailable", f"{scope}/{key} {ttl_s}: claims are not kept yet")
+        self._claims += 1
+        if self._claims > _MOST_CLAIMS:
+            raise Problem("rate_limited", f"A call may claim {_MOST_CLAIMS} keys")
+        dispatch = self._dispatch
+        claiming = self._owned.claiming
+        return await claiming.claim(dispatch.tenant, dispatch.function_id, key, scope=scope, ttl_s=ttl_s)
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         """A part of the answer."""
+        if self._streaming is None:
+            dispatch = self._dispatch
+            self._streaming = Streaming(
+                self._owned.reach.bus,
+                dispatch.reply_to,
+                task_id=dispatch.task_id,
+                within_s=dispatch.limits.timeout_s,
+            )
         return await self._streaming.send(data, head)

@@ -27,8 +27,8 @@ class Links(Protocol):
         """Function and code. Raises Problem(unavailable)."""
         ...
 
-    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> Host:
-        """What the call may ask of the platform while it runs."""
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Host:
+        """What the call may ask of the platform while it runs; `fresh` unless it may have been run before."""
         ...
 
     def request(self, dispatch: Dispatch) -> Request | None:

@@ -48,19 +48,24 @@ class Host(Protocol):
     async def environment(self) -> dict[str, str]:
         """The function's variables, opened: those of its app, its own before them, the platform's before all.
 
-        Raises Unavailable.
+        To be asked for when a worker starts: they are as new as `Call.function.env_revision`. Raises Unavailable, and
+        SecretUnreadableError, which a mode lets pass: the call has failed.
         """
         ...
 
     async def invoke(self, name: str, request: Request) -> Outcome:
         """Call another function of the same app, and wait for it; its slot is given to others meanwhile.
 
-        What cannot be called, or is called too deep, is a failed outcome.
+        `request` is as the handler said it, and is checked here. What cannot be called, or is called too deep, and a
+        bus or a store that is away, is a failed outcome.
         """
         ...
 
     async def claim(self, key: str, *, scope: str, ttl_s: float) -> bool:
-        """Whether this is the first claim of the key in this scope of the function. Raises Problem."""
+        """Whether this is the first claim of the key in this scope of the function; others come too late for `ttl_s`.
+
+        Raises Problem(invalid, rate_limited, unavailable).
+        """
         ...
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
@@ -101,6 +106,10 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else
     """The mode cannot run anything just now, and nothing of the call has started: hand the work back."""
+
+
+class SecretUnreadableError(Exception):
+    """What is sealed cannot be opened with the operator's keys: the call fails, and says so."""
 
 
 class Crowded(Unavailable):

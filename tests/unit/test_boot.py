@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_one_line():
 
 def test_slots_beyond_the_default_processes_have_processes():
     assert (Executor(slots=4).most_processes, Executor(slots=4).most_processes_per_tenant) == (64, 32)
-    assert (Executor(slots=100).most_processes, Executor(slots=100).most_processes_per_tenant) == (100, 100)
+    assert (Executor(slots=100).most_processes, Executor(slots=100).most_processes_per_tenant) == (400, 400)
     assert Executor(slots=100, processes=10).most_processes == 10
 
 

@@ -65,7 +65,7 @@ class Links:
         assert (dispatch.tenant, dispatch.code_hash) == ("acme", "abc")
         return self.loaded
 
-    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside) -> Host | None:
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Host | None:
         self.aside = aside
         return None
 

@@ -2,9 +2,9 @@
 
 import httpx
 
+from services.executor.children import MOST, Children
 from services.executor.mode import Opening
 from services.executor.modes.system import mail, notification, provider
-from services.executor.modes.system.children import MOST, Children
 from services.executor.modes.system.example import example
 from services.executor.modes.system.pipelines import Jobs
 from shared import egress
@@ -36,10 +36,11 @@ class BuiltIn:
         notifications = notification.Notifications(self._mail, self._providers)
         found = {"example": example, "send_notification": notifications.function()}
         if (reach := self._opening.reach) is not None:
-            waiting = Waiting(reach.bus, reach.store, instance=reach.instance, most=MOST)
+            waiting = Waiting(reach.bus, reach.store, instance=f"{reach.instance}-jobs", most=MOST)
             await waiting.open()
-            children = Children(reach.bus, reach.store, functions=reach.functions, waiting=waiting)
-            found[JOB] = Jobs(children, reach.store, most=self._opening.executor.system_slots // 2).function()
+            children = Children(reach.bus, reach.store, keyring=self._opening.keyring, waiting=waiting)
+            most = self._opening.executor.system_slots // 2
+            found[JOB] = Jobs(children, reach.store, functions=reach.functions, most=most).function()
         return found
 
     async def close(self) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 
+from services.executor.children import Asked, Child, Children, Find, Parent
 from services.executor.mode import Crowded
-from services.executor.modes.system.children import Child, Children, Parent
+from shared.directory import Directory
+from shared.domain.function import Function
 from shared.domain.outcome import NULL
 from shared.domain.pipeline import Pipeline, Step
 from shared.domain.template import MissingError, filled
@@ -32,10 +34,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class _Run:
     """One job under way: its steps so far, for the result."""
 
-    def __init__(self, pipeline: Pipeline, parent: Parent, children: Children, *, job: Job) -> None:
+    def __init__(
+        self, pipeline: Pipeline, parent: Parent, children: Children, *, functions: Directory, job: Job
+    ) -> None:
         self._pipeline = pipeline
         self._parent = parent
         self._children = children
+        self._functions = functions
         self._job = job
         self._steps: dict[int, dict[str, Any]] = {}
 
@@ -84,13 +89,19 @@ class _Run:
     async def _call(self, number: int, step: Step, params: Any) -> Child:
         said: dict[str, Any] = {"step": number, "function": step.function, "task_id": "", "status": "PENDING"}
         self._steps[number] = said
-        child = await self._children.call(self._parent, number, step.function, msgspec.json.encode(params))
+        child = await self._children.call(self._parent, number, self._finding(step.function), _asked(step, params))
         said["task_id"] = child.task_id
         if child.outcome is not None:
             said["status"] = child.outcome.status
             if child.outcome.error_type:
                 said["error"] = child.outcome.message
         return child
+
+    def _finding(self, slug: str) -> Find:
+        async def find() -> Function | None:
+            return await self._functions.find(self._parent.tenant, slug, revision=0)
+
+        return find
 
     def _params(self, number: int, step: Step, *, before: Any) -> Any:
         """What a step is given: its template filled in, or what comes before it, put into an object if it is none."""
@@ -129,11 +140,17 @@ class _Run:
         return results
 
 
+def _asked(step: Step, params: Any) -> Asked:
+    missing = f"Function with slug '{step.function}' not found or not active"
+    return Asked(missing=missing, params=msgspec.json.encode(params))
+
+
 class Jobs:
     """Runs jobs, of which so many at once that other functions of the pool find room, those in pipelines too."""
 
-    def __init__(self, children: Children, store: Store, *, most: int) -> None:
+    def __init__(self, children: Children, store: Store, *, functions: Directory, most: int) -> None:
         self._children = children
+        self._functions = functions
         self._store = store
         self._left = most
 
@@ -162,7 +179,7 @@ class Jobs:
                 trigger_type=context.trigger_type,
                 until=time.monotonic() + context.timeout_s - min(context.timeout_s * _SPARE, _SPARE_S),
             )
-            run = _Run(pipeline, parent, self._children, job=job)
+            run = _Run(pipeline, parent, self._children, functions=self._functions, job=job)
             if pipeline.mode == "chain":
                 return await run.chain()
             return await run.fan_out(result_bytes=context.result_bytes)

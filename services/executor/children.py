@@ -5,16 +5,20 @@ died, finds what its steps have done, and starts only what was not started.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from services.executor.mode import Unavailable
 from shared.bus.broker import Bus
-from shared.directory import Directory
 from shared.domain.caller import User
+from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
+from shared.domain.request import Actor, Header, Request
+from shared.sealed_request import sealed
+from shared.secrets import Keyring
 from shared.store.client import Store
 from shared.store.invocations import Invocations
 from shared.submit import Origin, step_task_id, submit
@@ -25,13 +29,31 @@ MOST = 10_000
 
 
 class Parent(msgspec.Struct, frozen=True, kw_only=True):
-    """The call that makes calls: what they have of it. `until` is the end of its time, by the monotonic clock."""
+    """The call that makes calls: what they have of it. `until` is the end of its time, by the monotonic clock.
+
+    One that is `fresh` has not been run before, so that nothing of it is to be looked for.
+    """
 
     task_id: str
     tenant: str
     user: User | None
     trigger_type: TriggerType
     until: float
+    fresh: bool = False
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a child is called with: a request, or params where it is none, or its mode takes none.
+
+    `secret` are the header lines of the request that travel sealed; `missing` says that there is no such function.
+    """
+
+    missing: str
+    params: bytes = b"{}"
+    request: Request | None = None
+    secret: list[Header] = []
+    actor: Actor | None = None
+    depth: int = 0
 
 
 class Child(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,16 +63,20 @@ class Child(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome | None
 
 
+Find = Callable[[], Awaitable[Function | None]]
+"""The function to call, or None where there is none. Raises Problem(unavailable)."""
+
+
 class Children:
     """Submits and waits. The answer comes by bus; the record is asked where it may have been lost."""
 
-    def __init__(self, bus: Bus, store: Store, *, functions: Directory, waiting: Waiting) -> None:
+    def __init__(self, bus: Bus, store: Store, *, keyring: Keyring, waiting: Waiting) -> None:
         self._bus = bus
         self._store = store
-        self._functions = functions
+        self._keyring = keyring
         self._waiting = waiting
 
-    async def call(self, parent: Parent, step: int, slug: str, params: bytes) -> Child:
+    async def call(self, parent: Parent, step: int | str, find: Find, asked: Asked) -> Child:
         """Call a function once for this step, and wait until it has ended or the parent's time is up.
 
         Raises Unavailable when bus or store are away: the parent is to be run again, and finds what was done.
@@ -63,7 +89,7 @@ class Children:
         except Problem as problem:
             raise Unavailable(problem.message) from None
         try:
-            outcome = await self._started(parent, task_id, slug, params)
+            outcome = await self._started(parent, task_id, find, asked)
             return Child(task_id=task_id, outcome=outcome or await wait.outcome())
         except Problem as problem:
             if problem.code == "unavailable":
@@ -72,24 +98,27 @@ class Children:
         finally:
             wait.give_up()
 
-    async def _started(self, parent: Parent, task_id: str, slug: str, params: bytes) -> Outcome | None:
+    async def _started(self, parent: Parent, task_id: str, find: Find, asked: Asked) -> Outcome | None:
         """Submit it, unless it is on record; how it ended, if that is known already."""
-        record = Invocations(self._store, parent.tenant)
-        if await record.known(task_id):
-            return await record.outcome(task_id)
-        function = await self._functions.find(parent.tenant, slug, revision=0)
+        if not parent.fresh:
+            record = Invocations(self._store, parent.tenant)
+            if await record.known(task_id):
+                return await record.outcome(task_id)
+        function = await find()
         if function is None:
-            return failure("FunctionNotFound", f"Function with slug '{slug}' not found or not active")
-        await submit(
-            self._bus,
-            function,
-            task_id=task_id,
-            params=msgspec.Raw(params),
-            origin=Origin(
-                trigger_type=parent.trigger_type,
-                user=parent.user,
-                reply_to=self._waiting.subject(task_id),
-                parent_task_id=parent.task_id,
-            ),
+            return failure("FunctionNotFound", asked.missing)
+        request = asked.request if function.execution_mode == "app" else None
+        if request is not None:
+            request = sealed(request, asked.secret, self._keyring, task_id)
+        origin = Origin(
+            trigger_type=parent.trigger_type,
+            user=parent.user,
+            reply_to=self._waiting.subject(task_id),
+            parent_task_id=parent.task_id,
+            request=request,
+            actor=asked.actor if request is not None else None,
+            depth=asked.depth,
         )
+        params = msgspec.Raw(asked.params if request is None else b"{}")
+        await submit(self._bus, function, task_id=task_id, params=params, origin=origin)
         return None
