@@ -43,9 +43,10 @@ async def test_the_request_is_the_callers(run: Run) -> None:
 
 async def test_a_request_can_be_copied(run: Run) -> None:
     source = """export default async (req) => {
-      const copies = [req.clone(), new Request(req.clone()), new Request(req.clone(), {method: "PUT"}), new Request(req)];
-      const seen = copies.map((copy) => [copy.url, copy.method, copy.headers.get("x-one"), copy.headers.has("x-shoal")]);
-      return [seen, await copies[0].text(), await copies[3].text(), req instanceof Request, copies[2] instanceof Request];
+      const put = new Request(req.clone(), {method: "PUT"});
+      const copies = [req.clone(), new Request(req.clone()), put, new Request(req)];
+      const seen = copies.map(({url, method, headers}) => [url, method, headers.get("x-one"), headers.has("x-shoal")]);
+      return [seen, await copies[0].text(), await copies[3].text(), req instanceof Request, put instanceof Request];
     }"""
     request = Request(method="POST", url="https://api.example.org/x", headers=[("x-one", "1")], body=b"text")
     url = "https://api.example.org/x"

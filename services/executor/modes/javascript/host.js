@@ -78,16 +78,8 @@ async function invoke(call, name, body, options = {}) {
 // costs more than all the rest of a call, so that is left for when it is used to make others.
 function seen(request, head) {
   const { method, url } = head;
-  const { headers } = request;
-  if (method) return clean(new NativeRequest(url, { method, headers, body: request.body, duplex: "half" }));
-  places.set(request, url);
-  let own;
-  const lines = () => own ??= clean({ headers: new Headers(headers) }).headers;
-  return Object.defineProperties(request, {
-    url: { value: url },
-    headers: { get: lines },
-    clone: { value: () => clean(new NativeRequest(url, NativeRequest.prototype.clone.call(request))) },
-  });
+  if (!method) return places.set(request, { url, headers: null }) && request;
+  return clean(new NativeRequest(url, { method, headers: headersOf(request), body: request.body, duplex: "half" }));
 }
 
 function clean(request) {
@@ -95,7 +87,20 @@ function clean(request) {
   return request;
 }
 
-const copied = (input) => places.has(input) ? clean(new NativeRequest(places.get(input), input)) : input;
+const proto = NativeRequest.prototype;
+const getter = (name) => Function.prototype.call.bind(Object.getOwnPropertyDescriptor(proto, name).get);
+const urlOf = getter("url"), headersOf = getter("headers"), cloneOf = Function.prototype.call.bind(proto.clone);
+const copied = (input) => places.has(input) ? clean(new NativeRequest(places.get(input).url, input)) : input;
+Object.defineProperties(proto, {
+  url: { get() { return places.get(this)?.url ?? urlOf(this); } },
+  headers: {
+    get() {
+      const place = places.get(this);
+      return place ? place.headers ??= clean({ headers: new Headers(headersOf(this)) }).headers : headersOf(this);
+    },
+  },
+  clone: { value() { return places.has(this) ? clean(new NativeRequest(this.url, cloneOf(this))) : cloneOf(this); } },
+});
 globalThis.Request = new Proxy(NativeRequest, {
   construct: (target, [input, ...init], made) => Reflect.construct(target, [copied(input), ...init], made),
 });
@@ -202,6 +207,6 @@ Deno.serve({
   onListen: () => write({ listening: true }),
   onError: failed,
 }, (request) => {
-  const head = JSON.parse(request.headers.get(MARK));
+  const head = JSON.parse(headersOf(request).get(MARK));
   return (OPS[head.op] ?? answer)(head, request);
 });
