@@ -282,8 +282,3 @@ async def test_a_request_that_none_can_make_is_refused(run: Run) -> None:
     for header in (("x-a", "b\r\nx-shoal: {}"), ("x a", "b")):
         outcome = await run(HELLO, Request(method="GET", url="https://api.example.org/", headers=[header]))
         assert outcome.error_type == "RequestRefused"
-
-
-async def test_other_egress_is_refused_clearly(run: Run) -> None:
-    function = msgspec.structs.replace(FUNCTION, config={"egress": "public"})
-    assert (await run(HELLO, function=function)).error_type == "EgressRefused"

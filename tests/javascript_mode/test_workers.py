@@ -12,7 +12,7 @@ from services.executor.modes.javascript.mode import JavascriptMode, WithoutDeno,
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.pool.bounds import Bounds
 from tests.javascript_mode.calling import FUNCTION, call_of, said
-from tests.javascript_mode.opening import Open, until
+from tests.javascript_mode.opening import Open, platform_of, until
 
 COUNT = "let count = 0; export default () => [++count, Deno.pid]"
 
@@ -94,7 +94,7 @@ async def test_without_deno_calls_are_refused_in_one_sentence(
     monkeypatch: pytest.MonkeyPatch, mode: JavascriptMode
 ) -> None:
     monkeypatch.setattr(deno, "find", lambda: None)
-    without = open_mode(JavascriptSettings())
+    without = open_mode(JavascriptSettings(), platform=platform_of())
     assert isinstance(without, WithoutDeno)
     outcome = await without.run(await call_of(mode, COUNT))
     assert outcome.message == f"NotSupported: {deno.MISSING}"

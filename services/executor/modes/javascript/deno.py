@@ -1,5 +1,6 @@
 """Where Deno is, and how it is told to run."""
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -30,10 +31,13 @@ def find() -> Path | None:
         return None
 
 
-def host_arguments(host: Path, *, main: Path, socket: Path, memory_mb: int) -> list[str]:
-    """What makes a host of one function of Deno: its own socket, its own code to read, and nothing else.
+def host_arguments(
+    host: Path, *, main: Path, socket: Path, memory_mb: int, net: Sequence[str] = (), reaches: bool = False
+) -> list[str]:
+    """What makes a host of one function of Deno: its own socket, its own code to read, and what `net` permits.
 
-    The host gives up what is permitted here before it loads the function, but for its environment.
+    The host gives up what is permitted here before it loads the function, but for its environment, and for the network
+    where the function `reaches` any of it.
     """
     return [
         "run",
@@ -44,12 +48,13 @@ def host_arguments(host: Path, *, main: Path, socket: Path, memory_mb: int) -> l
         "--unstable-no-legacy-abort",
         f"--v8-flags=--max-old-space-size={memory_mb}",
         "--allow-env",
-        f"--allow-net=unix:{socket}",
+        *(net or [f"--allow-net=unix:{socket}"]),
         f"--allow-read={socket},{main}",
         f"--allow-write={socket}",
         "--deny-import",
         str(host),
         str(socket),
+        *(["reaches"] if reaches else []),
     ]
 
 

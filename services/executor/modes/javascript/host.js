@@ -7,7 +7,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
 
-const [socket] = Deno.args;
+const [socket, reaches] = Deno.args;
 const MARK = "x-shoal";
 const MOST_SAID = 16384; // characters of an error
 const LINE_BYTES = 32; // what a line costs beside its message, as in the executor
@@ -156,7 +156,7 @@ async function answer(head, request) {
 }
 
 async function load(main) {
-  for (const name of ["net", "write"]) await Deno.permissions.revoke({ name });
+  for (const name of reaches ? ["write"] : ["net", "write"]) await Deno.permissions.revoke({ name });
   await Deno.permissions.revoke({ name: "read", path: socket });
   for (const name of ["localStorage", "sessionStorage", "caches", "Worker"]) delete globalThis[name];
   delete Object.getPrototypeOf(navigator).gpu;
@@ -167,6 +167,7 @@ async function load(main) {
 }
 
 async function init(head, request) {
+  if (reaches) await nativeFetch("data:,"); // the first one reads where the way out is; then that can be forgotten
   for (const name of Object.keys(Deno.env.toObject())) Deno.env.delete(name);
   for (const [name, value] of Object.entries(await request.json())) Deno.env.set(name, value);
   environment = Object.freeze({ ...Deno.env.toObject() });

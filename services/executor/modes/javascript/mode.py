@@ -19,13 +19,15 @@ from services.executor.pool.tally import Tally
 from services.executor.pool.worker import PooledWorker
 from services.executor.requests import request_of
 from shared import telemetry
+from shared.config import Platform
+from shared.domain.egress_policy import Policy
 from shared.domain.outcome import Outcome, failure
+from shared.domain.problem import Problem
 from shared.domain.request import Response
 
 # A warm worker may die between two calls; a call that it cannot have seen is made again, this often.
 _ATTEMPTS = 3
 _STREAM = "text/event-stream"
-_NO_EGRESS = "none"
 
 _log = telemetry.logger("javascript")
 
@@ -69,9 +71,10 @@ class JavascriptMode:
         """Run one call in a worker of its tenant, function, version and environment."""
         if call.artefact.compiler != self.compiler:
             raise ValueError(f"an artefact of {call.artefact.compiler} was handed to {self.compiler}")
-        egress = _egress_of(call)
-        if egress != _NO_EGRESS:
-            return failure("EgressRefused", f"config.egress {egress!r} is not available here: only 'none' is")
+        try:
+            egress = Policy.of(call.function.config if call.function else {})
+        except Problem as problem:
+            return failure("EgressRefused", problem.message)
         key = Key(
             call.tenant,
             call.function_id,
@@ -118,7 +121,10 @@ class JavascriptMode:
         await self._starter.close()
 
     async def _make(self, key: Key, call: Call) -> WorkerLink:
-        return await self._starter.start(call.artefact.data, memory_mb=key.memory_mb)
+        name = call.function.slug if call.function else str(key.function_id)
+        return await self._starter.start(
+            call.artefact.data, memory_mb=key.memory_mb, egress=key.egress, function=f"{key.tenant}/{name}"
+        )
 
     def _release(self, worker: _Worker) -> None:
         worker.link.finish()
@@ -209,10 +215,6 @@ class JavascriptMode:
             self._release(worker)
 
 
-def _egress_of(call: Call) -> str:
-    return str(call.function.config.get("egress", _NO_EGRESS)) if call.function else _NO_EGRESS
-
-
 class WithoutDeno:
     """What stands for the mode where Deno is missing: the other modes serve, and every call of this one is refused."""
 
@@ -240,13 +242,15 @@ class WithoutDeno:
         """There is nothing."""
 
 
-def open_mode(settings: JavascriptSettings, *, places: Places | None = None) -> "JavascriptMode | WithoutDeno":
+def open_mode(
+    settings: JavascriptSettings, *, platform: Platform, places: Places | None = None
+) -> "JavascriptMode | WithoutDeno":
     """Open the mode, with all the places of an executor unless it shares them. Starts no process yet."""
     binary = deno.find()
     if binary is None:
         _log.warning("no javascript", reason=deno.MISSING)
         return WithoutDeno()
-    starter = Starter(binary, settings)
+    starter = Starter(binary, settings, platform)
     return JavascriptMode(settings, starter, Checker(binary, starter, settings), places=places or Places(Bounds()))
 
 
@@ -261,4 +265,4 @@ async def open_for(opening: Opening) -> "JavascriptMode | WithoutDeno":
         sandbox=executor.sandbox,
         without=() if executor.namespaces else ("namespaces",),
     )
-    return open_mode(settings, places=opening.places)
+    return open_mode(settings, platform=opening.platform, places=opening.places)

@@ -5,14 +5,19 @@ import os
 import resource
 import shutil
 from pathlib import Path
+from typing import Any
 
 from services.executor.mode import Unavailable
 from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.egress.guard import Guard
+from services.executor.modes.javascript.egress.passes import Pass
 from services.executor.modes.javascript.folder import Folder, Place
 from services.executor.modes.javascript.jail.jail import Jail
 from services.executor.modes.javascript.launch import Launcher
 from services.executor.modes.javascript.link import WorkerLink
 from services.executor.modes.javascript.settings import JavascriptSettings
+from shared.config import Platform
+from shared.domain.egress_policy import Policy
 
 # A module that does what most functions do, so that what Deno compiles for it is compiled already.
 _WARMUP = b"""
@@ -36,7 +41,9 @@ _ENVIRONMENT = {"NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
 class Starter:
     """Starts workers. Nothing is made, and no process started, before the first one is wanted."""
 
-    def __init__(self, binary: Path, settings: JavascriptSettings) -> None:
+    def __init__(self, binary: Path, settings: JavascriptSettings, platform: Platform) -> None:
+        self._platform = platform
+        self._guard: Guard | None = None
         self._binary = binary
         self._settings = settings
         self._jail = Jail(sandbox=settings.sandbox, without=settings.without)
@@ -57,37 +64,60 @@ class Starter:
                 self._folder = folder
         return self._folder
 
-    async def start(self, code: bytes, *, memory_mb: int) -> WorkerLink:
+    async def start(self, code: bytes, *, memory_mb: int, egress: Policy, function: str) -> WorkerLink:
         """A worker that listens, and has not looked at its code yet. Raises Unavailable."""
         folder = await self.folder()
-        return await self._start(folder, folder.place("index.js", code), memory_mb=memory_mb)
+        place = folder.place("index.js", code)
+        if egress.reach == "none":
+            return await self._start(folder, place, memory_mb=memory_mb)
+        if self._guard is None:
+            self._guard = Guard(self._platform, own_networks=self._jail.has_networks)
+        way = await self._guard.open(egress, function=function)
+        try:
+            return await self._start(folder, place, memory_mb=memory_mb, way=way)
+        except BaseException:
+            way.close()
+            raise
 
     async def close(self) -> None:
         """End every process, and leave nothing behind."""
         await self._jail.close()
+        if self._guard is not None:
+            await self._guard.close()
         if self._folder is not None:
             self._folder.remove()
 
-    def report(self) -> dict[str, str]:
-        """What stands between a function and the machine."""
-        return {"deno": "no permissions", **self._jail.report}
+    def report(self) -> dict[str, Any]:
+        """What stands between a function and the machine, and what went through the guard."""
+        guard = {"guard": self._guard.facts()} if self._guard else {}
+        return {"deno": "no permissions", **self._jail.report, **guard}
 
     def environment(self, folder: Folder) -> dict[str, str]:
         """Of every process: nothing of this one's."""
         return {**_ENVIRONMENT, "DENO_DIR": str(folder.cache)}
 
-    async def _start(self, folder: Folder, place: Place, *, memory_mb: int, warming: bool = False) -> WorkerLink:
+    async def _start(
+        self, folder: Folder, place: Place, *, memory_mb: int, way: Pass | None = None, warming: bool = False
+    ) -> WorkerLink:
         read, write = os.pipe2(os.O_CLOEXEC)
-        arguments = deno.host_arguments(folder.host, main=place.main, socket=place.socket, memory_mb=memory_mb)
+        arguments = deno.host_arguments(
+            folder.host,
+            main=place.main,
+            socket=place.socket,
+            memory_mb=memory_mb,
+            net=way.permissions(place.socket) if way else (),
+            reaches=way is not None,
+        )
         try:
             launched = await self._jail.launch(
                 [str(self._binary), *arguments],
-                environment=self.environment(folder),
+                environment={**self.environment(folder), **(way.environment if way else {})},
                 stderr=write,
-                readable=[folder.host, folder.cache],
+                readable=[folder.host, folder.cache, *(way.readable if way else ())],
                 writable=[place.folder, *([folder.cache] if warming else [])],
                 cwd=place.folder,
                 file_bytes=_CACHE_BYTES if warming else 0,
+                door=way,
             )
             link = WorkerLink(
                 launched,

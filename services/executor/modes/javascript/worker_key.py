@@ -2,6 +2,8 @@
 
 import msgspec
 
+from shared.domain.egress_policy import Policy
+
 
 class Key(msgspec.Struct, frozen=True):
     """Whose code a worker runs, with which environment, and what it may reach: never another's, nor an older one."""
@@ -11,4 +13,4 @@ class Key(msgspec.Struct, frozen=True):
     code_hash: str
     env_revision: int
     memory_mb: int
-    egress: str
+    egress: Policy
