@@ -39,11 +39,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that was accepted. It is waited for until `until`, by the loop's clock."""
+    """A call that was accepted, and may take `timeout_s`. It is waited for until `until`, by the loop's clock."""
 
     function: Function
     task_id: str
     wait: Wait
+    timeout_s: float
     began: float
     until: float
 
@@ -69,7 +70,8 @@ class Calls:
         """Submit a call. Raises Crowded, Problem(unavailable, too_large)."""
         task_id = new_task_id()
         request = sealed(asked.request, asked.secret, self._keyring, task_id)
-        within_s = self.limits(function).timeout_s + self._queue_s
+        timeout_s = self.limits(function).timeout_s
+        within_s = timeout_s + self._queue_s
         began = asyncio.get_running_loop().time()
         # The wait is open before the command is sent: an answer cannot come too early.
         try:
@@ -88,7 +90,9 @@ class Calls:
         except BaseException:
             wait.give_up()
             raise
-        return Call(function=function, task_id=task_id, wait=wait, began=began, until=began + within_s)
+        return Call(
+            function=function, task_id=task_id, wait=wait, timeout_s=timeout_s, began=began, until=began + within_s
+        )
 
     async def outcome(self, call: Call) -> Outcome | None:
         """How it ended; None when the wait was over first: it goes on all the same."""

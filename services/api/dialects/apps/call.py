@@ -33,6 +33,7 @@ _CODES: dict[Fault, str] = {
 }
 
 _TEST = ("POST",)
+_EARLY_S = 0.1  # a timer may be this much ahead of the clock
 
 
 class _Refused(Exception):  # noqa: N818 - an answer on its way out
@@ -194,11 +195,10 @@ class CallFunction:
         finally:
             watch.end()
         now = asyncio.get_running_loop().time()
-        timeout_s = self._calls.limits(call.function).timeout_s
-        told = Told(timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
+        told = Told(call.timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
         if outcome is not None:
             return answers.answer_of(outcome, told)
-        return answers.timed_out(told) if now >= call.until else answers.away()
+        return answers.timed_out(told) if now >= call.until - _EARLY_S else answers.away()
 
     async def _stream(self, one: _One, call: Call, head: Response | None, *, first: bytes) -> Answer | None:
         """Each part as it comes. What breaks off is left without its end: the server closes the connection then."""
