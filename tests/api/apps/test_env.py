@@ -194,3 +194,13 @@ async def test_without_a_key_of_the_operator_there_are_no_secrets(shop: Shop, bu
         await keyless.change(Caller(tenant="default", user=user, role="admin"), shop.app, "keyless", {"A": "1"})
     assert raised.value.code == "unavailable"
     assert (await stored(store, made))["env"] == {}
+
+
+async def test_a_call_has_the_function_s_values_before_the_app_s(shop: Shop):
+    code = "def handler(request, ctx):\n    return [ctx.env.get(key) for key in ('OWN', 'BOTH', 'APP')]"
+    await shop.deploy("reader", code=code, envVars={"OWN": "f", "BOTH": "f"})
+    assert (await shop.ask("GET", "fn/reader")).json() == ["f", "f", None]
+    await shop.ask("PATCH", "env", json={"envVars": {"BOTH": "a", "APP": "a"}})
+    assert (await shop.ask("GET", "fn/reader")).json() == ["f", "f", "a"]
+    await patch(shop, "reader", OWN="new", BOTH=None)
+    assert (await shop.ask("GET", "fn/reader")).json() == ["new", "a", "a"]
