@@ -5,7 +5,7 @@ from typing import NamedTuple
 from services.executor.children import Children
 from services.executor.claiming import Claiming
 from services.executor.config import Executor
-from services.executor.environment import environment_of
+from services.executor.environment import Environments
 from services.executor.invoking import Bounds, Invoking
 from services.executor.links import Aside
 from services.executor.mode import Reach
@@ -25,11 +25,10 @@ class Owned(NamedTuple):
     """What the hosts of all calls share."""
 
     reach: Reach
-    keyring: Keyring
+    environments: Environments
     children: Children
     claiming: Claiming
     bounds: Bounds
-    api_url: str
 
 
 class Hosts:
@@ -45,7 +44,8 @@ class Hosts:
             body_bytes=platform.params_bytes,
         )
         claiming = Claiming(reach.store, most=executor.claims)
-        self._owned = Owned(reach, keyring, children, claiming, bounds, platform.api_url)
+        environments = Environments(reach.store, keyring, api_url=platform.api_url, cache_s=platform.cache_s)
+        self._owned = Owned(reach, environments, children, claiming, bounds)
 
     def of(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> "CallHost":
         """The host of one call, which is `fresh` unless it may have been run before."""
@@ -67,8 +67,7 @@ class CallHost:
 
     async def environment(self) -> dict[str, str]:
         """Its variables."""
-        owned = self._owned
-        return await environment_of(self._function, owned.reach.store, owned.keyring, api_url=owned.api_url)
+        return await self._owned.environments.of(self._function)
 
     async def invoke(self, name: str, request: Request) -> Outcome:
         """Another function of the app."""

@@ -48,7 +48,7 @@ class Host(Protocol):
     async def environment(self) -> dict[str, str]:
         """The function's variables, opened: those of its app, its own before them, the platform's before all.
 
-        To be asked for when a worker starts: they are as new as `Call.function.env_revision`. Raises Unavailable, and
+        They are as new as `Call.function.env_revision`, and stay so for as long as that does. Raises Unavailable, and
         SecretUnreadableError, which a mode lets pass: the call has failed.
         """
         ...
