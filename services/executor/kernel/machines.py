@@ -14,7 +14,7 @@ unshare 272 io_uring_setup 425 io_uring_enter 426 io_uring_register 427 userfaul
 keyctl 250 add_key 248 request_key 249 init_module 175 finit_module 313 delete_module 176 kexec_load 246
 kexec_file_load 320 pidfd_open 434 pidfd_getfd 438 pidfd_send_signal 424 open_by_handle_at 304
 name_to_handle_at 303 reboot 169 swapon 167 swapoff 168 iopl 172 ioperm 173 modify_ldt 154 kcmp 312 seccomp 317
-socket 41 clone 56 fork 57 vfork 58 kill 62 personality 135 acct 163 quotactl 179 settimeofday 164
+socket 41 connect 42 clone 56 fork 57 vfork 58 kill 62 personality 135 acct 163 quotactl 179 settimeofday 164
 clock_settime 227 clock_adjtime 305 adjtimex 159 sethostname 170 setdomainname 171 syslog 103 vhangup 153 mknod 133
 mknodat 259 fanotify_init 300 memfd_create 319 memfd_secret 447 migrate_pages 256 move_pages 279 shmget 29 shmat 30
 semget 64 msgget 68 mq_open 240 rt_sigqueueinfo 129 rt_tgsigqueueinfo 297 tkill 200 uselib 134 lookup_dcookie 212
@@ -33,7 +33,7 @@ fspick 433 setns 268 unshare 97 io_uring_setup 425 io_uring_enter 426 io_uring_r
 perf_event_open 241 keyctl 219 add_key 217 request_key 218 init_module 105 finit_module 273 delete_module 106
 kexec_load 104 kexec_file_load 294 pidfd_open 434 pidfd_getfd 438 pidfd_send_signal 424 open_by_handle_at 265
 name_to_handle_at 264 reboot 142 swapon 224 swapoff 225 kcmp 272 seccomp 277
-socket 198 clone 220 kill 129 personality 92 acct 89 quotactl 60 settimeofday 170 clock_settime 112
+socket 198 connect 203 clone 220 kill 129 personality 92 acct 89 quotactl 60 settimeofday 170 clock_settime 112
 clock_adjtime 266 adjtimex 171 sethostname 161 setdomainname 162 syslog 116 vhangup 58 mknodat 33 fanotify_init 262
 memfd_create 279 memfd_secret 447 migrate_pages 238 move_pages 239 shmget 194 shmat 196 semget 190 msgget 186
 mq_open 180 rt_sigqueueinfo 138 rt_tgsigqueueinfo 240 tkill 130 lookup_dcookie 18 io_setup 0 setuid 146 setresuid 147

@@ -17,6 +17,7 @@ def main(control_fd: int, executor_pid: int, without: frozenset[str]) -> None:
     try:
         rooms.offer_to_the_oom_killer()
         namespaces = rooms.LEFT_OUT if "namespaces" in without else rooms.enter_namespaces()
+        calls.gain_nothing()  # a filter may be put on only by who can gain nothing
         calls.hide_memory()
         worn, report = layers.prepare(namespaces, without)
     except Exception:  # noqa: BLE001 - told to the executor, which raises it

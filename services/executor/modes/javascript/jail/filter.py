@@ -35,7 +35,10 @@ _SOCK_KIND = 0xF
 
 
 def make_filter(machine: Architecture, *, network: bool) -> Filter:
-    """The filter for this machine; with `network` TCP is left, which a namespace or Landlock has to confine."""
+    """The filter for this machine. With `network` TCP is left, which a namespace or Landlock has to confine.
+
+    Without, nothing connects to anything, be it a socket that has a path: Landlock does not look at these.
+    """
     return Filter(machine, instructions(machine, network=network))
 
 
@@ -51,17 +54,15 @@ def instructions(machine: Architecture, *, network: bool) -> list[Instruction]:
     # Threads and nothing else.
     program += only(numbers["clone"], bpf.all_of_bits(0, _CLONE_THREAD, without=_CLONE_NEW))
     program += only(numbers["prlimit64"], bpf.below(0, 1))
+    if not network:
+        program += only(numbers["connect"], [verdict(REFUSE)])
     program += only(numbers["socket"], _sockets(network=network))
     program += bpf.from_number(_LAST_KNOWN + 1, [verdict(UNKNOWN)])
     return [*program, verdict(ALLOW)]
 
 
 def _sockets(*, network: bool) -> list[Instruction]:
-    """Unix sockets, and TCP."""
-    if not network:
-        return bpf.one_of(0, (_AF_UNIX,))
-    tcp = bpf.one_of(1, (_SOCK_STREAM,), ignored_bits=0xFFFFFFFF ^ _SOCK_KIND)
-    return [
-        *bpf.when_argument(0, (_AF_INET, _AF_INET6), tcp),
-        *bpf.one_of(0, (_AF_UNIX,)),
-    ]
+    """Streams, of Unix sockets and of TCP: what sends without a connection could send anywhere."""
+    stream = bpf.one_of(1, (_SOCK_STREAM,), ignored_bits=0xFFFFFFFF ^ _SOCK_KIND)
+    families = (_AF_UNIX, _AF_INET, _AF_INET6) if network else (_AF_UNIX,)
+    return [*bpf.when_argument(0, families, stream), verdict(REFUSE)]

@@ -27,7 +27,8 @@ def seccomp(silent: Filter, networked: Filter) -> str:
         refused(errno.EPERM, calls.unshare, namespaces.NAMES)
         silent.put_on()
         refused(errno.EPERM, socket.socket, socket.AF_INET, socket.SOCK_STREAM)
-        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).close()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as one:
+            refused(errno.EPERM, one.connect, "/nowhere")
 
     return in_child(tries)
 
