@@ -50,6 +50,25 @@ def parse(head: bytes) -> Asked:
     return Asked(host, port, _onward(method, path, authority, headers), name, secret)
 
 
+def last_of_connection(answer: bytes) -> bytes | None:
+    """What there is of an answer, so that its head closes the connection; None while the head is not whole.
+
+    Interim answers stay before it. One that switches protocols stays as it is.
+    """
+    start = 0
+    while (end := answer.find(b"\r\n\r\n", start)) >= 0:
+        status = answer[start:end].split(b" ", 2)[1:2]
+        if status == [b"101"]:
+            return answer
+        if not (status and len(status[0]) == 3 and status[0].startswith(b"1")):  # noqa: PLR2004 - digits of a status
+            first, *lines = answer[start:end].split(b"\r\n")
+            kept = [line for line in lines if line.partition(b":")[0].strip().lower() not in _OURS]
+            head = b"\r\n".join([first, b"connection: close", *kept])
+            return answer[:start] + head + answer[end:]
+        start = end + 4
+    return None
+
+
 def _onward(method: bytes, path: bytes, authority: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
     """The request as its target is to see it: one on this connection, and not a word to the proxy."""
     upgrades = any(name == b"connection" and b"upgrade" in value.lower() for name, value in headers)

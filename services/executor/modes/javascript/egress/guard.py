@@ -19,6 +19,7 @@ from services.executor.modes.javascript.egress import asked, own_ports
 from services.executor.modes.javascript.egress.asked import Asked, NotAskedError
 from services.executor.modes.javascript.egress.bounds import Bounds
 from services.executor.modes.javascript.egress.passes import Pass
+from services.executor.modes.javascript.egress.permissions import SHARED_LOOPBACK
 from services.executor.modes.javascript.egress.refusal import Refusal
 from services.executor.modes.javascript.egress.tunnel import Tunnel
 from shared import telemetry
@@ -29,10 +30,8 @@ from shared.egress import Guard as Addresses
 from shared.egress.backend import GuardedBackend
 from shared.egress.lookup import Lookup
 
-_LOOPBACK = "127.0.0.1"
 _PORT = 3128  # in a network of a process's own, where nothing else is
 _SECRET_BYTES = 24
-_OPENED = b"HTTP/1.1 200 Connected\r\n\r\n"
 
 _log = telemetry.logger("egress")
 
@@ -73,7 +72,7 @@ class Guard:
         if not self._own_networks:
             async with self._opening:
                 if self._server is None:
-                    self._server = await self._serve(self._converse, host=_LOOPBACK, port=0)
+                    self._server = await self._serve(self._converse, host=SHARED_LOOPBACK, port=0)
                     self._port = self._server.sockets[0].getsockname()[1]
                     self._own_ports |= {self._port}
         made = Pass(
@@ -134,13 +133,13 @@ class Guard:
                 if self._connections > self._bounds.all_connections:
                     raise Refusal("too many connections")
                 if own is not None:
-                    counted.enter_context(own.using(most=self._bounds.connections))
+                    counted.enter_context(own.using(writer, most=self._bounds.connections))
                 request = await self._read(reader)
                 if request is None:
                     return
                 shown = self._shown(request, own)
                 if own is None:
-                    counted.enter_context(shown.using(most=self._bounds.connections))
+                    counted.enter_context(shown.using(writer, most=self._bounds.connections))
                 await self._connect(request, shown, reader, writer)
         except Refusal as refusal:
             self._tell(refusal, shown)
@@ -182,11 +181,7 @@ class Guard:
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
             raise Refusal("not reached", str(error)) from None
         try:
-            if request.head:
-                await target.write(request.head)
-            else:
-                writer.write(_OPENED)
-            await Tunnel(reader, writer, target, self._bounds).run()
+            await Tunnel(reader, writer, target, self._bounds).run(request.head)
         finally:
             await target.aclose()
 

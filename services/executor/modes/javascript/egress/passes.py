@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from services.executor.modes.javascript.egress.permissions import net_permissions
+from services.executor.modes.javascript.egress.permissions import SHARED_LOOPBACK, net_permissions
 from services.executor.modes.javascript.egress.refusal import Refusal
 from services.executor.modes.javascript.jail.launched import Launched
 from shared.domain.egress_policy import Policy
 
+LOOPBACK = "127.0.0.1"  # in a network of a process's own
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY")
 
 Serve = Callable[["Pass", socket.socket], Awaitable[asyncio.Server]]
@@ -40,7 +41,12 @@ class Pass:
         self._serve = serve
         self._forget = forget
         self._server: asyncio.Server | None = None
-        self._under_way: set[asyncio.Task[object]] = set()
+        self._under_way: set[asyncio.StreamWriter] = set()
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where the process finds the guard."""
+        return SHARED_LOOPBACK if self._serve is None else LOOPBACK, self.port
 
     @property
     def environment(self) -> dict[str, str]:
@@ -48,7 +54,8 @@ class Pass:
 
         It is read once, at the first request, whatever that is for: after `await fetch("data:,")` it can be deleted.
         """
-        proxy = f"http://{self.name}:{self.secret}@127.0.0.1:{self.port}"
+        host, port = self.place
+        proxy = f"http://{self.name}:{self.secret}@{host}:{port}"
         return dict.fromkeys(_PROXIES, proxy) | ({"DENO_CERT": self._ca_file} if self._ca_file else {})
 
     @property
@@ -70,22 +77,20 @@ class Pass:
         launched.exited.add_done_callback(lambda _: self.close())
 
     @contextmanager
-    def using(self, *, most: int) -> Iterator[None]:
-        """While this task makes a connection and uses it. Raises Refusal where there are too many."""
-        task = asyncio.current_task()
-        assert task is not None
+    def using(self, writer: asyncio.StreamWriter, *, most: int) -> Iterator[None]:
+        """While a connection is answered. Raises Refusal where there are too many."""
         if len(self._under_way) >= most:
             raise Refusal("too many connections")
-        self._under_way.add(task)
+        self._under_way.add(writer)
         try:
             yield
         finally:
-            self._under_way.discard(task)
+            self._under_way.discard(writer)
 
     def close(self) -> None:
         """It is worth nothing any more, and its connections are cut."""
         self._forget(self)
         if self._server is not None:
             self._server.close()
-        for task in self._under_way:
-            task.cancel()
+        for writer in self._under_way:
+            writer.transport.abort()

@@ -31,7 +31,7 @@ class Jail:
     """Starts programs through a keeper, which starts with the first and is replaced when it is gone.
 
     `sandbox` set to `weak` starts programs even where the kernel does not confine them. `without` names layers that are
-    left out: namespaces, network, uid, landlock, rlimits, seccomp.
+    left out: namespaces (and with them network), network, uid, landlock, rlimits, seccomp.
     """
 
     def __init__(self, *, sandbox: Literal["auto", "weak"] = "auto", without: Sequence[str] = ()) -> None:

@@ -19,7 +19,9 @@ def prepare(namespaces: str, without: frozenset[str]) -> tuple[Layers, Report]:
     layers, seccomp = _seccomp(without)
     version, rules = _landlock(without)
     rlimits = LEFT_OUT if "rlimits" in without else probe.limits()
-    network = LEFT_OUT if "network" in without else probe.network()
+    network = LEFT_OUT if {"network", "namespaces"} & without else probe.network()
+    if network == ON:
+        rooms.leave_network()  # what has no network of its own shares this one
     uid = LEFT_OUT if "uid" in without else rooms.why_shared_uid() or probe.uid()
     report = {
         "seccomp": seccomp,

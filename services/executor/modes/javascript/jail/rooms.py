@@ -28,7 +28,7 @@ _OOM_SCORE = 800  # of 1000: the machine gives up a program before anything else
 
 def enter_namespaces() -> str:
     """Go on in fresh namespaces, of processes too where /proc can be made to show them. On, or what is missing."""
-    flags = namespaces.ALL
+    flags = namespaces.ALL & ~namespaces.NETWORK  # left later, if programs can have networks of their own
     numbers = in_child(_tries_processes)
     if numbers != ON:  # Deno finds itself through /proc: better the machine's than none
         flags &= ~namespaces.PROCESSES
@@ -63,12 +63,17 @@ def offer_to_the_oom_killer() -> None:
     Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE), encoding="ascii")
 
 
+def leave_network() -> None:
+    """Leave the machine's network for an empty one. Raises OSError."""
+    calls.unshare(namespaces.NETWORK)
+
+
 def own_network(port: int) -> socket.socket:
     """Leave the network for an empty one, in which there is one thing to connect to: the socket that is returned.
 
     The socket belongs to this network for good, whoever accepts its connections. Raises OSError.
     """
-    calls.unshare(namespaces.NETWORK)
+    leave_network()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH22x", b"lo", _UP))
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
