@@ -21,6 +21,10 @@ await attack("read the environment of the executor", () => void Deno.readFileSyn
 await attack("make a file", () => Deno.writeTextFileSync(`${folder}/../made`, ""));
 await attack("change its own code", () => Deno.writeTextFileSync(import.meta.filename, "x", { append: true }));
 await attack("fill a file", () => Deno.writeTextFileSync(`${folder}/large`, "x".repeat(100)));
+await attack("keep something in localStorage", () => localStorage.setItem("secret", "of one function"));
+await attack("keep something in a cache", async () => {
+  await (await caches.open("c")).put("http://own/", new Response("of one function"));
+});
 await attack("run a program", () => new Deno.Command("/bin/true").spawn().status.then(() => undefined));
 await attack("run itself", () => new Deno.Command(Deno.execPath(), { args: ["--version"] }).spawn().status.then(() => undefined));
 await attack("connect by TCP", async () => (await Deno.connect({ hostname: "127.0.0.1", port: tcp })).close());

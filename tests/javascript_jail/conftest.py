@@ -2,8 +2,9 @@
 
 import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,12 +36,31 @@ class Way(NamedTuple):
     own_network: bool
 
 
+@contextmanager
+def folder_for_all() -> Iterator[Path]:
+    """A folder that other users may enter: pytest's own are closed to them, again with every run on the machine."""
+    with tempfile.TemporaryDirectory(prefix="shoal-jail-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with folder_for_all() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def module_folder() -> Iterator[Path]:
+    with folder_for_all() as folder:
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, str]:
-    folder = tmp_path_factory.mktemp("tls")
-    for one in folder.parents[:2]:
-        one.chmod(0o755)
-    return certify(folder)
+def tls() -> Iterator[tuple[ssl.SSLContext, str]]:
+    with folder_for_all() as folder:
+        yield certify(folder)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session", params=SET_UPS)
@@ -54,15 +74,13 @@ async def jail(request: pytest.FixtureRequest) -> AsyncIterator[Jail]:
 
 
 @asynccontextmanager
-async def opened(jail: Jail, tmp_path: Path, *, bounds: Bounds | None = None, **settings: Any) -> AsyncIterator[Way]:
+async def opened(jail: Jail, folder: Path, *, bounds: Bounds | None = None, **settings: Any) -> AsyncIterator[Way]:
     names, numbers = Names(), count()
     guard = Guard(platform(**settings), own_networks=jail.has_networks, resolve=names, bounds=bounds)
-    for one in (tmp_path, *tmp_path.parents[:2]):
-        one.chmod(0o755)
 
     async def act(*acts: Any, config: dict[str, Any] = PUBLIC, permissions: Any = None) -> list[Any]:
         door = await guard.open(Policy.of(config), function="test")
-        cell = Cell.under(tmp_path / str(next(numbers)), FETCH)
+        cell = Cell.under(folder / str(next(numbers)), FETCH)
         status, said = await run(
             jail,
             cell,
@@ -80,6 +98,6 @@ async def opened(jail: Jail, tmp_path: Path, *, bounds: Bounds | None = None, **
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def way(jail: Jail, tls: tuple[ssl.SSLContext, str], tmp_path: Path) -> AsyncIterator[Way]:
-    async with opened(jail, tmp_path, egress_ca_file=tls[1]) as way:
+async def way(jail: Jail, tls: tuple[ssl.SSLContext, str], folder: Path) -> AsyncIterator[Way]:
+    async with opened(jail, folder, egress_ca_file=tls[1]) as way:
         yield way

@@ -48,6 +48,8 @@ HELD_BY: dict[str, tuple[str, ...] | None] = {
     "make a file": ("landlock", "uid"),
     "change its own code": ("landlock", "uid", "rlimits"),
     "fill a file": ("rlimits",),
+    "keep something in localStorage": ("landlock", "uid", "rlimits"),
+    "keep something in a cache": ("landlock", "uid", "rlimits"),
     "run a program": ("seccomp",),
     "run itself": ("seccomp",),
     "connect by TCP": ("seccomp", "landlock"),
@@ -62,15 +64,14 @@ HELD_BY: dict[str, tuple[str, ...] | None] = {
 
 
 @pytest.fixture(scope="module", params=SET_UPS)
-async def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+async def found(request: pytest.FixtureRequest, module_folder: Path) -> dict[str, Any]:
     """What the subject found in one set-up."""
     uid, without = SET_UPS[request.param]
     own = os.geteuid()
     if own not in {0, uid} and uid == 0:
         pytest.skip("needs root")
-    folder = tmp_path_factory.mktemp("cell")
-    for one in (folder, *folder.parents[:2]):
-        one.chmod(0o755)
+    folder = module_folder / os.urandom(4).hex()
+    folder.mkdir(mode=0o755)
     os.chown(folder, uid if own == 0 else own, -1)
     command = [sys.executable, "-m", "tests.javascript_jail.subject", str(folder), *without]
     if own == 0 and uid:

@@ -122,6 +122,8 @@ async def test_nothing_goes_round_the_guard(way: Way) -> None:
             ("resolve", "example.org"),
             ("lookup", "example.org"),
             ("connect", "192.0.2.1", 443),
+            ("websocket", "ws://127.0.0.1:9999/"),
+            ("websocket", "wss://localhost:9999/"),
         ]
         for config in ({"egress": "public"}, allowlist(f"{OPEN}:{server.port}")):
             met = await way.act(*acts, config=config, permissions=ALLOW_ALL)
@@ -187,14 +189,14 @@ async def test_a_pass_ends_with_its_process(way: Way) -> None:
     assert way.guard.facts()["passes"] == 0
 
 
-async def test_the_platforms_own_ports_stay_shut_where_private_networks_are_open(jail: Jail, tmp_path: Path) -> None:
+async def test_the_platforms_own_ports_stay_shut_where_private_networks_are_open(jail: Jail, folder: Path) -> None:
     async with serving(host="127.0.0.1") as bus, serving(host="127.0.0.1") as store, serving(host="127.0.0.1") as own:
         settings = {
             "egress_private": True,
             "nats_url": f"nats://127.0.0.1:{bus.port}",
             "mongodb_url": f"mongodb://127.0.0.1:{store.port},127.0.0.1",
         }
-        async with opened(jail, tmp_path, **settings) as way:
+        async with opened(jail, folder, **settings) as way:
             places = [f"{host}:{port}" for host in ("127.0.0.1", "localhost") for port in (bus.port, store.port, 27017)]
             met = await way.act(
                 *(("fetch", f"http://{place}/") for place in places),
@@ -208,9 +210,9 @@ async def test_the_platforms_own_ports_stay_shut_where_private_networks_are_open
         assert bus.heads == store.heads == []
 
 
-async def test_so_many_connections_and_bytes(jail: Jail, tmp_path: Path) -> None:
+async def test_so_many_connections_and_bytes(jail: Jail, folder: Path) -> None:
     bounds = Bounds(connections=2, connection_bytes=100_000, idle_s=1.0)
-    async with serving(answer(b"x" * 1_000_000)) as server, opened(jail, tmp_path, bounds=bounds) as way:
+    async with serving(answer(b"x" * 1_000_000)) as server, opened(jail, folder, bounds=bounds) as way:
         url = f"http://{NAME}:{server.port}/"
         [met] = await way.act(("fetch", url))
         assert "error" in met

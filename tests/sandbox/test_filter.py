@@ -7,6 +7,7 @@ import pytest
 from services.executor.kernel.machines import ARCHITECTURES
 from services.executor.modes.python.seccomp import _instructions
 from services.executor.modes.python.syscalls import ALLOWED, FATAL
+from tests.sandbox.interpreter import verdict_of
 
 ALLOW, KILL, REFUSE, MISSING = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
 MAX_INSTRUCTIONS = 4096  # the kernel's bound
@@ -39,29 +40,7 @@ CASES = [
 
 
 def verdict(name: str, number: int, *, audit: int | None = None, arguments: dict[int, int] | None = None) -> int:
-    """What the kernel would make of one call: an interpreter for the few instructions the filter is made of."""
-    machine = ARCHITECTURES[name]
-    shown = {0: number, 4: machine.audit if audit is None else audit}
-    shown |= {16 + 8 * index: value & 0xFFFFFFFF for index, value in (arguments or {}).items()}
-    program, place, seen = _instructions(machine), 0, 0
-    while True:
-        code, if_true, if_false, value = program[place]
-        place += 1
-        match code:
-            case 0x20:
-                seen = shown.get(value, 0)
-            case 0x54:
-                seen &= value
-            case 0x15:
-                place += if_true if seen == value else if_false
-            case 0x35:
-                place += if_true if seen >= value else if_false
-            case 0x45:
-                place += if_true if seen & value else if_false
-            case 0x06:
-                return value
-            case _:
-                raise AssertionError(f"an instruction the filter does not use: {code:#x}")
+    return verdict_of(_instructions(ARCHITECTURES[name]), name, number, audit=audit, arguments=arguments)
 
 
 both = pytest.mark.parametrize("machine", ARCHITECTURES)
