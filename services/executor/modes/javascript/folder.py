@@ -3,9 +3,7 @@
 import itertools
 import os
 import shutil
-import sqlite3
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,11 +52,10 @@ class Folder:
         return Place(folder, main, folder / "s")
 
     def fix_cache(self) -> None:
-        """From now on the caches can be read, and nothing be left in them: workers of all tenants share them."""
-        for store in self.cache.glob("*_cache_v*"):
-            if not store.name.endswith(("-wal", "-shm")):
-                with closing(sqlite3.connect(store, isolation_level=None)) as opened:
-                    opened.execute("PRAGMA journal_mode=DELETE")
+        """From now on the caches can be read, and nothing be left in them: workers of all tenants share them.
+
+        They are SQLite's, in its mode of a write-ahead log, whose files have to stay: without them Deno reads nothing.
+        """
         for path in _inside(self.cache):
             os.chown(path, os.geteuid(), os.getegid(), follow_symlinks=False)
             path.chmod(_FIXED if path.is_dir() else _FIXED_FILE)
