@@ -19,7 +19,8 @@ class Usage(msgspec.Struct, frozen=True):
     peak_bytes: int = 0
 
 
-LogLevel = Literal["debug", "info", "warning", "error"]
+LogLevel = Literal["debug", "log", "info", "warning", "error"]
+"""`log` is what was said at no level, as `console.log` does."""
 
 
 class LogLine(msgspec.Struct, frozen=True):

@@ -15,14 +15,14 @@ async def test_every_console_method_is_a_line_of_its_level(run: Run) -> None:
     }""")
     lines = [(line.level, line.message.splitlines()[0]) for line in outcome.logs]
     assert lines == [
-        ("info", "a b 1 { c: [ 1 ] }"),
+        ("log", "a b 1 { c: [ 1 ] }"),
         ("info", "i"),
         ("warning", "w"),
         ("error", "TypeError: t"),
         ("debug", "null undefined 1n"),
         ("error", "Assertion failed no"),
-        ("info", "[ 1 ]"),
-        ("info", "two"),
+        ("log", "[ 1 ]"),
+        ("log", "two"),
         ("debug", "Trace: here"),
     ]
     assert outcome.logs[7].message == "two\nlines \ufffd"

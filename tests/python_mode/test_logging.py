@@ -101,7 +101,7 @@ LEVELS = ["'fatal'", "'INFO'", "''", "None", "5", "['info']", "b'info'"]
 @pytest.mark.parametrize("level", LEVELS)
 async def test_another_level_is_an_error_that_names_them(run: Run, level: str) -> None:
     outcome = await run(f"def main():\n    log('x', {level})")
-    assert outcome.error.endswith("ValueError: the level of log() must be one of: debug, info, warning, error")
+    assert outcome.error.endswith("ValueError: the level of log() must be one of: debug, log, info, warning, error")
     caught = await run(f"def main():\n    try: log('x', {level})\n    except ValueError: return 'caught'")
     assert (value_of(caught), caught.logs) == ("caught", [])
 

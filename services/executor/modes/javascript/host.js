@@ -44,7 +44,7 @@ function log(level, args) {
   if (!call[lost]++) write({ req: call.id, many: call.many, large: call.large }); // said now, as there may be no end
 }
 
-const LEVELS = { log: "info", info: "info", dir: "info", table: "info", warn: "warning", error: "error", debug: "debug" };
+const LEVELS = { log: "log", info: "info", dir: "log", table: "log", warn: "warning", error: "error", debug: "debug" };
 for (const [name, level] of Object.entries(LEVELS)) console[name] = (...args) => log(level, args);
 console.trace = (...args) => log("debug", [new Error(text(args)).stack.replace(/^Error/, "Trace")]);
 console.assert = (held, ...args) => held || log("error", ["Assertion failed", ...args]);
