@@ -8,7 +8,18 @@ from shared.domain.request import Response, json_of
 
 NULL = msgspec.Raw(b"null")
 
-_STATUS_CODES = {"TimeoutError": 504}
+STATUS_CODES = {
+    "FunctionNotFound": 404,
+    "NoActiveCode": 404,
+    "TenantNotActive": 404,
+    "ParamsTooLarge": 413,
+    "ResultTooLarge": 502,
+    "Undeliverable": 503,
+    "SecretUnreadable": 503,
+    "TimeoutError": 504,
+    "CpuLimitExceeded": 504,
+}
+"""The HTTP statuses of failures that are not the handler's own, by their types; any other failure is 500."""
 _ENDED_WELL, _FIRST_ERROR, _FAILED = 200, 400, 500
 
 
@@ -54,18 +65,22 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     response: Response | None = None
 
     def recorded(self) -> "Outcome":
-        """As it is kept, and told to who asked for a result: the response's body is the result, as JSON."""
-        if self.response is None or not self.response.body:
+        """As it is kept, and told to who asked for a result: the response's body is the result, as JSON.
+
+        Of the response its status stays. Its header lines may be secret, and are nobody's but the caller's.
+        """
+        if self.response is None:
             return self
-        bare = msgspec.structs.replace(self.response, body=b"")
-        return msgspec.structs.replace(self, result=msgspec.Raw(json_of(self.response)), response=bare)
+        bare = Response(status=self.response.status, streamed=self.response.streamed)
+        result = msgspec.Raw(json_of(self.response)) if self.response.body else self.result
+        return msgspec.structs.replace(self, result=result, response=bare)
 
     @property
     def status_code(self) -> int:
         """The HTTP status that it stands for: the handler's own, or the one of how it ended."""
         if self.response is not None and self.status == "SUCCESS":
             return self.response.status
-        return _STATUS_CODES.get(self.error_type, _FAILED) if self.status == "FAILURE" else _ENDED_WELL
+        return STATUS_CODES.get(self.error_type, _FAILED) if self.status == "FAILURE" else _ENDED_WELL
 
     @property
     def failed(self) -> bool:

@@ -15,6 +15,9 @@ ActorKind = Literal["service_key", "end_user_jwt", "loopback", "anonymous"]
 # Header lines whose values are secret: on the bus they travel sealed, and they are never recorded.
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-session-token"})
 
+BODILESS = frozenset({204, 205, 304})
+"""The statuses of answers that have no body."""
+
 MAX_PATH = 2048
 """How much of a path is kept of a request that is over, characters."""
 

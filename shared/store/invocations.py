@@ -8,6 +8,7 @@ import msgspec
 
 from shared.domain.invocation import FINAL, TRANSITIONS, Invocation, Status, TriggerType
 from shared.domain.outcome import LogLine, Outcome
+from shared.domain.request import BODILESS, Response
 from shared.store.client import Document, Store, Table, Upsert
 
 COLLECTION = "invocations"
@@ -107,7 +108,10 @@ class Invocations:
         return [document["_id"] for document in found]
 
     async def outcome(self, task_id: str) -> Outcome | None:
-        """How the task ended, or None while its end is not on record."""
+        """How the task ended, or None while its end is not on record.
+
+        What a handler answered to a request is there with its status, and with its body as JSON.
+        """
         found = await self.by_task(task_id)
         if found is None or found.status not in FINAL:
             return None
@@ -121,6 +125,7 @@ class Invocations:
             error_type=found.error_type,
             error=found.error,
             traceback=found.traceback,
+            response=_response(found),
         )
 
     async def known(self, task_id: str) -> bool:
@@ -230,6 +235,17 @@ async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
     query = {"_id": {"$in": list(task_ids)}}
     found = await store.global_many(COLLECTION, query, limit=max(len(task_ids), 1), fields=["status"])
     return {document["_id"]: document["status"] for document in found}
+
+
+def _response(found: Invocation) -> Response | None:
+    """What a handler answered to a request, as far as it is kept: header lines are not."""
+    if not found.status_code or found.status != "SUCCESS":
+        return None
+    if found.status_code in BODILESS:
+        return Response(status=found.status_code)
+    return Response(
+        status=found.status_code, headers=[("content-type", "application/json")], body=found.result.encode()
+    )
 
 
 def _read(document: Document | None) -> Invocation | None:

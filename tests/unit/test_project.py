@@ -122,6 +122,9 @@ def test_what_did_not_fail_has_no_word_of_failure() -> None:
         (Outcome(status="SUCCESS", response=Response(status=404)), 404),
         (failure("TimeoutError", "late"), 504),
         (failure("ValueError", "bad"), 500),
+        (failure("CpuLimitExceeded", "busy"), 504),
+        (failure("ResultTooLarge", "long"), 502),
+        (failure("FunctionNotFound", "gone"), 404),
     ]
     for outcome, status in outcomes:
         (write,) = project([], [finished("t-1", outcome, method="GET", path="/")])

@@ -1,14 +1,21 @@
 """What a call over HTTP is answered with: the handler's own answer, or how it failed."""
 
 import asyncio
+import time
 
 import httpx
 import msgspec
 import pytest
 
+from services.executor import events
+from shared.bus.broker import Bus
+from shared.bus.delivery import Delivery
+from shared.bus.messages import Dispatch
 from shared.domain.outcome import Outcome, failure
+from shared.domain.request import Response
 from tests.api.apps.conftest import MAX_WAITING, MakeApp
 from tests.api.apps.edge import Raw, raw
+from tests.api.apps.ends import report
 from tests.api.apps.scripted import Script, Scripted, answer, http
 from tests.platform import Platform
 
@@ -140,10 +147,35 @@ async def test_a_wait_that_is_longer_than_the_function_may_run(anyone, scripted:
     name = await scripted.add(app, lambda _: None, triggers=OPEN, config={"timeout": 0.2})
     found = await anyone.get(f"/v1/{app.public_id}/fn/{name}")
     body = found.json()
-    assert (found.status_code, body["error"], body["message"]) == (
-        504, "function_timeout", "Function execution timeout (200ms)"
-    )  # fmt: skip
+    assert (found.status_code, body["error"]) == (504, "no_answer")  # it may never have run
+    assert body["invocation_id"] == found.headers["x-invocation-id"]
     assert body["duration_ms"] >= 1200
+
+
+LOST = [
+    (Outcome(status="SUCCESS", response=Response(status=404, headers=[("a", "b")], body=b"none")), 404, b'"none"'),
+    (Outcome(status="SUCCESS", response=Response(status=204)), 204, b""),
+    (Outcome(status="SUCCESS", result=msgspec.Raw(b"[1]")), 200, b"[1]"),
+    (failure("Boom", "it broke"), 500, b'{"error":"it broke"}'),
+    (failure("TenantNotActive", "gone"), 404, b'{"error":"Function not found"}'),
+]
+
+
+@pytest.mark.parametrize("case", LOST)
+async def test_an_answer_that_was_lost_is_what_the_record_has_of_it(
+    call, edge_bus: Bus, case: tuple[Outcome, int, bytes]
+):
+    outcome, status, body = case
+
+    async def lost(dispatch: Dispatch) -> None:
+        now = time.time()
+        timeline = events.timeline(dispatch, picked=now, started=now, done=now)
+        delivery = Delivery(body=dispatch, sequence=1, count=1)
+        await report(edge_bus, events.finished(delivery, outcome.recorded(), timeline, executor="e"))
+
+    found = await call(lost)
+    assert (found.status, found.body) == (status, body)
+    assert found.line("content-type") == ([] if status == 204 else ["application/json"])
 
 
 @pytest.fixture

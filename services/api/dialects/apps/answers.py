@@ -11,7 +11,7 @@ import msgspec
 from services.api.dialects.apps.heads import HOP_BY_HOP, named_in
 from services.api.exchange import Line
 from shared.domain.outcome import Outcome
-from shared.domain.request import Response
+from shared.domain.request import BODILESS, Response
 
 _JSON: Line = (b"content-type", b"application/json")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -19,21 +19,8 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 # The server and the platform write these themselves.
 _NOT_THEIRS = HOP_BY_HOP | {"date", "content-length", "x-invocation-id"}
 _RESET = 205
-_BODYLESS = frozenset({204, _RESET, 304})
 _LEAST, _MOST = 200, 599
-_CROWDED, _BAD_ANSWER, _AWAY, _TIMEOUT = 429, 502, 503, 504
-# What is not the function's own failure, and not a bad answer of its either.
-_STATUS = {
-    "FunctionNotFound": 404,
-    "NoActiveCode": 404,
-    "TenantNotActive": 404,
-    "ParamsTooLarge": 413,
-    "ResultTooLarge": _BAD_ANSWER,
-    "TimeoutError": _TIMEOUT,
-    "CpuLimitExceeded": _TIMEOUT,
-    "Undeliverable": _AWAY,
-    "SecretUnreadable": _AWAY,
-}
+_MISSING, _CROWDED, _BAD_ANSWER, _AWAY, _TIMEOUT = 404, 429, 502, 503, 504
 _AGAIN: dict[int, Line] = {_CROWDED: (b"retry-after", b"5"), _AWAY: (b"retry-after", b"2")}
 
 
@@ -60,8 +47,8 @@ def answer_of(outcome: Outcome, told: Told) -> Answer:
         return _own(outcome.response, told)
     if outcome.status == "SUCCESS":
         return whole(200, [_JSON], bytes(outcome.result))
-    status = _STATUS.get(outcome.error_type, 500)
-    if status == 404:  # noqa: PLR2004 - it was there when the call was accepted
+    status = outcome.status_code
+    if status == _MISSING:  # it was there when the call was accepted
         return missing()
     if status == _TIMEOUT:
         return timed_out(told)
@@ -72,14 +59,21 @@ def answer_of(outcome: Outcome, told: Told) -> Answer:
 
 
 def timed_out(told: Told) -> Answer:
-    """It ran for longer than it may, or was not done when its caller had waited for as long as that and more."""
+    """It ran for longer than it may."""
     message = f"Function execution timeout ({told.timeout_s * 1000:.0f}ms)"
-    return plain(_TIMEOUT, error="function_timeout", message=message, duration_ms=round(told.took_s * 1000))
+    return plain(_TIMEOUT, error="function_timeout", message=message, duration_ms=_ms(told))
 
 
-def away() -> Answer:
+def unanswered(told: Told, task_id: str) -> Answer:
+    """Its caller has waited for as long as it may run and queue, and it has not ended: nobody knows that it ran."""
+    message = "The call has not ended in time; it goes on, and the function's log will say how it ends"
+    return plain(_TIMEOUT, error="no_answer", message=message, duration_ms=_ms(told), invocation_id=task_id)
+
+
+def away(task_id: str) -> Answer:
     """The wait was given up: this process stops."""
-    return plain(_AWAY, error="The platform is restarting; the call goes on, and its answer is lost")
+    message = "The platform is restarting; the call goes on, and its answer is lost"
+    return plain(_AWAY, error=message, invocation_id=task_id)
 
 
 def crowded() -> Answer:
@@ -107,15 +101,15 @@ def _own(response: Response, told: Told) -> Answer:
     fault = fault_of(response)
     if fault:
         return plain(_BAD_ANSWER, error=fault)
-    if response.status in _BODYLESS:
-        return _bodyless(response)
+    if response.status in BODILESS:
+        return _bodiless(response)
     length = response.header("content-length") if told.is_head and not response.body else ""
     if not (length.isascii() and length.isdigit()):  # of a body that was never made, its handler may know
         length = str(len(response.body))
     return Answer(response.status, [*lines_of(response), (b"content-length", length.encode())], response.body)
 
 
-def _bodyless(response: Response) -> Answer:
+def _bodiless(response: Response) -> Answer:
     length = [(b"content-length", b"0")] if response.status == _RESET else []
     return Answer(response.status, [*lines_of(response), *length], b"")
 
@@ -127,9 +121,13 @@ def instead(head: Response | None, *, is_head: bool) -> Answer | None:
     fault = fault_of(head)
     if fault:
         return plain(_BAD_ANSWER, error=fault)
-    if head.status in _BODYLESS:
-        return _bodyless(head)
+    if head.status in BODILESS:
+        return _bodiless(head)
     return Answer(head.status, lines_of(head), b"") if is_head else None
+
+
+def _ms(told: Told) -> int:
+    return round(told.took_s * 1000)
 
 
 def fault_of(response: Response) -> str:

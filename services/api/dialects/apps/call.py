@@ -198,7 +198,9 @@ class CallFunction:
         told = Told(call.timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
         if outcome is not None:
             return answers.answer_of(outcome, told)
-        return answers.timed_out(told) if now >= call.until - _EARLY_S else answers.away()
+        if now >= call.until - _EARLY_S:
+            return answers.unanswered(told, call.task_id)
+        return answers.away(call.task_id)
 
     async def _stream(self, one: _One, call: Call, head: Response | None, *, first: bytes) -> Answer | None:
         """Each part as it comes. What breaks off is left without its end: the server closes the connection then."""

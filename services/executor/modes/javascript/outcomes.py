@@ -12,15 +12,15 @@ from services.executor.modes.javascript.asks import Ask
 from services.executor.modes.javascript.exchange import Exchange
 from services.executor.modes.javascript.lines import Log
 from services.executor.pool.worker import Reason
-from shared.domain.outcome import Outcome, Usage, failure
+from shared.domain.outcome import STATUS_CODES, Outcome, Usage, failure
 from shared.domain.request import Response
 
 _MOST_SAID = 8000  # characters of an error's sentence
 _MOST_FRAMES = 20
 _FRAME = re.compile(r"^    at .*?index\.[jt]s:\d+:\d+\)?$")
 _NAME = re.compile(r"[A-Za-z_$][\w$]{0,79}")
-# What the platform says of limits: a function cannot say it of itself.
-_OURS = frozenset("TimeoutError MemoryError CpuLimitExceeded ResultTooLarge ParamsTooLarge WorkerDied".split())  # noqa: SIM905 - a list of words
+# What the platform says of limits, and of what could not be run: a function cannot say it of itself.
+_OURS = frozenset({"MemoryError", "WorkerDied", *STATUS_CODES})
 _NO_MEMORY = (b"out of memory", b"memory allocation of", b"heap limit", b"Cannot allocate memory")
 _ABORTS = (-signal.SIGTRAP, -signal.SIGABRT, -signal.SIGILL, -signal.SIGSEGV, 133, 134)
 

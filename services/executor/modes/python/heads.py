@@ -10,7 +10,6 @@ MOST_BYTES = 16 << 10  # names and values together; a reply frame has room for t
 MOST_NAME = 200  # characters of a function's name
 MOST_KEY = 255  # of a claim's key, and of its scope
 MOST_TTL_S = 30 * 86_400.0
-BODILESS = frozenset({204, 205, 304})
 
 _STATUSES = range(200, 600)
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}")

@@ -5,13 +5,13 @@ import signal
 from services.executor.mode import Call
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import FrameError, HeadFrame, ReplyFrame
-from services.executor.modes.python.heads import BODILESS, check_headers, check_status
+from services.executor.modes.python.heads import check_headers, check_status
 from services.executor.modes.python.lines import checked, log_of, warnings_of
 from services.executor.modes.python.nesting import EXECUTORS_SPARE, body_too_deep
 from services.executor.pool.worker import Reason
 from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, LogLine, Outcome, Usage
-from shared.domain.request import Response
+from shared.domain.request import BODILESS, Response
 
 _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.executor.modes.python.headers import Headers
-from services.executor.modes.python.heads import BODILESS, check_headers, check_status, is_ours
+from services.executor.modes.python.heads import check_headers, check_status, is_ours
 from services.executor.modes.python.json_text import NotJsonError, json_text
-from shared.domain.request import Header
+from shared.domain.request import BODILESS, Header
 
 JSON = "application/json"
 _TEXT = "text/plain; charset=utf-8"
