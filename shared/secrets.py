@@ -38,6 +38,16 @@ class Keyring:
     def __bool__(self) -> bool:
         return bool(self._keys)
 
+    @property
+    def names(self) -> list[str]:
+        """What the keys are called in what they seal, the first one's first."""
+        return list(self._keys)
+
+    @property
+    def first(self) -> str:
+        """The name of the key that seals; empty without any."""
+        return self._first
+
     def seal(self, plain: bytes, *, place: str) -> str:
         """The text to store. `place` says where, and has to be said again to open it. Raises Problem(unavailable)."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -86,15 +96,30 @@ class Keyring:
 def open_keyring(platform: Platform) -> Keyring:
     """The keys of `SHOAL_SECRET_KEY`, or else of the file that `SHOAL_SECRET_KEY_FILE` names. Raises ConfigError."""
     if platform.secret_key:
-        return Keyring(_keys(platform.secret_key.split(","), setting="SHOAL_SECRET_KEY"))
-    if not platform.secret_key_file:
-        return Keyring([])
+        return Keyring(keys_of(platform.secret_key))
+    return Keyring(keys_of_file(Path(platform.secret_key_file)) if platform.secret_key_file else [])
+
+
+def keys_of(text: str) -> list[bytes]:
+    """The keys of a setting, by commas. Raises ConfigError."""
+    return _keys(text.split(","), setting="SHOAL_SECRET_KEY")
+
+
+def keys_of_file(path: Path) -> list[bytes]:
+    """The keys of a file, one a line. Raises ConfigError."""
     try:
-        lines = Path(platform.secret_key_file).read_text().splitlines()
+        lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"SHOAL_SECRET_KEY_FILE: {platform.secret_key_file} cannot be read: {error}"
+        message = f"SHOAL_SECRET_KEY_FILE: {path} cannot be read: {error}"
         raise ConfigError(message) from None
-    return Keyring(_keys([line for line in lines if line.strip()], setting="SHOAL_SECRET_KEY_FILE"))
+    return _keys([line for line in lines if line.strip()], setting="SHOAL_SECRET_KEY_FILE")
+
+
+def key_of(sealed: str) -> str:
+    """The name of the key that sealed a text; empty for what is no sealed text."""
+    version, _, rest = sealed.partition(".")
+    name, dot, _ = rest.partition(".")
+    return name if version == _VERSION and dot and len(name) == _NAME_DIGITS else ""
 
 
 def _keys(texts: Sequence[str], *, setting: str) -> list[bytes]:

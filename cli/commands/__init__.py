@@ -2,6 +2,7 @@
 
 ABOUT = {
     "app": "Apps of a tenant",
+    "secrets": "Keys that seal what is secret at rest: counted, made, rotated",
     "tenant": "Tenants, which only the operator makes and ends",
     "token": "API tokens of users",
     "up": "Start Shoal on this machine: bus, store and all services, until Ctrl-C",

@@ -1,6 +1,6 @@
 """`shoal app`: apps of a tenant."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
@@ -32,7 +32,7 @@ def create(
 
         await tenants.named(opened.store, tenant)
         made = await Apps(opened.store, tenant).add(slug, name=name or slug.replace("-", " ").title())
-        show.done(f"App {slug} is made", msgspec.structs.asdict(made), as_json=where.json)
+        show.done(f"App {slug} is made", _row(made), as_json=where.json)
 
     return run(where, work)
 
@@ -47,6 +47,12 @@ def list_(*, tenant: InTenant = "default", where: Where = _HERE) -> int:
 
         await tenants.named(opened.store, tenant)
         found = await Apps(opened.store, tenant).listed(limit=_MOST)
-        show.rows([msgspec.structs.asdict(one) for one in found], _COLUMNS, as_json=where.json)
+        show.rows([_row(one) for one in found], _COLUMNS, as_json=where.json)
 
     return run(where, work)
+
+
+def _row(one: Any) -> dict[str, Any]:
+    """What is sealed of an app is for nobody's eyes."""
+    row = msgspec.structs.asdict(one)
+    return {column: row[column] for column in _COLUMNS}

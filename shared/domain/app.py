@@ -72,6 +72,11 @@ def app_place(tenant: str, app_id: int) -> str:
     return f"app/{tenant}/{app_id}"
 
 
+def jwt_secret_place(tenant: str, app_id: int) -> str:
+    """Where the secret of an app's end users is sealed."""
+    return f"{app_place(tenant, app_id)}/jwt_secret"
+
+
 Owner = Literal["app", "function"]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from services.api.core.jwks import Jwks
 from shared import telemetry
-from shared.domain.app import App, EndUsers, app_place
+from shared.domain.app import App, EndUsers, jwt_secret_place
 from shared.domain.function import check_freeform
 from shared.domain.problem import Problem
 from shared.secrets import Keyring, SealBrokenError
@@ -110,7 +110,7 @@ class Verifier:
 
 def secret_place(app: App) -> str:
     """The place that an app's `jwt_secret` is sealed for."""
-    return f"{app_place(app.tenant, app.id)}/jwt_secret"
+    return jwt_secret_place(app.tenant, app.id)
 
 
 def _read(token: str, key: Any, algorithm: str, *, settings: EndUsers) -> EndUser | Refusal:
