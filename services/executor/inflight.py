@@ -38,6 +38,6 @@ class InFlight:
 
 def _levels(processes: int, *, slots: int, max_depth: int) -> list[int]:
     """How many may be under way when one of each depth begins: every depth has one more at least than that before."""
-    first = max(processes // 2, min(slots, processes - max_depth), 1)
+    first = max(1, min(max(processes // 2, slots), processes - max_depth))
     step = (processes - first) / max_depth if max_depth else 0.0
     return [max(first + depth, int(first + step * depth)) for depth in range(max_depth + 1)]
