@@ -14,7 +14,7 @@ from shared.bus.messages import Dispatch
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
-from shared.domain.request import Actor, Header, Request
+from shared.domain.request import Actor, Header, Request, params_of
 
 TOO_DEEP = "ctx.invoke loop limit exceeded"
 _MOST_NAME = 200  # characters of a name, in the sentence that says it was not found
@@ -96,7 +96,7 @@ class Invoking:
             find,
             Asked(
                 missing=f"Function '{name[:_MOST_NAME]}' not found or not active",
-                params=_params(asked.body),
+                params=params_of(asked),
                 request=asked,
                 secret=secret,
                 actor=_actor(dispatch),
@@ -110,12 +110,3 @@ def _actor(dispatch: Dispatch) -> Actor:
     if dispatch.actor is not None:
         return Actor(kind="loopback", user_id=dispatch.actor.user_id, claims=dispatch.actor.claims)
     return Actor(kind="loopback", user_id=str(dispatch.user.id) if dispatch.user else "")
-
-
-def _params(body: bytes) -> bytes:
-    """What a function is given that is no handler."""
-    try:
-        msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return b"{}"
-    return body

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Container, Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -21,8 +21,11 @@ Overlap = Literal["allow", "skip"]
 AgentToolMode = Literal["read_only", "read_write"]
 AgentToolAudience = Literal["developer_only", "end_user"]
 
-ENVIRONMENTS = ("python", "javascript")
+Environment = Literal["python", "javascript"]
 """What the code of an `app` function may be written for: each is an executor pool."""
+ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
+DEPLOYED_FOR: Environment = "javascript"
+"""What it is written for where a deployment by name does not say."""
 
 # Words that are path segments of the HTTP dialects; a slug that equals one would make a URL ambiguous.
 RESERVED_SLUGS = frozenset(

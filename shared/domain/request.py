@@ -69,6 +69,16 @@ def place_of(task_id: str) -> str:
     return f"request/{task_id}"
 
 
+def params_of(request: Request) -> bytes:
+    """What a function is given that is no handler: the body where that is a JSON object, else an empty one."""
+    try:
+        msgspec.json.decode(request.body, type=dict[str, msgspec.Raw])
+        request.body.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return b"{}"
+    return request.body
+
+
 def json_of(response: Response) -> bytes:
     """The answer as a JSON value: its body where that is JSON, else its text; null for none.
 

@@ -106,6 +106,20 @@ async def test_the_payload_is_the_printed_one(client: httpx.AsyncClient, hook: H
     assert sent.headers["user-agent"].startswith("Shoal/")
 
 
+@pytest.mark.parametrize(
+    ("body", "params"), [(b'{"a": [1]}', {"a": [1]}), (b"[1]", {}), (b'{"a": "\xff"}', {}), (b"", {})]
+)
+async def test_a_call_over_http_gives_its_body_as_params(
+    client: httpx.AsyncClient, hook: Hook, body: bytes, params: dict[str, Any]
+):
+    slug = await make(client, hook.url)
+    for path in (f"fn/{slug}", f"functions/{slug}/invoke"):
+        answer = await client.post(f"/v1/hooks/{path}", content=body)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["body"] == {"ok": True}
+        assert hook.received[-1].json["params"] == params
+
+
 async def test_secrets_are_masked_and_a_mask_keeps_them(client: httpx.AsyncClient, hook: Hook, store: Store):
     slug = await make(client, hook.url, auth_config={"type": "basic", "username": "ann", "password": "first-word"})
     path = f"/api/functions/{slug}/"

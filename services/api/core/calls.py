@@ -12,7 +12,7 @@ from shared.domain.invocation import TriggerType
 from shared.domain.limits import Bounds, Limits, limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
-from shared.domain.request import Actor, Header, Request
+from shared.domain.request import Actor, Header, Request, params_of
 from shared.sealed_request import sealed
 from shared.secrets import Keyring
 from shared.submit import Origin, new_task_id, submit
@@ -86,7 +86,9 @@ class Calls:
                 request=request,
                 actor=asked.actor,
             )
-            await submit(self._bus, function, task_id=task_id, params=_NO_PARAMS, origin=origin)
+            # A handler is asked the request itself; what is none is given params.
+            params = _NO_PARAMS if function.execution_mode == "app" else msgspec.Raw(params_of(asked.request))
+            await submit(self._bus, function, task_id=task_id, params=params, origin=origin)
         except BaseException:
             wait.give_up()
             raise

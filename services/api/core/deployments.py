@@ -17,9 +17,11 @@ from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.environment import check_whole
 from shared.domain.function import (
+    DEPLOYED_FOR,
     ActiveVersion,
     AgentToolAudience,
     AgentToolMode,
+    Environment,
     Function,
     check_config,
     check_name,
@@ -49,7 +51,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     code: str
-    environment: str = "javascript"
+    environment: Environment = DEPLOYED_FOR
     description: str | None = None
     env: dict[str, str] | None = None
     triggers: tuple[Trigger, ...] = (HTTP_BY_DEFAULT,)

@@ -34,7 +34,7 @@ class Sources:
         digest, stored = code_hash(code), Versions(self._store, tenant)
         await stored.keep_source(digest, code)
         try:
-            await self._compile(tenant, pool, digest)
+            await self.check(tenant, pool, digest)
             yield digest
             await stored.keep_source(digest, code)  # a deletion beside us may have taken it for nobody's
         except BaseException:
@@ -42,7 +42,7 @@ class Sources:
                 await stored.drop_sources([digest])
             raise
 
-    async def _compile(self, tenant: str, pool: str, digest: str) -> None:
+    async def check(self, tenant: str, pool: str, digest: str) -> None:
         """Have an executor compile a stored source. Raises Problem(invalid, unavailable)."""
         compiled = await self._bus.ask(
             subjects.compile_code(pool),

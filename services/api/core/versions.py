@@ -124,7 +124,10 @@ class Versions:
         return await self._part(caller, function.id, limit=limit, skip=skip)
 
     async def activate(self, caller: Caller, id: int, *, app: str | None = None) -> Shown:
-        """Let this version be the one that runs. Raises Problem(not_found)."""
+        """Let this version be the one that runs. Raises Problem(not_found), and (invalid) where it is no code for it.
+
+        That is one of a time when the function's environment was another one.
+        """
         must_develop(caller)
         stored = self._of(caller)
         version = await stored.by_id(id) if 0 < id <= MAX_ID else None
@@ -132,6 +135,8 @@ class Versions:
         owner = await owned.by_id(version.function_id) if version is not None else None
         if version is None or owner is None or app not in (None, owner.app_slug):
             raise Problem("not_found", f"Code version with id {id} not found")
+        if owner.execution_mode == "app":
+            await self._sources.check(owner.tenant, owner.pool, version.code_hash)
         await self._activate(caller, owner, version)
         source = await stored.source(version.code_hash)
         return Shown(version, True, source.source if source else "")

@@ -370,3 +370,18 @@ async def test_deployments_beside_deletions_leave_one_record(shop: Shop, store: 
     assert (await shop.deploy("tug"))["id"] == made["id"]
     app = (await record(store, made))["app"]
     assert await store.table("functions", "default").count({"app": app}) == 1
+
+
+async def test_a_version_in_another_language_is_not_activated_before_the_function_is_of_that_language(shop: Shop):
+    await shop.deploy("two", code=code(1))
+    await shop.deploy("two", code="export default () => new Response('2')", runtime="javascript")
+    slug = (await shop.show("two"))["slug"]
+    _, first = (await shop.client.get(f"/api/functions/{slug}/code/")).json()["results"]
+    activate = f"/api/functions/code/{first['id']}/activate/"
+    refusal = await shop.client.post(activate)
+    assert refusal.status_code == 400
+    assert "Code was refused" in refusal.json()["error"]
+    assert (await shop.ask("GET", "fn/two")).text == "2"
+    await shop.client.patch(f"/api/functions/{slug}/", json={"environment": "python"})
+    assert (await shop.client.post(activate)).status_code == 200
+    assert (await shop.ask("GET", "fn/two")).json() == 1

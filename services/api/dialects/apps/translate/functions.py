@@ -11,7 +11,7 @@ from services.api.dialects.apps.translate.metrics import fails_often, metrics
 from services.api.dialects.apps.translate.stamps import maybe
 from services.api.dialects.apps.wire import functions as wire
 from shared.domain.app import App
-from shared.domain.function import Function
+from shared.domain.function import DEPLOYED_FOR, Function
 from shared.domain.problem import Problem
 from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger
 
@@ -30,7 +30,7 @@ def deployment(body: wire.Deploy) -> Deployment:
     return Deployment(
         name=body.name,
         code=body.code,
-        environment=body.runtime or "javascript",
+        environment=body.runtime or DEPLOYED_FOR,
         description=body.description,
         env=body.env_vars,
         triggers=_triggers(body),

@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, field
 
-from shared.domain.function import AgentToolAudience, AgentToolMode
+from shared.domain.egress_policy import Reach
+from shared.domain.function import AgentToolAudience, AgentToolMode, Environment
 from shared.domain.trigger import TriggerKind
 
 MAX_TIMEOUT_MS = 300_000
-Runtime = Literal["javascript", "python"]
-Egress = Literal["none", "allowlist", "public"]
 
 
 class Trigger(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -26,14 +25,14 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     code: Annotated[str, Meta(min_length=1)]
-    runtime: Runtime | None = None
+    runtime: Environment | None = None
     description: Annotated[str, Meta(max_length=10_000)] | None = None
     env_vars: dict[str, str] | None = field(default=None, name="envVars")
     timeout_ms: Annotated[int, Meta(ge=1, le=MAX_TIMEOUT_MS)] | None = field(default=None, name="timeoutMs")
     memory_mb: Annotated[int, Meta(ge=64, le=1024)] | None = field(default=None, name="memoryLimitMb")
     triggers: Annotated[list[Trigger], Meta(min_length=1, max_length=100)] | None = None
     trigger: Trigger | TriggerKind | None = None
-    egress: Egress | None = None
+    egress: Reach | None = None
     egress_hosts: list[str] | None = field(default=None, name="egressHosts")
     agent_tool: bool | None = None
     agent_tool_description: Annotated[str, Meta(max_length=500)] | None = None

@@ -38,7 +38,7 @@ async def list_versions(
     return part.page(count, [translate.version_row(shown) for shown in found], request)
 
 
-@answers("conflict")
+@answers("invalid", "conflict")
 async def activate_code(*, core: To, caller: By, number: Numbered, app: str | None = None) -> wire.Version:
     """The version that is to run from now on."""
     return translate.version(await core.versions.activate(caller, number, app=app))
