@@ -16,6 +16,8 @@ from shared.store.client import Document, Store
 
 PREFIX = "shoal_"
 _SECRET_BYTES = 32
+LENGTH = 43
+"""Characters after the prefix of a token that was made here."""
 _USED_S = 3600.0  # how coarse `last_used_at` is
 _BSON = (datetime,)
 _COLLECTION = "tokens"

@@ -3,6 +3,7 @@
 A caller is known by a token of the platform, by a JWT of the app's end users, or not at all.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Literal, NamedTuple
 
@@ -20,6 +21,8 @@ Fault = Literal["", "missing", "token", "jwt", "expired", "rights"]
 
 ANONYMOUS = Actor()
 _JWT_BEGINS = "eyJ"  # {" in base64: what the header of every JSON Web Token begins with
+_JWT_PART = re.compile(r"[A-Za-z0-9_-]{16,}")
+_TOKEN = re.compile(rf"{tokens.PREFIX}[A-Za-z0-9_-]{{{tokens.LENGTH}}}")
 
 
 class Asker(NamedTuple):
@@ -71,6 +74,13 @@ class Edge:
 def has_our_form(credential: str) -> bool:
     """Whether it looks like a token of the platform: it may be over, or another tenant's."""
     return credential.startswith(tokens.PREFIX) or is_ours(credential)
+
+
+def has_ours_within(text: str) -> bool:
+    """Whether a token of the platform stands anywhere in a header line, however its sender has written it."""
+    if tokens.PREFIX not in text and _JWT_BEGINS not in text:
+        return False
+    return bool(_TOKEN.search(text)) or any(is_ours(f".{part}.") for part in _JWT_PART.findall(text))
 
 
 def _service(app: App, caller: Caller) -> Asker:

@@ -99,6 +99,34 @@ async def test_nor_one_that_was_not_needed_or_is_over(
     assert scripted.line(name, "authorization") == own
 
 
+LINES = [
+    "Authorization: Bearer\t{}",
+    "Authorization: Bearer x, Bearer {}",
+    'Authorization: Bearer "{}"',
+    "Authorization: Token token={}",
+    "X-Api-Key: Bearer {}",
+    'X-Session-Token: "{}',
+    "Api-Key: {}",
+    "Cookie: a=b; session={}; c=d",
+    "Referer: https://example.org/?token={}",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+async def test_nor_one_that_is_written_as_nobody_reads_it(
+    *, edge: Platform, scripted: Scripted, make_app: MakeApp, line: str
+):
+    app = await make_app()
+    name = await scripted.add(app, answer(), triggers=(http(auth="none"),))
+    login = signed("of nobody, but it is of the form of ours, and may be over", iss="shoal", login="l")
+    for token in (edge.token, login):
+        head = f"GET /v1/{app.public_id}/fn/{name} HTTP/1.1\nHost: a\nX-Else: b\n{line.format(token)}"
+        assert (await raw(edge, head)).status == 200
+        assert token not in repr(scripted.asked[name])
+        assert scripted.line(name, "x-else") == ["b"]
+        scripted.asked.pop(name)
+
+
 async def test_the_login_of_a_user_is_a_token_of_the_platform(
     anyone, edge_store: Store, scripted: Scripted, make_app: MakeApp
 ):

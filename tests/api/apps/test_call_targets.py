@@ -110,6 +110,14 @@ async def test_the_method_of_a_trigger(
             assert (answered.status_code, answered.headers["allow"]) == (405, allowed)
 
 
+async def test_methods_that_are_for_proxies(edge: Platform, scripted: Scripted, make_app: MakeApp):
+    app = await make_app()
+    path = f"/v1/{app.public_id}/fn/{await scripted.add(app, answer(), triggers=(http(auth='none'),))}"
+    for method in ("TRACE", "CONNECT"):
+        refused = await raw(edge, f"{method} {path} HTTP/1.1\nHost: a")
+        assert (refused.status, refused.line("allow")) == (405, ["GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"])
+
+
 @pytest.mark.parametrize(
     ("path", "good", "bad"),
     [

@@ -11,7 +11,7 @@ from services.api.auth import Auth
 from services.api.core.app_directory import AppDirectory
 from services.api.core.calls import Asked, Call, Calls, Crowded, is_callable, no_code
 from services.api.core.directory import Directory
-from services.api.core.edge import Asker, Edge, Fault, has_our_form, refused
+from services.api.core.edge import Asker, Edge, Fault, has_our_form, has_ours_within, refused
 from services.api.dialects.apps import answers, cors, heads, problems, triggers
 from services.api.dialects.apps.answers import Answer, Told
 from services.api.dialects.apps.heads import Sent
@@ -33,6 +33,7 @@ _CODES: dict[Fault, str] = {
 }
 
 _TEST = ("POST",)
+_OF_PROXIES = frozenset({"CONNECT", "TRACE"})  # between a client and who relays for it; Fetch has no such requests
 _EARLY_S = 0.1  # a timer may be this much ahead of the clock
 
 
@@ -134,8 +135,8 @@ class CallFunction:
         methods = triggers.methods_of(trigger.config)
         if asks_beforehand:
             raise _preflight(one, app, sent, methods)
-        if methods and method not in methods:
-            raise _not_allowed(methods)
+        if method in _OF_PROXIES or (methods and method not in methods):
+            raise _not_allowed(methods or cors.METHODS)
         return _Place(app, found, triggers.auth_of(trigger.config))
 
     async def _asker(self, place: _Place, sent: Sent, caller: Caller | None, *, called: Target) -> Asker:
@@ -172,9 +173,10 @@ class CallFunction:
         """The lines whose credentials are the platform's: they are not for a function's eyes."""
         ours: set[Header] = set()
         for raw_name, raw_value in scope["headers"]:
-            name = raw_name.decode("latin-1")
-            if name in heads.CREDENTIALS:
-                value = raw_value.decode("latin-1")
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            if has_ours_within(value):
+                ours.add((name, value))
+            elif name in heads.CREDENTIALS:
                 token = heads.token_of(name, value)
                 if token and token != sent.token:
                     known = await self._edge.is_platforms(token)

@@ -10,7 +10,7 @@ from services.api.exchange import Line
 from shared.domain.app import App
 
 ANY = "*"
-_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 _EXPOSED = b"x-invocation-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
 _MAX_AGE_S = b"600"
 _MOST_WANTED = 4000  # bytes of names of headers
@@ -47,7 +47,7 @@ def preflight(app: App, origin: str, *, wanted: bytes, methods: Sequence[str]) -
     fit = len(wanted) <= _MOST_WANTED and _WANTED.fullmatch(wanted)
     return [
         *told,
-        (b"access-control-allow-methods", ", ".join(methods or _METHODS).encode()),
+        (b"access-control-allow-methods", ", ".join(methods or METHODS).encode()),
         (b"access-control-allow-headers", wanted if wanted and fit else _USUAL),
         (b"access-control-max-age", _MAX_AGE_S),
     ]
