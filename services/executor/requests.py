@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import msgspec
 
@@ -12,6 +13,8 @@ from shared.domain.request import Header, Request
 
 # Lines that only the platform writes: a handler may believe them.
 _OURS = ("x-user-id", "x-app-id", "x-trigger-type")
+# A header is ASCII to be sure: what else is in a user's id is percent-encoded, and so is %, so that no two are one.
+_ASCII = "".join(map(chr, range(0x20, 0x7F))).replace("%", "")
 _INTERNAL = "http://function.internal/"
 
 
@@ -35,7 +38,7 @@ def _ours(call: Call) -> list[Header]:
     if call.function is not None:
         lines.append(("x-app-id", app.public_id(call.tenant, call.function.app)))
     if user_id := _user_id(call):
-        lines.append(("x-user-id", user_id))
+        lines.append(("x-user-id", quote(user_id, safe=_ASCII)))
     return lines
 
 

@@ -61,6 +61,33 @@ async def test_every_method_arrives(run: Run) -> None:
         assert heard == [method, "" if method in ("GET", "HEAD") else "text"]
 
 
+async def test_a_head_of_any_size_arrives(run: Run) -> None:
+    source = """export default async (req) => [req.method, req.url.length, req.headers.get("x-long")?.length,
+      [...req.headers].filter(([name]) => name.startsWith("x-")).length, req.headers.has("x-shoal"),
+      req.headers.get("host"), await req.text()]"""
+    many = [(f"x-{number}", "1") for number in range(1000)]
+    long = [("x-long", "\xe9" * 60_000)]
+    url = "https://api.example.org/"
+    for method, body in (("GET", ""), ("HEAD", ""), ("POST", "text"), ("PROPFIND", "text")):
+        for lines in (many, long):
+            headers = [("host", "api.example.org"), ("x-shoal", "theirs"), *lines]
+            request = Request(method=method, url=url, query="q" * 3000, headers=headers, body=b"text")
+            length = 60_000 if lines is long else None
+            ours = 2  # x-app-id, x-trigger-type
+            heard = said(await run(source, request))
+            assert heard == [method, len(url) + 3001, length, len(lines) + ours, False, "api.example.org", body]
+
+
+async def test_a_users_id_may_be_of_any_script(run: Run) -> None:
+    for id, line in (
+        ("J\xfcrgen 100%", "J%C3%BCrgen 100%25"),
+        ("\u30e6\u30fc", "%E3%83%A6%E3%83%BC"),
+        ("a|b@c.d", "a|b@c.d"),
+    ):
+        source = """export default (req, ctx) => [ctx.user.id, req.headers.get("x-user-id")]"""
+        assert said(await run(source, actor=Actor(kind="end_user_jwt", user_id=id))) == [id, line]
+
+
 async def test_an_answer_is_passed_on_as_it_is(run: Run) -> None:
     source = """export default () => new Response(new Uint8Array([0, 255, 13, 10]), {status: 201, headers: [
       ["set-cookie", "a=1"], ["set-cookie", "b=2; Path=/"], ["content-type", "text/plain"], ["x-y", "z"]]})"""

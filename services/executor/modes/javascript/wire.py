@@ -19,6 +19,9 @@ _OURS = frozenset(
 _TRANSPORTS = frozenset(("connection", "content-length", "date", "keep-alive", "transfer-encoding", "upgrade", MARK))
 # Methods that go as they are; any other one is told beside a request that may have no body.
 _PLAIN = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE"))
+# Deno's server refuses a request with a larger head: then it goes before the body.
+_MOST_LINES = 100
+HEAD_BYTES = 32 << 10
 _BODILESS = frozenset(("GET", "HEAD"))
 _NOBODYS = {"id": "", "lines": 10, "output": 1000}
 _INTERNAL = "http://function.internal/"
@@ -37,6 +40,10 @@ def call_of(call: Call, request: Request) -> bytes:
     if request.method not in _PLAIN:
         head["method"] = request.method
     body = b"" if request.method in _BODILESS else request.body
+    if len(request.headers) > _MOST_LINES or len(url) + size_of(request.headers) > HEAD_BYTES:
+        told = {**head, "method": None, "verb": request.method, "headers": checked(request.headers)}
+        control = json.dumps(told).encode()
+        return _request("POST", {"op": "large", "bytes": len(control)}, [], control + body)
     method = "GET" if request.method in _BODILESS else request.method if request.method in _PLAIN else "POST"
     return _request(method, head, request.headers, body)
 
@@ -70,6 +77,11 @@ def wait_of() -> bytes:
 def told(headers: Sequence[Header]) -> list[Header]:
     """The lines of an answer that are the handler's."""
     return [line for line in headers if line[0] not in _TRANSPORTS]
+
+
+def size_of(headers: Sequence[Header]) -> int:
+    """Of all lines together."""
+    return sum(len(name) + len(value) for name, value in headers)
 
 
 def checked(headers: Sequence[Header]) -> list[Header]:
