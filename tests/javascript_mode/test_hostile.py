@@ -11,8 +11,9 @@ import pytest
 
 from services.executor.mode import Call
 from services.executor.modes.javascript.mode import JavascriptMode
-from shared.domain.request import Request
-from tests.javascript_mode.calling import Run, answer_of, call_of, said
+from shared.domain.outcome import Outcome
+from shared.domain.request import Request, Response
+from tests.javascript_mode.calling import Platform, Run, answer_of, call_of, said
 
 INNOCENT = "export default () => 'well'"
 # What a function does when it is asked to, and answers otherwise.
@@ -223,3 +224,18 @@ async def test_cpu_is_bounded(run: Run) -> None:
 
 def _asked(call: Call) -> Call:
     return msgspec.structs.replace(call, request=Request(method="GET", url="https://api.example.org/", query="do"))
+
+
+async def test_answers_that_are_not_taken_have_a_bound(mode: JavascriptMode) -> None:
+    """The executor would hold them all for as long as the handler computes."""
+    source = """export default async (req, ctx) => {
+      const asked = Array.from({length: 30}, () => ctx.invoke("child").then(() => "taken", (error) => error.name));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      const end = Date.now() + 1500; while (Date.now() < end);
+      return await Promise.all(asked);
+    }"""
+    host = Platform()
+    host.answer = Outcome(status="SUCCESS", response=Response(body=b"x" * (2 << 20)))
+    told = said(await mode.run(await call_of(mode, source, host=host)))
+    assert set(told) == {"taken", "TooManyAnswers"}
+    assert 10 <= told.count("taken") < 20

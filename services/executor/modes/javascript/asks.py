@@ -11,6 +11,7 @@ import msgspec
 from services.executor.mode import Call
 from services.executor.modes.javascript import wire
 from services.executor.modes.javascript.exchange import BrokenError, Exchange
+from services.executor.modes.javascript.lines import Lines
 from shared.domain.outcome import NULL
 from shared.domain.problem import Problem
 from shared.domain.request import Header, Request
@@ -18,6 +19,7 @@ from shared.domain.request import Header, Request
 _INTERNAL = "http://function.internal"
 _MOST_SAID = 1000  # characters of why something was refused
 _MOST_KEY = 255
+_UNTAKEN = "the answers that the function has not taken yet leave no room for another one"
 _MOST_TTL_S = 30 * 86_400.0
 _LINE_BYTES = 256 << 10  # of one line, beside twice the body that it may carry: BASE64 has a third more
 
@@ -46,23 +48,22 @@ _decoder = msgspec.json.Decoder(Ask)
 
 
 class Asks:
-    """Serves one worker, which has one call at a time; `reply` sends it a request of which the answer says nothing."""
+    """Serves one worker, which has one call at a time; `reply` sends it a request, if there is room."""
 
-    def __init__(self, *, most: int, reply: Callable[[bytes], None]) -> None:
+    def __init__(self, *, most: int, reply: Callable[[bytes], bool]) -> None:
         self.ready: asyncio.Future[Ask] = asyncio.get_running_loop().create_future()
         self.call: Call | None = None
         self.answered = False  # the call has its outcome, and only waits for what it has given to waitUntil
         self._most = most
         self._reply = reply
         self._serving: set[asyncio.Task[None]] = set()
-        self._rest = bytearray()
+        self._lines = Lines()
 
     def feed(self, data: bytes) -> None:
         """Take in a part of the stream. Raises BrokenError."""
         params_bytes = self.call.limits.params_bytes if self.call else 0
-        *lines, rest = (bytes(self._rest) + data).split(b"\n")
-        self._rest = bytearray(rest)
-        if max(map(len, [*lines, rest])) > _LINE_BYTES + 2 * params_bytes:
+        lines = self._lines.feed(data)
+        if max(map(len, [*lines, self._lines.rest])) > _LINE_BYTES + 2 * params_bytes:
             raise BrokenError("a line of control over its limit")
         for line in lines:
             try:
@@ -96,8 +97,8 @@ class Asks:
             told = wire.refusal_of(ask.id, problem.code, problem.message[:_MOST_SAID])
         except ValueError as error:
             told = wire.refusal_of(ask.id, "TypeError", str(error)[:_MOST_SAID])
-        if self.call is call:
-            self._reply(told)
+        if self.call is call and not self._reply(told):
+            self._reply(wire.refusal_of(ask.id, "TooManyAnswers", _UNTAKEN))
 
     async def _invoke(self, call: Call, ask: Ask) -> bytes:
         if call.host is None or self.answered:
@@ -119,6 +120,8 @@ class Asks:
             headers = [("content-type", "application/json")]
             return wire.reply_of(ask.id, headers=headers, body=bytes(outcome.result or NULL))
         response = outcome.response
+        if wire.size_of(response.headers) > wire.HEAD_BYTES:
+            raise ValueError(f"the answer's header lines have more than {wire.HEAD_BYTES} bytes")
         return wire.reply_of(ask.id, status=response.status, headers=response.headers, body=response.body)
 
 

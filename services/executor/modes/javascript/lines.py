@@ -19,6 +19,22 @@ class FloodError(Exception):
     """More than an honest host lets through."""
 
 
+class Lines:
+    """Cuts what comes into lines. A long one may come byte by byte, and costs no more for that."""
+
+    def __init__(self) -> None:
+        self.rest = bytearray()
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The lines that are whole now, without their ends."""
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = bytes(self.rest + lines[0])
+            self.rest.clear()
+        self.rest += rest
+        return lines
+
+
 class _Line(msgspec.Struct, frozen=True):
     """A line of the host's: a log line, or how many were left out, or that it listens."""
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ _LEAST_LOOK_S = 0.005  # between two looks at the CPU time of a call
 _FIRST_WATCH_S, _LAST_WATCH_S = 1.0, 30.0
 _REST_SHARE = 0.1  # of a processor's time, that an idle worker may use
 _MOST_REPLIES = 256  # to what it asked, not taken yet
+_REPLY_BYTES = 32 << 20  # of these together
 
 
 class WorkerLink:
@@ -42,7 +44,8 @@ class WorkerLink:
         self._calls = self._connection()
         self._control = self._connection()
         self._replies = self._connection()
-        self._unsent: list[bytes] = []
+        self._unsent: deque[bytes] = deque()
+        self._unsent_bytes = 0
         self._replying = False
         self._stderr = Stderr(stderr, on_flood=lambda: self.end("broken"))
         self.asks = Asks(most=most_asks, reply=self._queue)
@@ -165,6 +168,7 @@ class WorkerLink:
         if self._listening is not None:
             self._listening.cancel()
         self.asks.cancel()
+        self._unsent.clear()
         for connection in (self._calls, self._control, self._replies):
             connection.close()
         os.close(self._status_fd)
@@ -201,19 +205,28 @@ class WorkerLink:
         except LostError:
             pass  # its exit says why
 
-    def _queue(self, reply: bytes) -> None:
+    def _queue(self, reply: bytes) -> bool:
+        """Have the worker take a reply in its turn; False where it leaves too much untaken for that."""
+        if not self.alive:
+            return True
+        if self._unsent and self._unsent_bytes + len(reply) > _REPLY_BYTES:
+            return False
         self._unsent.append(reply)
+        self._unsent_bytes += len(reply)
         if len(self._unsent) > _MOST_REPLIES:
             self.end("broken")
         elif not self._replying:
             self._send_reply()
+        return True
 
     def _send_reply(self) -> None:
         self._replying = bool(self._unsent) and self.alive
         if self._replying:
             exchange = Exchange(most_bytes=self.header_bytes, header_bytes=self.header_bytes)
             exchange.end.add_done_callback(self._replied)
-            self._replies.send(self._unsent.pop(0), exchange)
+            reply = self._unsent.popleft()
+            self._unsent_bytes -= len(reply)
+            self._replies.send(reply, exchange)
 
     def _replied(self, end: "asyncio.Future[None]") -> None:
         if end.exception() is None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 
-from services.executor.modes.javascript.lines import FloodError, Log
+from services.executor.modes.javascript.lines import FloodError, Lines, Log
 
 _PIECE_BYTES = 64 << 10
 
@@ -17,7 +17,7 @@ class Stderr:
         self._loop = asyncio.get_running_loop()
         self._fd = fd
         self._on_flood = on_flood
-        self._rest = bytearray()
+        self._lines = Lines()
         self._listens: asyncio.Future[None] = self._loop.create_future()
         self._closed = False
         self.log = Log()
@@ -65,9 +65,7 @@ class Stderr:
         return True
 
     def _take(self, piece: bytes) -> None:
-        *lines, rest = (bytes(self._rest) + piece).split(b"\n")
-        self._rest = bytearray(rest)
-        for line in lines:
+        for line in self._lines.feed(piece):
             self.log.add(line)
         if self.log.listening and not self._listens.done():
             self._listens.set_result(None)
