@@ -104,6 +104,19 @@ class Waiting:
         """Where the answer to this task is to be sent."""
         return subjects.reply(self._instance, task_id)
 
+    def told(self, subject: str, answer: Answer) -> bool:
+        """Take an answer that this process has for itself; False for one that is another's, and goes by bus.
+
+        Many large ones at once would be more than the bus holds back for one connection, which it then closes.
+        """
+        task_id = subject.rpartition(".")[2]
+        if subject != self.subject(task_id):
+            return False
+        wait = self._waits.get(task_id)
+        if wait is not None:
+            wait.answered(answer.outcome)
+        return True
+
     def enter(self, task_id: str, *, tenant: str, within_s: float, streams: bool = False) -> Wait:
         """Begin to wait, before the command is sent. Raises Problem(unavailable) when too many wait already.
 

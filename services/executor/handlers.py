@@ -42,9 +42,17 @@ class BusLinks:
     """`links.Links` by bus and store."""
 
     def __init__(
-        self, service: Service, artefacts: Artefacts | None, pool: str, *, functions: Directory, hosts: Hosts
+        self,
+        service: Service,
+        artefacts: Artefacts | None,
+        pool: str,
+        *,
+        functions: Directory,
+        hosts: Hosts,
+        waiting: Waiting,
     ) -> None:
         self._bus = service.bus
+        self._waiting = waiting
         self._store = service.store
         self._keyring = service.keyring
         self._hosts = hosts
@@ -80,8 +88,9 @@ class BusLinks:
         return await Invocations(self._store, dispatch.tenant).passed(dispatch.task_id, dispatch.attempt)
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
-        """On the caller's own subject, not stored."""
-        await self._bus.send(reply_to, answer)
+        """On the caller's own subject, not stored; to one who waits in this process, without the bus."""
+        if not self._waiting.told(reply_to, answer):
+            await self._bus.send(reply_to, answer)
 
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         """Into EVENTS; a lost notice does no harm, the end carries the time too."""
@@ -129,6 +138,7 @@ class _Shared(NamedTuple):
     functions: Directory
     hosts: Hosts
     in_flight: InFlight
+    waiting: Waiting
 
 
 async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared, stack: AsyncExitStack) -> None:
@@ -145,7 +155,14 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
     # What runs no code only waits, so that a few more in hand cost nothing.
     ahead = settings.held_ready if mode.runs_code else mode.slots
     execution = Execution(
-        BusLinks(service, artefacts if mode.runs_code else None, pool, functions=shared.functions, hosts=shared.hosts),
+        BusLinks(
+            service,
+            artefacts if mode.runs_code else None,
+            pool,
+            functions=shared.functions,
+            hosts=shared.hosts,
+            waiting=shared.waiting,
+        ),
         mode,
         executor=service.instance,
         notice_s=settings.notice_s,
@@ -176,7 +193,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         children = Children(service.bus, service.store, keyring=service.keyring, waiting=waiting)
         hosts = Hosts(reach, service.keyring, children=children, platform=platform, executor=settings)
         in_flight = InFlight(settings.bounds, slots=settings.slots, max_depth=platform.max_depth)
-        shared = _Shared(functions, hosts, in_flight)
+        shared = _Shared(functions, hosts, in_flight, waiting)
         places = Places(settings.bounds)
         opening = Opening(service.settings, service.platform, service.keyring, places, reach)
         for pool, open_mode in modes.OPEN.items():

@@ -10,6 +10,9 @@ from shared.embedded.secret import secret, write_private
 from shared.embedded.server import LOOPBACK, USER, Server
 
 MAX_PAYLOAD_BYTES = 12 * 1024 * 1024
+# What may wait for one connection before the server closes it: a service has answers of some MB each come in side by
+# side, and with the server's own bound, 64 MB, a dozen of them that it has not read yet would cut it off.
+MAX_PENDING_BYTES = 256 * 1024 * 1024
 
 
 class Nats(Server):
@@ -33,6 +36,7 @@ class Nats(Server):
             f"server_name: shoal\n"
             f"listen: {LOOPBACK}:{self.port}\n"
             f"max_payload: {MAX_PAYLOAD_BYTES}\n"
+            f"max_pending: {MAX_PENDING_BYTES}\n"
             # Quoted, for else a password of digits would be a number.
             f'authorization {{ user: {USER}, password: "{self._password}" }}\n'
             f"log_file: {_quoted(self._log)}\n"

@@ -79,6 +79,31 @@ async def test_the_secrets_of_a_request_do_not_travel_in_the_clear(shoal: Shoal)
     assert not any(b"s3cret" in data for data in heard)
 
 
+async def test_large_answers_at_once_do_not_cut_the_executor_off(shoal: Shoal):
+    """They stay in it: a bus holds back some of them for one connection, then it closes it."""
+    heard: list[str] = []
+    await shoal.bus.hear("reply.>", lambda _, subject: heard.append(subject))
+
+    async def parent(call: Call) -> Outcome:
+        assert call.host is not None
+        asked = [Request(body=str(number).encode()) for number in range(8)]
+        outcomes = await asyncio.gather(*(call.host.invoke("child", request) for request in asked))
+        sizes = [len(outcome.response.body) for outcome in outcomes if outcome.response is not None]
+        return answered(str(sum(sizes)).encode())
+
+    async def child(call: Call) -> Outcome:
+        return answered(b"x" * (1 << 20))
+
+    await shoal.function("child", child)
+    wait = await shoal.begun(await shoal.function("parent", parent))
+    outcome = await wait.outcome()
+    assert outcome is not None
+    assert outcome.response is not None
+    assert outcome.response.body == str(8 << 20).encode()
+    await shoal.bus.client.flush()
+    assert [subject.rpartition(".")[2] for subject in heard] == [wait.task_id]
+
+
 @pytest.mark.parametrize(
     ("name", "request_", "error"),
     [
