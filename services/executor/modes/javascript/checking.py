@@ -1,16 +1,14 @@
 """Looking at a source without running it: its syntax, what it imports, whether it exports a handler.
 
-Deno's own tools look, in processes of their own that read nothing else; what they print is believed only as far as it
-has the form expected, for the source may have been made to break them.
+Deno's own tools look, in the jail and with nothing there but the source, for they follow what it imports. What they
+print is believed only as far as it has the form expected, for the source may have been made to break them.
 """
 
 import asyncio
 import base64
-import itertools
 import json
 import os
 import re
-import resource
 import shutil
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +16,7 @@ from typing import Any, NamedTuple
 
 from services.executor.mode import Artefact, Refusal, Unavailable
 from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.folder import Place
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.modes.javascript.starting import Starter
 from shared.domain.version import CompileError
@@ -41,11 +40,9 @@ class _Found(NamedTuple):
 class Checker:
     """Checks sources, a few at a time."""
 
-    def __init__(self, binary: Path, starter: Starter, settings: JavascriptSettings) -> None:
-        self._binary = binary
+    def __init__(self, starter: Starter, settings: JavascriptSettings) -> None:
         self._starter = starter
         self._settings = settings
-        self._numbers = itertools.count(1)
         self._slots = asyncio.Semaphore(settings.prepare_slots)
 
     async def prepare(self, source: str) -> Artefact | Refusal:
@@ -67,27 +64,24 @@ class Checker:
 
     async def _look(self, source: bytes) -> Artefact | Refusal:
         folder = await self._starter.folder()
-        place = folder.place("index.js", source, uid=self._starter.launcher.tools_uid)
+        place = folder.place("index.js", source)
         try:
-            main = place.main
-            found = await self._info(main)
-            if (
-                not found.is_code
-            ):  # what is no JavaScript may be TypeScript, and then its errors are those of TypeScript
-                main = folder_main = place.folder / "index.ts"
-                place.main.rename(folder_main)
-                found = await self._info(main)
+            found = await self._info(place)
+            if not found.is_code:  # it may be TypeScript, and then its errors are those of TypeScript
+                place = place._replace(main=place.main.rename(place.folder / "index.ts"))
+                found = await self._info(place)
             if found.errors:
                 return Refusal(found.errors)
-            if not await self._exports_default(main):
+            if not await self._exports_default(place):
                 return refusal(NO_HANDLER)
-            code = source if main.suffix == ".js" else await self._transpiled(main)
+            code = source if place.main.suffix == ".js" else await self._transpiled(place)
             return Artefact(deno.compiler(), code)
         finally:
             shutil.rmtree(place.folder, ignore_errors=True)
 
-    async def _info(self, main: Path) -> _Found:
-        told = await self._json("info", "--json", str(main))
+    async def _info(self, place: Place) -> _Found:
+        main = place.main
+        told = await self._json(place, "info", "--json", str(main))
         module = next((each for each in told.get("modules", ()) if each.get("specifier") == main.as_uri()), None)
         if module is None:
             raise _TroubleError
@@ -96,57 +90,43 @@ class Checker:
         imports = [each for each in module.get("dependencies", ()) if not str(each["specifier"]).startswith("node:")]
         return _Found([_import_error(each) for each in imports[:_MOST_ERRORS]], is_code=True)
 
-    async def _exports_default(self, main: Path) -> bool:
-        told = await self._json("doc", "--json", str(main))
-        symbols = told.get("nodes", {}).get(main.as_uri(), {}).get("symbols", ())
+    async def _exports_default(self, place: Place) -> bool:
+        told = await self._json(place, "doc", "--json", str(place.main))
+        symbols = told.get("nodes", {}).get(place.main.as_uri(), {}).get("symbols", ())
         return any(symbol.get("isDefault") for symbol in symbols)
 
-    async def _transpiled(self, main: Path) -> bytes:
+    async def _transpiled(self, place: Place) -> bytes:
         """As JavaScript, with the map by which V8 tells the lines of the TypeScript."""
-        made = main.with_name("made.js")
-        await self._tool("transpile", "--source-map", "inline", "-o", str(made), str(main))
+        made = place.folder / "made.js"
+        await self._tool(place, "transpile", "--source-map", "inline", "-o", str(made), str(place.main))
         try:
             return _with_short_map(_content(made))
         except OSError as error:
             raise _TroubleError from error
 
-    async def _json(self, tool: str, *arguments: str) -> dict[str, Any]:
+    async def _json(self, place: Place, tool: str, *arguments: str) -> dict[str, Any]:
         try:
-            told = json.loads(await self._tool(tool, *arguments))
+            told = json.loads(await self._tool(place, tool, *arguments))
         except (ValueError, RecursionError) as error:
             raise _TroubleError from error
         if not isinstance(told, dict):
             raise _TroubleError
         return told
 
-    async def _tool(self, tool: str, *arguments: str) -> bytes:
+    async def _tool(self, place: Place, tool: str, *arguments: str) -> bytes:
         """What one of Deno's tools prints, within bounds. Raises _TroubleError, Unavailable."""
-        folder = await self._starter.folder()
-        printed = Path(arguments[-1]).with_name(f"{next(self._numbers)}.out")
+        printed = os.memfd_create("printed", os.MFD_CLOEXEC)
         try:
-            fd = os.open(printed, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise Unavailable(f"Deno's tools cannot print: {error}") from error
-        try:
-            running = await self._starter.launcher.tool(
-                [str(self._binary), *deno.tool_arguments(tool, *arguments)],
-                environment=self._starter.environment(folder),
-                stdout=fd,
-                cwd=printed.parent,
-                bounds={
-                    resource.RLIMIT_FSIZE: _MOST_PRINTED,
-                    resource.RLIMIT_DATA: self._settings.prepare_memory_mb << 20,
-                },
-            )
+            running = await self._starter.tool(tool, *arguments, place=place, stdout=printed, most_bytes=_MOST_PRINTED)
             try:
                 await asyncio.shield(running.exited)
             finally:
                 running.kill()
-            return os.pread(fd, _MOST_PRINTED, 0)
+            return os.pread(printed, _MOST_PRINTED, 0)
         except OSError as error:
             raise Unavailable(f"Deno does not start: {error}") from error
         finally:
-            os.close(fd)
+            os.close(printed)
 
 
 class _TroubleError(Exception):

@@ -40,15 +40,13 @@ class Folder:
         self.cache.mkdir(mode=_OWN)
         self._numbers = itertools.count(1)
 
-    def place(self, name: str, code: bytes, *, uid: int | None = None) -> Place:
-        """A new place with this code in it, for a user: its folder is his own. The jail gives it to a worker's."""
+    def place(self, name: str, code: bytes) -> Place:
+        """A new place with this code in it; the jail makes its folder that of a process's user."""
         folder = self.path / "w" / str(next(self._numbers))
         folder.mkdir(mode=_OWN)
         main = folder / name
         main.write_bytes(code)
         main.chmod(_READABLE)
-        if uid is not None:
-            os.chown(folder, uid, uid)
         return Place(folder, main, folder / "s")
 
     def fix_cache(self) -> None:

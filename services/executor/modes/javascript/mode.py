@@ -251,7 +251,7 @@ def open_mode(
         _log.warning("no javascript", reason=deno.MISSING)
         return WithoutDeno()
     starter = Starter(binary, settings, platform)
-    return JavascriptMode(settings, starter, Checker(binary, starter, settings), places=places or Places(Bounds()))
+    return JavascriptMode(settings, starter, Checker(starter, settings), places=places or Places(Bounds()))
 
 
 async def open_for(opening: Opening) -> "JavascriptMode | WithoutDeno":

@@ -9,11 +9,12 @@ from typing import Any
 
 from services.executor.mode import Unavailable
 from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.bounding import bound
 from services.executor.modes.javascript.egress.guard import Guard
 from services.executor.modes.javascript.egress.passes import Pass
 from services.executor.modes.javascript.folder import Folder, Place
 from services.executor.modes.javascript.jail.jail import Jail
-from services.executor.modes.javascript.launch import Launcher
+from services.executor.modes.javascript.jail.launched import Launched
 from services.executor.modes.javascript.link import WorkerLink
 from services.executor.modes.javascript.settings import JavascriptSettings
 from shared.config import Platform
@@ -47,7 +48,6 @@ class Starter:
         self._binary = binary
         self._settings = settings
         self._jail = Jail(sandbox=settings.sandbox, without=settings.without)
-        self.launcher = Launcher(self._jail)
         self._folder: Folder | None = None
         self._opening = asyncio.Lock()
 
@@ -79,6 +79,25 @@ class Starter:
             way.close()
             raise
 
+    async def tool(self, tool: str, *arguments: str, place: Place, stdout: int, most_bytes: int) -> Launched:
+        """Start one of Deno's tools, which reads its own folder and nothing else. Raises OSError, Unavailable."""
+        folder = await self.folder()
+        trouble = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            return await self._jail.launch(
+                [str(self._binary), *deno.tool_arguments(tool, *arguments)],
+                environment=self._environment(folder),
+                stderr=trouble,
+                stdout=stdout,
+                readable=[folder.cache],
+                writable=[place.folder],
+                cwd=place.folder,
+                file_bytes=most_bytes,
+                data_bytes=self._settings.prepare_memory_mb << 20,
+            )
+        finally:
+            os.close(trouble)
+
     async def close(self) -> None:
         """End every process, and leave nothing behind."""
         await self._jail.close()
@@ -92,7 +111,7 @@ class Starter:
         guard = {"guard": self._guard.facts()} if self._guard else {}
         return {"deno": "no permissions", **self._jail.report, **guard}
 
-    def environment(self, folder: Folder) -> dict[str, str]:
+    def _environment(self, folder: Folder) -> dict[str, str]:
         """Of every process: nothing of this one's."""
         return {**_ENVIRONMENT, "DENO_DIR": str(folder.cache)}
 
@@ -111,7 +130,7 @@ class Starter:
         try:
             launched = await self._jail.launch(
                 [str(self._binary), *arguments],
-                environment={**self.environment(folder), **(way.environment if way else {})},
+                environment={**self._environment(folder), **(way.environment if way else {})},
                 stderr=write,
                 readable=[folder.host, folder.cache, *(way.readable if way else ())],
                 writable=[place.folder, *([folder.cache] if warming else [])],
@@ -139,7 +158,7 @@ class Starter:
                 await link.connect(place.socket)
                 if not warming:
                     most_bytes = link.data_bytes + (memory_mb << 20) + _MARGIN_BYTES
-                    self.launcher.bound(launched, {resource.RLIMIT_DATA: most_bytes})
+                    bound(launched, {resource.RLIMIT_DATA: most_bytes})
         except (OSError, TimeoutError) as error:
             told = link.log.tail.decode("utf-8", "replace").strip()[-200:]
             link.end("died")

@@ -43,13 +43,13 @@ def confine(order: Order, layers: Layers, *, uid: int) -> None:
         landlock.put_on(ruleset_fd)
     os.nice(_NICENESS)
     if layers.limits:
-        limit(file_bytes=order.file_bytes, counts_threads=layers.own_uid)
+        limit(file_bytes=order.file_bytes, data_bytes=order.data_bytes, counts_threads=layers.own_uid)
     worn = layers.networked if order.port else layers.silent
     if worn is not None:
         worn.put_on()
 
 
-def limit(*, file_bytes: int, counts_threads: bool) -> None:
+def limit(*, file_bytes: int, counts_threads: bool, data_bytes: int = 0) -> None:
     """Put on the kernel's limits. Where the user is shared, its threads are others' too, and not counted here."""
     bounds = {
         resource.RLIMIT_FSIZE: file_bytes,
@@ -58,6 +58,8 @@ def limit(*, file_bytes: int, counts_threads: bool) -> None:
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_NOFILE: _OPEN_FILES,
     }
+    if data_bytes:
+        bounds[resource.RLIMIT_DATA] = data_bytes
     if counts_threads:
         bounds[resource.RLIMIT_NPROC] = _THREADS + _THREADS_PER_PROCESSOR * (os.cpu_count() or 1)
     for kind, bound in bounds.items():

@@ -51,23 +51,26 @@ class Jail:
         """Start the keeper, unless it runs. Raises Unavailable where programs could not be confined."""
         await self._running()
 
-    async def launch(
+    async def launch(  # noqa: PLR0913 - a program has what is named here, and nothing else
         self,
         argv: Sequence[str],
         *,
         environment: Mapping[str, str],
         stderr: int,
+        stdout: int | None = None,
         readable: Sequence[str | Path] = (),
         writable: Sequence[str | Path] = (),
         cwd: str | Path = "/",
         file_bytes: int = 0,
+        data_bytes: int = 0,
         door: Door | None = None,
     ) -> Launched:
-        """Start a program, by its path, with this environment and no descriptor but standard error.
+        """Start a program, by its path, with this environment and no descriptor but standard error (and output).
 
         It reads what is in `readable`, and makes files of up to `file_bytes` and sockets in the folders `writable`,
-        which become its user's. Without a door it has no network. Raises OSError where it cannot start, Unavailable
-        where the jail cannot, ValueError for a command line that is too long.
+        which become its user's. `data_bytes` bounds its memory from its start, 0 not at all. Without a door it has no
+        network. Raises OSError where it cannot start, Unavailable where the jail cannot, ValueError for a command line
+        that is too long.
         """
         order = Order(
             list(argv),
@@ -76,9 +79,10 @@ class Jail:
             [str(path) for path in writable],
             str(cwd),
             file_bytes,
+            data_bytes,
             door.port if door is not None else 0,
         )
-        launched = await self._launch(order, stderr)
+        launched = await self._launch(order, [stderr] if stdout is None else [stderr, stdout])
         if door is not None:
             try:
                 await door.lead(launched)
@@ -95,11 +99,11 @@ class Jail:
             keeper.kill()
             await keeper.ended(_START_S)
 
-    async def _launch(self, order: Order, stderr: int) -> Launched:
+    async def _launch(self, order: Order, says: list[int]) -> Launched:
         try:
-            return await (await self._running()).launch(order, stderr, timeout_s=_START_S)
+            return await (await self._running()).launch(order, says, timeout_s=_START_S)
         except Unavailable:
-            return await (await self._running()).launch(order, stderr, timeout_s=_START_S)
+            return await (await self._running()).launch(order, says, timeout_s=_START_S)
 
     async def _running(self) -> KeeperLink:
         async with self._starting:

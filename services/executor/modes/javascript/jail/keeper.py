@@ -16,6 +16,7 @@ from services.executor.modes.javascript.jail.orders import Order
 
 _START_S = 5.0  # from the fork to the program's first instruction; it takes some milliseconds
 _SAID_BYTES = 1000
+_SAYS = 2  # descriptors that come with an order: standard error, and standard output
 _HIGHEST_KEPT = 3  # standard input to error, and what tells the keeper of the start
 
 
@@ -41,7 +42,7 @@ class Keeper:
                 if fd in self._programs:
                     self._reap(fd)
                     continue
-                packet, fds, _, _ = socket.recv_fds(self._executor, orders.MAX_BYTES, 1)
+                packet, fds, _, _ = socket.recv_fds(self._executor, orders.MAX_BYTES, _SAYS)
                 if not packet:
                     return
                 order = orders.parse(packet)
@@ -51,8 +52,8 @@ class Keeper:
     def _obey(self, order: Order, fds: list[int]) -> None:
         uid = self._free_uid()
         try:
-            pid, door = self._start(order, fds[0], uid)
-        except (OSError, IndexError, NotStartedError) as error:
+            pid, door = self._start(order, fds, uid)
+        except (OSError, NotStartedError) as error:
             self._executor.send(orders.pack(orders.Failed(str(error))))
             return
         finally:
@@ -66,14 +67,14 @@ class Keeper:
         for fd in door:
             os.close(fd)
 
-    def _start(self, order: Order, stderr: int, uid: int) -> tuple[int, list[int]]:
+    def _start(self, order: Order, says: list[int], uid: int) -> tuple[int, list[int]]:
         """Its number, and the listener of its network if it has one. Raises OSError, NotStartedError."""
         keeper_pid = os.getpid()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with ours:
             pid = os.fork()
             if pid == 0:
-                _become(order, self._layers, stderr=stderr, told=theirs, keeper_pid=keeper_pid, uid=uid)
+                _become(order, self._layers, says=says, told=theirs, keeper_pid=keeper_pid, uid=uid)
             theirs.close()
             try:
                 return pid, _started(ours)
@@ -120,7 +121,7 @@ def _started(link: socket.socket) -> list[int]:
 
 
 def _become(  # one step of a fork that never returns
-    order: Order, layers: Layers, *, stderr: int, told: socket.socket, keeper_pid: int, uid: int
+    order: Order, layers: Layers, *, says: list[int], told: socket.socket, keeper_pid: int, uid: int
 ) -> NoReturn:
     try:
         calls.die_with_parent(keeper_pid)
@@ -128,7 +129,7 @@ def _become(  # one step of a fork that never returns
         if order.port and layers.own_network:
             with rooms.own_network(order.port) as listener:
                 socket.send_fds(told, [b"door"], [listener.fileno()])
-        _arrange(stderr, told.fileno())
+        _arrange(*says, told=told.fileno())
         os.chdir(order.cwd)
         cell.confine(order, layers, uid=uid)
         os.execve(order.argv[0], order.argv, order.environment)  # noqa: S606 - what was ordered
@@ -138,10 +139,10 @@ def _become(  # one step of a fork that never returns
         os._exit(1)
 
 
-def _arrange(stderr: int, told: int) -> None:
-    """Nothing to read, nowhere to write but to standard error, and no other descriptor."""
+def _arrange(stderr: int, stdout: int | None = None, *, told: int) -> None:
+    """Nothing to read, nowhere to write but to standard error and what it was given as output; nothing else is open."""
     null = os.open(os.devnull, os.O_RDWR)
-    spare = [os.dup(fd) for fd in (null, null, stderr, told)]  # out of each other's way
+    spare = [os.dup(fd) for fd in (null, null if stdout is None else stdout, stderr, told)]  # out of each other's way
     while min(spare) <= _HIGHEST_KEPT:
         spare = [os.dup(fd) if fd <= _HIGHEST_KEPT else fd for fd in spare]
     for place, fd in enumerate(spare):

@@ -70,11 +70,11 @@ class KeeperLink:
             self.kill()
             raise Unavailable(f"the keeper of the jail was not ready within {timeout_s:g} s") from error
 
-    async def launch(self, order: Order, stderr: int, *, timeout_s: float) -> Launched:
+    async def launch(self, order: Order, says: list[int], *, timeout_s: float) -> Launched:
         """Start a program. Raises OSError where it does not start, Unavailable where the keeper is gone."""
         wanted: asyncio.Future[Launched] = self._loop.create_future()
         try:
-            socket.send_fds(self._control, [orders.pack(order)], [stderr])
+            socket.send_fds(self._control, [orders.pack(order)], says)
         except OSError as error:
             raise Unavailable(f"the keeper of the jail takes no order: {error}") from error
         # Answers come in the order of the orders, so who stops waiting stays in the line.

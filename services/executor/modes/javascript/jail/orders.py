@@ -7,10 +7,11 @@ MAX_BYTES = 64 << 10
 
 
 class Order(NamedTuple):
-    """Start a program; its standard error comes beside.
+    """Start a program; its standard error comes beside, and its standard output behind that if it has one.
 
     `readable` are files and folders that it may read, `writable` folders in which it may make files and sockets;
-    each of its files grows up to `file_bytes`. With a `port` it may connect to that TCP port, and to nothing else.
+    each of its files grows up to `file_bytes`, its memory to `data_bytes` (0: without a bound). With a `port` it may
+    connect to that TCP port, and to nothing else.
     """
 
     argv: list[str]
@@ -19,6 +20,7 @@ class Order(NamedTuple):
     writable: list[str]
     cwd: str = "/"
     file_bytes: int = 0
+    data_bytes: int = 0
     port: int = 0
 
 
