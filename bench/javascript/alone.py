@@ -13,6 +13,7 @@ from services.executor.modes.javascript.mode import JavascriptMode, open_mode
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.pool.bounds import Bounds
 from services.executor.pool.places import Places
+from shared.config import Platform
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
 from shared.domain.request import Request
@@ -20,6 +21,8 @@ from shared.domain.request import Request
 WARM_UP, CALLS = 2_000, 20_000
 COLD = 20
 IDLE = 40
+# Neither is spoken to.
+_PLATFORM = Platform(nats_url="nats://127.0.0.1:4222", mongodb_url="mongodb://127.0.0.1:27017")
 _LIMITS = Limits(
     timeout_s=30.0,
     cpu_s=30.0,
@@ -54,7 +57,7 @@ async def measure() -> Alone:
 
 def _open(processes: int = 64) -> JavascriptMode:
     places = Places(Bounds(processes=processes, processes_per_tenant=processes, recycle_calls=1_000_000))
-    mode = open_mode(JavascriptSettings(), places=places)
+    mode = open_mode(JavascriptSettings(), platform=_PLATFORM, places=places)
     if not isinstance(mode, JavascriptMode):
         raise TypeError("there is no Deno")
     return mode
