@@ -1,6 +1,7 @@
 """Calls of functions over HTTP: submitted with what was asked, and waited for."""
 
 import asyncio
+from collections.abc import Mapping
 
 import msgspec
 
@@ -9,7 +10,7 @@ from shared.bus.broker import Bus
 from shared.domain.caller import User
 from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
-from shared.domain.limits import Bounds, Limits, limits_of
+from shared.domain.limits import Amount, Bounds, Limits, limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Actor, Header, Request, params_of
@@ -62,15 +63,14 @@ class Calls:
         self._bounds = bounds
         self._queue_s = queue_s
 
-    def limits(self, function: Function) -> Limits:
-        """The function's limits, as far as they are its own and the platform's."""
-        return limits_of(function.config, self._bounds, tenant={})
+    def limits(self, function: Function, *, tenant: Mapping[str, Amount]) -> Limits:
+        """The limits of the function's calls; `tenant` are the ceilings of whose it is."""
+        return limits_of(function.config, self._bounds, tenant=tenant)
 
-    async def call(self, function: Function, asked: Asked) -> Call:
-        """Submit a call. Raises Crowded, Problem(unavailable, too_large)."""
+    async def call(self, function: Function, asked: Asked, *, timeout_s: float) -> Call:
+        """Submit a call of a function that may run for so long. Raises Crowded, Problem(unavailable, too_large)."""
         task_id = new_task_id()
         request = sealed(asked.request, asked.secret, self._keyring, task_id)
-        timeout_s = self.limits(function).timeout_s
         within_s = timeout_s + self._queue_s
         began = asyncio.get_running_loop().time()
         # The wait is open before the command is sent: an answer cannot come too early.

@@ -4,7 +4,7 @@ A caller is known by a token of the platform, by a JWT of the app's end users, o
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, NamedTuple
 
 from services.api.core.end_users import EndUser, Verifier
@@ -12,6 +12,7 @@ from services.api.core.identity import Identity
 from services.api.core.signing import is_ours
 from shared.domain.app import App
 from shared.domain.caller import Caller
+from shared.domain.limits import Amount
 from shared.domain.problem import Problem
 from shared.domain.request import Actor
 from shared.store import tokens
@@ -56,6 +57,11 @@ class Edge:
     async def is_open(self, tenant: str) -> bool:
         """Whether the tenant is there, and active. Raises Problem(unavailable)."""
         return await self._identity.tenant(tenant) is not None
+
+    async def ceilings(self, tenant: str) -> Mapping[str, Amount]:
+        """The most that the functions of a tenant may have, by the names of limits. Raises Problem(unavailable)."""
+        found = await self._identity.tenant(tenant)
+        return {} if found is None else found.limits
 
     async def asker(self, app: App, token: str, caller: Caller | None) -> Asker:
         """Who sends this token, which speaks for that caller, to a function of the app. Raises Problem(unavailable)."""

@@ -13,6 +13,8 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch
 from shared.domain.outcome import Outcome, failure
 from shared.domain.request import Response
+from shared.store.apps import Apps
+from shared.store.client import Store
 from tests.api.apps.conftest import MAX_WAITING, MakeApp
 from tests.api.apps.edge import Raw, raw
 from tests.api.apps.ends import report
@@ -125,6 +127,14 @@ async def test_a_timeout(call):
     assert (found.status, body["error"]) == (504, "function_timeout")
     assert body["message"] == "Function execution timeout (30000ms)"
     assert body["duration_ms"] >= 0
+
+
+async def test_a_timeout_names_the_limit_that_the_tenant_leaves(anyone, scripted: Scripted, edge_store: Store):
+    await edge_store.global_upsert("tenants", {"_id": "brief"}, {"$set": {"slug": "brief", "limits": {"timeout_s": 7}}})
+    app = await Apps(edge_store, "brief").keep("brief", name="Brief")
+    name = await scripted.add(app, lambda _: failure("TimeoutError", "longer than 7 s"), triggers=OPEN)
+    found = await anyone.get(f"/v1/{app.public_id}/fn/{name}")
+    assert found.json()["message"] == "Function execution timeout (7000ms)"
 
 
 async def test_the_stack_is_for_the_owner(owner: httpx.AsyncClient, anyone, scripted: Scripted, make_app: MakeApp):

@@ -100,7 +100,10 @@ class CallFunction:
         place = await self._place(one, called, app, sent)
         asker = await self._asker(place, sent, caller, called=called)
         await _count(one.scope.get(METER), app, asker)
-        request, secret = await self._request(one, place, called, sent=sent, caller=caller)
+        limits = self._calls.limits(place.function, tenant=await self._edge.ceilings(app.tenant))
+        exchange.announced(one.scope["headers"], most_bytes=limits.params_bytes)
+        body = await exchange.read(one.receive, most_bytes=limits.params_bytes, within_s=self._body_wait_s)
+        request, secret = await self._request(one, called, sent, caller, body=body)
         user = asker.caller.user if asker.caller else None
         asked = Asked(
             request=request,
@@ -109,7 +112,7 @@ class CallFunction:
             user=user,
             trigger_type="api" if called.tests else "http",
         )
-        call = await self._calls.call(place.function, asked)
+        call = await self._calls.call(place.function, asked, timeout_s=limits.timeout_s)
         one.beside.append((b"x-invocation-id", call.task_id.encode()))
         return await self._outcome(one, call, is_owner=asker.caller is not None)
 
@@ -153,12 +156,9 @@ class CallFunction:
         return asker
 
     async def _request(
-        self, one: _One, place: _Place, called: Target, *, sent: Sent, caller: Caller | None
+        self, one: _One, called: Target, sent: Sent, caller: Caller | None, *, body: bytes
     ) -> tuple[Request, list[Header]]:
         scope = one.scope
-        most = self._calls.limits(place.function).params_bytes
-        exchange.announced(scope["headers"], most_bytes=most)
-        body = await exchange.read(one.receive, most_bytes=most, within_s=self._body_wait_s)
         head = heads.head(scope, sent.host, without=await self._ours(scope, sent, caller))
         path, url = head.path, head.url
         if called.tests:  # as if it had been called
@@ -212,7 +212,15 @@ class CallFunction:
             return instead
         lines = answers.lines_of(head)
         start = {"status": head.status, "headers": [*lines, *cors.beside(lines, one.beside)]}
-        await one.send({"type": "http.response.start", **start})
+        try:
+            async with asyncio.timeout_at(call.until):  # the call is over then, but a caller may still take nothing
+                await one.send({"type": "http.response.start", **start})
+                await self._parts(one, call, first)
+        except TimeoutError:
+            call.wait.give_up()
+        return None
+
+    async def _parts(self, one: _One, call: Call, first: bytes) -> None:
         data: bytes | None = first
         while data is not None:
             if data:  # an empty one would be taken for the end
@@ -222,7 +230,6 @@ class CallFunction:
         outcome = await self._calls.outcome(call)
         if outcome is not None and outcome.status == "SUCCESS":
             await one.send({"type": "http.response.body", "body": b""})
-        return None
 
 
 async def send_whole(send: Send, answer: Answer, beside: list[Line]) -> None:
