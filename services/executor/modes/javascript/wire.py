@@ -5,8 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.executor.ctx import facts_of
 from services.executor.mode import Call
-from shared.domain import app
 from shared.domain.request import Header, Request
 
 MARK = "x-shoal"
@@ -25,6 +25,7 @@ HEAD_BYTES = 32 << 10
 _BODILESS = frozenset(("GET", "HEAD"))
 _NOBODYS = {"id": "", "lines": 10, "output": 1000}
 _INTERNAL = "http://function.internal/"
+_SPELLED = {"key_id": "keyId", "user_id": "userId", "function_name": "functionName"}
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -110,30 +111,10 @@ def _bounds(call: Call) -> dict[str, Any]:
 
 def _context(call: Call, request: Request) -> dict[str, Any]:
     """What of a handler's ctx is known when the call starts."""
-    function = call.function
-    return {
-        "user": _user(call),
-        "caller": _caller(call),
-        "app": {"id": app.public_id(call.tenant, function.app), "name": function.app_name} if function else None,
-        "request": {
-            "id": call.task_id,
-            "ip": request.ip or None,
-            "functionName": (function.deployed_as or function.slug) if function else None,
-        },
-    }
+    facts = facts_of(call, request)
+    return {**facts, "caller": _spelled(facts["caller"]), "request": _spelled(facts["request"])}
 
 
-def _user(call: Call) -> dict[str, Any] | None:
-    if call.actor is not None:
-        return {**call.actor.claims, "id": call.actor.user_id} if call.actor.user_id else None
-    user = call.context.get("user")
-    return {**user, "id": str(user["id"])} if user else None
-
-
-def _caller(call: Call) -> dict[str, Any]:
-    """A call that no request made is the platform's own, on behalf of whoever configured it."""
-    if call.actor is not None:
-        actor = call.actor
-        return {"type": actor.kind, "keyId": actor.key_id or None, "userId": actor.user_id or None}
-    user = call.context.get("user")
-    return {"type": "service_key", "keyId": None, "userId": str(user["id"]) if user else None}
+def _spelled(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """With names as they are spelled in JavaScript."""
+    return {_SPELLED.get(name, name): value for name, value in facts.items()}

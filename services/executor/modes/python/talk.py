@@ -1,9 +1,9 @@
 """What a worker says in one call: questions, and then its reply. The worker is not believed, the call is known here."""
 
 from collections.abc import Awaitable
-from typing import Any
 
 from services.executor import requests
+from services.executor.ctx import facts_of
 from services.executor.mode import Call, Unavailable
 from services.executor.modes.python import heads
 from services.executor.modes.python.frames import (
@@ -18,7 +18,6 @@ from services.executor.modes.python.frames import (
     pack,
     parse_reply,
 )
-from shared.domain import app
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
 
@@ -93,35 +92,5 @@ def request_frame(call: Call) -> RequestFrame:
     """The call as a request to a handler, whatever it came by, with the facts of its ctx."""
     request = requests.request_of(call)
     return RequestFrame(
-        request.method, request.url, request.path, request.query, request.headers, request.body, _facts(call, request)
+        request.method, request.url, request.path, request.query, request.headers, request.body, facts_of(call, request)
     )
-
-
-def _facts(call: Call, request: Request) -> dict[str, Any]:
-    function = call.function
-    return {
-        "user": _user(call),
-        "caller": _caller(call),
-        "app": {"id": app.public_id(call.tenant, function.app), "name": function.app_name} if function else None,
-        "request": {
-            "id": call.task_id,
-            "ip": request.ip or None,
-            "function_name": (function.deployed_as or function.slug) if function else None,
-        },
-    }
-
-
-def _user(call: Call) -> dict[str, Any] | None:
-    if call.actor is not None:
-        return {**call.actor.claims, "id": call.actor.user_id} if call.actor.user_id else None
-    user = call.context.get("user")
-    return {**user, "id": str(user["id"])} if user else None
-
-
-def _caller(call: Call) -> dict[str, Any]:
-    """A call that no request made is the platform's own, on behalf of whoever configured it."""
-    if call.actor is not None:
-        actor = call.actor
-        return {"type": actor.kind, "key_id": actor.key_id or None, "user_id": actor.user_id or None}
-    user = call.context.get("user")
-    return {"type": "service_key", "key_id": None, "user_id": str(user["id"]) if user else None}
