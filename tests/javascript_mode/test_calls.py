@@ -3,10 +3,11 @@
 import asyncio
 
 import msgspec
+import pytest
 
 from services.executor.modes.javascript.mode import JavascriptMode
 from shared.domain.outcome import Outcome
-from shared.domain.request import Actor, Request
+from shared.domain.request import Actor, Request, Response
 from tests.javascript_mode.calling import FUNCTION, Platform, Run, answer_of, call_of, said
 from tests.javascript_mode.opening import Open
 
@@ -231,6 +232,17 @@ async def test_a_function_calls_another(run: Run) -> None:
     [(name, request)] = platform.invoked
     assert (name, request.method, request.body) == ("add", "POST", b'{"a":1,"b":2}')
     assert sorted(request.headers) == [("content-type", "application/json"), ("x-a", "b")]
+
+
+@pytest.mark.parametrize("status", [200, 204, 205, 304, 404])
+async def test_another_functions_answer_without_a_body(run: Run, status: int) -> None:
+    platform = Platform()
+    platform.answer = Outcome(status="SUCCESS", response=Response(status=status, headers=[("etag", "1")]))
+    source = """export default async (req, ctx) => {
+      const answer = await ctx.invoke("other");
+      return [answer.status, answer.headers.get("etag"), await answer.text()];
+    }"""
+    assert said(await run(source, host=platform)) == [status, "1", ""]
 
 
 async def test_a_call_that_cannot_be_made_is_an_error(run: Run) -> None:

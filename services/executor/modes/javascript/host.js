@@ -192,8 +192,14 @@ async function init(head, request) {
 async function reply(head, request) {
   const waiting = asked.get(head.id);
   asked.delete(head.id);
-  if (head.error) waiting?.reject(Object.assign(new Error(head.error.message), { name: head.error.name }));
-  else waiting?.resolve(new Response(await request.bytes(), { status: head.status, headers: head.headers }));
+  const bytes = await request.bytes();
+  try {
+    if (head.error) throw Object.assign(new Error(head.error.message), { name: head.error.name });
+    // No body, and not an empty one: some statuses can have none.
+    waiting?.resolve(new Response(bytes.length ? bytes : null, { status: head.status, headers: head.headers }));
+  } catch (error) {
+    waiting?.reject(error);
+  }
   return new Response();
 }
 
