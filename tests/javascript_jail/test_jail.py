@@ -144,6 +144,20 @@ async def aiter_of(jail: Jail, cell: Cell) -> AsyncIterator[None]:
         yield
 
 
+async def test_a_keeper_that_nobody_waits_for_does_not_live_on(jail: Jail, cell: Callable[[str], Cell]) -> None:
+    def keepers() -> set[str]:
+        return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
+
+    others = keepers()
+    starting = asyncio.create_task(jail.start())
+    await until(lambda: bool(keepers() - others))
+    starting.cancel()
+    await asyncio.wait({starting})
+    assert starting.cancelled()
+    await until(lambda: not keepers() - others)
+    assert (await run(jail, cell("Deno.exit(3)")))[0] == 3
+
+
 async def test_a_closed_jail_starts_nothing(jail: Jail) -> None:
     await jail.start()
     await jail.close()

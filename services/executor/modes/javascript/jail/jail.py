@@ -115,7 +115,11 @@ class Jail:
 
     async def _start(self) -> KeeperLink:
         keeper = KeeperLink(self._without)
-        await keeper.ready(_START_S)
+        try:
+            await keeper.ready(_START_S)
+        except BaseException:  # also of a call that is cut while it waits: nobody else would know of this keeper
+            keeper.kill()
+            raise
         self.report = keeper.report
         if self.report["level"] != "weak":
             _log.info("jail", layers=self.report)
