@@ -48,9 +48,10 @@ class History:
         """Write down, once, that the function is deleted; its history goes some time after it."""
         entry = await self._entry(function, "Deleted", user=user)
         document = msgspec.to_builtins(entry, builtin_types=(datetime,))
-        last = {"function_id": document.pop("function_id"), "kind": document.pop("kind")}
-        await self._table.update(last, {"$setOnInsert": document}, upsert=True)
         expires_at = datetime.now(UTC) + timedelta(seconds=KEPT_AFTER_S)
+        last = {"function_id": document.pop("function_id"), "kind": document.pop("kind")}
+        last["expires_at"] = {"$exists": True}  # it may have been deleted softly before, and have come back
+        await self._table.update(last, {"$setOnInsert": {**document, "expires_at": expires_at}}, upsert=True)
         await self._table.set_all({"function_id": function.id}, {"expires_at": expires_at})
 
     async def listed(self, function_id: int, *, limit: int, skip: int) -> list[Entry]:
