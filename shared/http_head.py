@@ -1,4 +1,7 @@
-"""HTTP/1.1 whose request heads are bounded in size and in time, which uvicorn's own protocol leaves open."""
+"""HTTP/1.1 whose request heads are bounded in size and in time, and whose answers do not wait for ever to be taken.
+
+Uvicorn's own protocol leaves all of it open.
+"""
 
 import asyncio
 import json
@@ -8,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_BYTES = 64 << 10
 HEAD_S = 20.0
+STALLED_S = 60.0
+"""Who takes nothing of what waits for him in so long is cut off: he would keep a place among those who are served."""
 # How long a refused sender may go on sending: closed with bytes unread, the kernel would reset the connection, and the
 # refusal might never be seen.
 _LINGER_S = 1.0
@@ -24,6 +29,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
+        self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first head."""
@@ -33,7 +39,18 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wait no more."""
         self._stop_waiting()
+        self._goes_on()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """As much waits to be taken as may."""
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Most of it was taken."""
+        self._goes_on()
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and look at what is still head afterwards: a head that comes in one piece costs nothing more."""
@@ -86,6 +103,11 @@ class BoundedHttp(HttpToolsProtocol):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+    def _goes_on(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
     def _refuse(self, status: int, sentence: str) -> None:
         if self._refused or self.transport.is_closing():

@@ -64,7 +64,8 @@ class Streaming:
         heard_at = time.monotonic()
         while (now := time.monotonic()) < self._until:
             try:
-                taken = await self._bus.ask(self._subject, part, answer=Taken, timeout_s=self._bus.timeout_s)
+                within_s = min(self._bus.timeout_s, self._until - now)
+                taken = await self._bus.ask(self._subject, part, answer=Taken, timeout_s=within_s)
             except UnheardError:
                 if now - heard_at > _GONE_S:
                     return False

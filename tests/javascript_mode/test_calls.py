@@ -317,6 +317,18 @@ async def test_an_endless_stream_ends_at_the_deadline(run: Run) -> None:
     assert outcome.error_type == "TimeoutError"
 
 
+async def test_a_stream_whose_taker_stalls_ends_at_the_deadline(run: Run) -> None:
+    """The call is over while a part waits to be handed on; that it was not taken is no good end."""
+
+    class Stalling(Platform):
+        async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
+            await asyncio.wait({asyncio.get_running_loop().create_future()}, timeout=1.0)
+            return False
+
+    outcome = await run(STREAM.replace("COUNT", "Infinity"), host=Stalling(), streams=True, timeout_s=0.5)
+    assert outcome.error_type == "TimeoutError"
+
+
 async def test_a_request_that_none_can_make_is_refused(run: Run) -> None:
     for header in (("x-a", "b\r\nx-shoal: {}"), ("x a", "b")):
         outcome = await run(HELLO, Request(method="GET", url="https://api.example.org/", headers=[header]))

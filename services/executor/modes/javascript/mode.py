@@ -187,6 +187,8 @@ class JavascriptMode:
         head: Response | None = whole.response
         while part := await link.part(exchange):
             if not await call.host.stream(part, head=head):
+                if not link.alive:
+                    raise LostError
                 link.end("cancelled")
                 return _Answered(outcomes.answered(exchange, b"", streamed=True))
             head = None
