@@ -2,12 +2,14 @@
 
 import os
 import signal
+import tempfile
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from services.executor.modes.javascript import deno
+from services.executor.modes.javascript.folder import Folder
 from services.executor.modes.javascript.mode import JavascriptMode, WithoutDeno, open_mode
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.pool.bounds import Bounds
@@ -99,3 +101,17 @@ async def test_without_deno_calls_are_refused_in_one_sentence(
     outcome = await without.run(await call_of(mode, COUNT))
     assert outcome.message == f"NotSupported: {deno.MISSING}"
     await without.close()
+
+
+def test_what_a_killed_executor_left_is_cleared_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    abandoned, used = Folder(), Folder()
+    for folder in (abandoned, used):
+        (folder.cache / "store").write_bytes(b"x")
+        folder.fix_cache()
+    os.close(abandoned._lock_fd)  # as the kernel does for a process that is killed
+    newest = Folder()
+    assert {path.name for path in tmp_path.iterdir()} == {used.path.name, newest.path.name}
+    used.remove()
+    newest.remove()
+    assert not list(tmp_path.iterdir())

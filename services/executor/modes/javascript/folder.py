@@ -1,14 +1,17 @@
 """The mode's private folder: the host, Deno's caches, and for each worker a place for its code and its socket."""
 
+import fcntl
 import itertools
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from services.executor.mode import Unavailable
 
+_PREFIX, _LOCK = "shoal-js-", "lock"
 _MAX_SOCKET_PATH = 107  # bytes, by the kernel's word
 _LONGEST = "/w/99999999/s"
 _HOST = Path(__file__).with_name("host.js")
@@ -27,9 +30,11 @@ class Folder:
     """Made at the first use, gone with the mode."""
 
     def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="shoal-js-"))
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        self._lock_fd = _locked(self.path)
+        _remove_abandoned(self.path.parent)
         if len(bytes(self.path)) + len(_LONGEST) > _MAX_SOCKET_PATH:
-            shutil.rmtree(self.path)
+            self.remove()
             raise Unavailable(f"the path of {self.path} is too long for a socket: set TMPDIR to a shorter one")
         self.path.chmod(_PASSABLE)
         self.host = self.path / "host.js"
@@ -59,11 +64,41 @@ class Folder:
             path.chmod(_FIXED if path.is_dir() else _FIXED_FILE)
 
     def remove(self) -> None:
-        """Leave nothing behind."""
-        for path in _inside(self.cache):
-            if path.is_dir():
-                path.chmod(_OWN)
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Leave nothing behind. Harmless when it is gone."""
+        _remove(self.path)
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+
+def _locked(folder: Path) -> int:
+    """A lock that says, for as long as its descriptor is open, that the folder is in use. It is there only locked."""
+    made = folder / "lock.new"
+    fd = os.open(made, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    made.rename(folder / _LOCK)
+    return fd
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Clear up behind executors that were killed: tenants' code would stay, and a little more with each."""
+    for lock in parent.glob(f"{_PREFIX}*/{_LOCK}"):
+        with suppress(OSError):
+            if lock.parent.lstat().st_uid != os.geteuid() or lock.parent.is_symlink():
+                continue
+            fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(lock.parent)
+            finally:
+                os.close(fd)
+
+
+def _remove(folder: Path) -> None:
+    for path in _inside(folder / "deno"):
+        if path.is_dir():
+            path.chmod(_OWN)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _inside(folder: Path) -> list[Path]:
