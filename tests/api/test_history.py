@@ -84,13 +84,13 @@ async def test_it_ends_with_the_deletion_and_a_new_function_begins_anew(client: 
 
 
 async def test_a_soft_deletion_is_an_entry_and_the_last_one_another(client: httpx.AsyncClient):
-    body = {"name": "phoenix", "runtime": "python", "code": CODE}
+    body = {"name": "revenant", "runtime": "python", "code": CODE}
     for _ in range(2):
         assert (await client.post("/v1/past/functions", json=body)).status_code == 200
-        await client.delete("/v1/past/functions/phoenix")
+        await client.delete("/v1/past/functions/revenant")
     await client.post("/v1/past/functions", json=body)
-    assert (await client.delete("/api/functions/phoenix/")).status_code == 204
-    kinds = [entry["history_type"] for entry in await entries(client, "phoenix")]
+    assert (await client.delete("/api/functions/revenant/")).status_code == 204
+    kinds = [entry["history_type"] for entry in await entries(client, "revenant")]
     assert kinds == ["Deleted", "Changed", "Deleted", "Changed", "Deleted", "Created"]
 
 
