@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from services.executor.mode import Crowded
 from services.executor.modes.javascript import deno
 from services.executor.modes.javascript.folder import Folder
 from services.executor.modes.javascript.mode import JavascriptMode, WithoutDeno, open_mode
@@ -115,3 +116,25 @@ def test_what_a_killed_executor_left_is_cleared_up(tmp_path: Path, monkeypatch: 
     used.remove()
     newest.remove()
     assert not list(tmp_path.iterdir())
+
+
+async def test_who_lingers_keeps_no_others_waiting(opened: Open) -> None:
+    """Workers that go on after their answer hold no slot: of them there may be as many as there are places."""
+    mode = await opened(Bounds(processes=3, processes_per_tenant=2))
+    source = "export default (req, ctx) => { ctx.waitUntil(new Promise(() => {})); return 'on and on'; }"
+    for _ in range(2):
+        assert said(await mode.run(await call_of(mode, source))) == "on and on"
+    with pytest.raises(Crowded):  # put aside on the bus: to wait here would be to hold a slot
+        await mode.run(await call_of(mode, source))
+    assert mode.facts()["lingering"] == 2
+    for tenant in ("globex", "initech"):
+        assert said(await mode.run(await call_of(mode, source, tenant=tenant))) == "on and on"
+    await until(lambda: mode.facts()["lingering"] == 3)  # one of those whose tenant had most of them was ended
+
+
+async def test_who_lingers_keeps_no_memory_from_others(opened: Open) -> None:
+    mode = await opened(Bounds(memory_mb=300))
+    source = "export default (req, ctx) => { ctx.waitUntil(new Promise(() => {})); return 'on and on'; }"
+    for tenant in ("acme", "globex", "initech"):
+        assert said(await mode.run(await call_of(mode, source, tenant=tenant, memory_mb=128))) == "on and on"
+    await until(lambda: mode.facts()["lingering"] == 2)

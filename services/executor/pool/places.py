@@ -14,7 +14,8 @@ class Places:
     """Workers, all together and by tenant, and their memory. Made once; every mode's pool takes its places here.
 
     A busy worker counts with the limit of its function, which it may take up at any moment; an idle one with what it
-    holds, as it was measured. Where there is no room, the longest unused worker makes some, whatever its mode.
+    holds, as it was measured. Where there is no room, the longest unused worker makes some, whatever its mode; after
+    those, one that lingers: it has answered its call, and holds no slot that would bound how many do.
     """
 
     def __init__(self, bounds: Bounds) -> None:
@@ -23,6 +24,7 @@ class Places:
         self._by_tenant: Counter[str] = Counter()
         # The idle workers, the one that has waited longest first.
         self._by_age: OrderedDict[Pooled, None] = OrderedDict()
+        self._lingering: OrderedDict[Pooled, None] = OrderedDict()
         self._busy_bytes = 0
         self._idle_bytes = 0
         # By workers that live and by those that are being made.
@@ -32,11 +34,12 @@ class Places:
 
     def take(self, key: Key) -> bool:
         """A place for one more worker, busy, made by ending the longest unused one if there is none."""
-        if not self._has_memory(key):
-            return False
         if self._full_for(key.tenant) and not self._evict(tenant=key.tenant):
             return False
-        if self.taken >= self.bounds.processes and not self._evict():
+        while not self._has_memory(key):
+            if not self._cut():
+                return False
+        if self.taken >= self.bounds.processes and not self._evict() and not self._cut():
             return False
         self._make_room(key)
         self.taken += 1
@@ -76,6 +79,18 @@ class Places:
         self._idle_bytes -= worker.held_bytes
         self._busy_bytes += worker.key.memory_mb << 20
 
+    def linger(self, worker: Pooled) -> None:
+        """A busy one has answered, and goes on with something for a while."""
+        self._lingering[worker] = None
+
+    def lingered(self, worker: Pooled) -> None:
+        """It does so no more."""
+        self._lingering.pop(worker, None)
+
+    def is_crowded(self, tenant: str) -> bool:
+        """Whether a tenant has all its places, some of them with workers that linger: who waits holds a slot."""
+        return self._full_for(tenant) and any(worker.key.tenant == tenant for worker in self._lingering)
+
     def is_idle(self, worker: Pooled) -> bool:
         """Whether it waits for a call."""
         return worker in self._by_age
@@ -110,6 +125,17 @@ class Places:
                 worker.link.end("evicted")
                 return True
         return False
+
+    def _cut(self) -> bool:
+        """End the one that has lingered longest, of the tenant that has most of these."""
+        if not self._lingering:
+            return False
+        tenants = Counter(worker.key.tenant for worker in self._lingering)
+        most, _ = tenants.most_common(1)[0]
+        worker = next(worker for worker in self._lingering if worker.key.tenant == most)
+        self.lingered(worker)
+        worker.link.end("evicted")
+        return True
 
     def _end_unused(self) -> None:
         """End what has been idle for too long, and set the clock for the next."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic
 
-from services.executor.mode import Call, Unavailable
+from services.executor.mode import Call, Crowded, Unavailable
 from services.executor.pool.places import Places
 from services.executor.pool.tally import Tally
 from services.executor.pool.worker import K, PooledWorker, W
@@ -37,13 +37,15 @@ class Pool(Generic[K, W]):
         return sum(map(len, self._idle.values()))
 
     async def take(self, key: K, call: Call) -> PooledWorker[K, W]:
-        """A worker of this key for one call, warm if there is one. Raises Unavailable."""
+        """A worker of this key for one call, warm if there is one. Raises Unavailable, Crowded."""
         worker = self._warm(key)
         if worker is not None:
             return worker
         try:
             async with asyncio.timeout(self._bounds.place_timeout_s):
                 while not self._places.take(key):
+                    if self._places.is_crowded(key.tenant):
+                        raise Crowded("every worker of the tenant is busy")
                     await self._places.change()
                     worker = self._warm(key)
                     if worker is not None:
@@ -55,6 +57,7 @@ class Pool(Generic[K, W]):
     def give_back(self, worker: PooledWorker[K, W]) -> None:
         """Keep the worker for the next call of its key, unless it is spent or dead."""
         worker.calls += 1
+        self._places.lingered(worker)
         if not worker.link.alive:
             return
         if self._spent(worker):
@@ -63,6 +66,10 @@ class Pool(Generic[K, W]):
         worker.held_bytes = max(0, worker.link.grown_bytes)
         self._idle.setdefault(worker.key, []).append(worker)
         self._places.rest(worker)
+
+    def linger(self, worker: PooledWorker[K, W]) -> None:
+        """Its call is over, and it is not to be had yet; until `give_back`, others may need its place more."""
+        self._places.linger(worker)
 
     def retire(self) -> None:
         """End what is idle and has been retired; what is busy ends when it comes back."""

@@ -197,6 +197,7 @@ class JavascriptMode:
         return _Answered(outcomes.answered(exchange, b"", streamed=True), waiting=True)
 
     def _linger(self, worker: _Worker) -> None:
+        self._pool.linger(worker)
         lingering = asyncio.create_task(self._wait(worker))
         self._lingering.add(lingering)
         lingering.add_done_callback(self._lingering.discard)
@@ -208,7 +209,8 @@ class JavascriptMode:
             async with asyncio.timeout(self._settings.wait_until_s):
                 worker.link.ask(wire.wait_of(), exchange)
                 await exchange.end
-        except (TimeoutError, LostError, BrokenError, TooLargeError):
+        except (TimeoutError, LostError, BrokenError, TooLargeError) as error:
+            _log.info("waitUntil was cut", tenant=worker.key.tenant, function=worker.key.function_id, why=repr(error))
             worker.link.end("deadline")
         except BaseException:
             worker.link.end("closed")
