@@ -31,7 +31,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     longest unused makes room. A call waits for a process for up to `place_timeout_s`. A process is ended when it was
     unused for `idle_s`, and after `recycle_calls` calls.
     A JavaScript function may go on for `wait_until_s` after its answer, with what it has given to `ctx.waitUntil`.
-    `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source.
+    `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source, `compiled_mb` what
+    is kept on disk of large JavaScript.
 
     `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One tenant has at most
     `proxy_share` of them while no other wants any, and an endpoint that nobody has reached of late `proxy_trial_slots`.
@@ -65,6 +66,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     wait_until_s: Annotated[float, Meta(gt=0, le=300)] = 30.0
     compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
+    compiled_mb: Annotated[int, Meta(ge=0, le=1 << 20)] = 256
     proxy_slots: Annotated[int, Meta(gt=0, le=4096)] = 640
     proxy_share: Annotated[float, Meta(gt=0, lt=1)] = 0.98
     proxy_trial_slots: Annotated[int, Meta(gt=0, le=1024)] = 4

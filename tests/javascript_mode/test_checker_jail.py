@@ -38,7 +38,7 @@ async def told(mode: JavascriptMode, source: str) -> dict[str, dict[str, Any]]:
     """What Deno's tool tells of the modules it has met, by their specifiers."""
     checker = mode._checker
     assert isinstance(checker, Checker)
-    place = (await mode._starter.folder()).place("index.js", source.encode())
+    place = (await mode._starter.folder()).place(source.encode())
     modules = (await checker._json(place, "info", "--json", str(place.main)))["modules"]
     return {module["specifier"]: module for module in modules}
 
@@ -82,7 +82,7 @@ async def test_the_environment_it_could_read_is_its_own(mode: JavascriptMode, mo
 async def test_a_tool_runs_as_nobody_else_and_within_its_bounds(mode: JavascriptMode) -> None:
     """By the kernel's own word on a tool that reads what never ends."""
     starter = mode._starter
-    place = (await starter.folder()).place("index.js", b"import '/dev/stdin'; export default 1")
+    place = (await starter.folder()).place(b"import '/dev/stdin'; export default 1")
     os.mkfifo(place.folder / "never", 0o644)
     place.main.write_text("import './never'; export default 1")
     printed = os.memfd_create("printed")

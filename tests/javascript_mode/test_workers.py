@@ -90,7 +90,6 @@ async def test_the_caches_cannot_be_written(mode: JavascriptMode) -> None:
     for path in (cache, *cache.rglob("*")):
         if not path.is_symlink():
             assert path.stat().st_mode & 0o222 == 0
-    assert any(cache.glob("v8_code_cache*-shm"))  # without which Deno reads none of what cannot be written
 
 
 async def test_without_deno_calls_are_refused_in_one_sentence(

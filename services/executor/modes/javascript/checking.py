@@ -9,7 +9,6 @@ import base64
 import json
 import os
 import re
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,7 +63,7 @@ class Checker:
 
     async def _look(self, source: bytes) -> Artefact | Refusal:
         folder = await self._starter.folder()
-        place = folder.place("index.js", source)
+        place = folder.place(source)
         try:
             found = await self._info(place)
             if not found.is_code:  # it may be TypeScript, and then its errors are those of TypeScript
@@ -77,7 +76,7 @@ class Checker:
             code = source if place.main.suffix == ".js" else await self._transpiled(place)
             return Artefact(deno.compiler(), code)
         finally:
-            shutil.rmtree(place.folder, ignore_errors=True)
+            folder.leave(place)
 
     async def _info(self, place: Place) -> _Found:
         main = place.main

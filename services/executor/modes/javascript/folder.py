@@ -10,26 +10,39 @@ from pathlib import Path
 from typing import NamedTuple
 
 from services.executor.mode import Unavailable
+from services.executor.modes.javascript import caches
+from services.executor.modes.javascript.versions import LARGE_BYTES, Version, Versions, Whose
 
 _PREFIX, _LOCK = "shoal-js-", "lock"
 _MAX_SOCKET_PATH = 107  # bytes, by the kernel's word
 _LONGEST = "/w/99999999/s"
 _HOST = Path(__file__).with_name("host.js")
-_PASSABLE, _OWN, _READABLE, _FIXED, _FIXED_FILE = 0o711, 0o700, 0o644, 0o555, 0o444
+_PASSABLE, _OWN, _READABLE, _FIXED = 0o711, 0o700, 0o644, 0o555
 
 
 class Place(NamedTuple):
-    """Of one worker."""
+    """Of one worker: `folder` is its user's, with its socket; `cache` has what Deno keeps, and takes no other file.
+
+    `version` is of large code, which lies elsewhere.
+    """
 
     folder: Path
     main: Path
     socket: Path
+    cache: Path
+    version: Version | None = None
+
+    def put(self, code: bytes) -> None:
+        """Have its code there, where there was none."""
+        with self.main.open("xb") as file:
+            os.fchmod(file.fileno(), _READABLE)
+            file.write(code)
 
 
 class Folder:
     """Made at the first use, gone with the mode."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, compiled_bytes: int) -> None:
         self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._lock_fd = _locked(self.path)
         _remove_abandoned(self.path.parent)
@@ -41,27 +54,42 @@ class Folder:
         self.host.write_bytes(_HOST.read_bytes())
         self.host.chmod(_READABLE)
         self.cache = self.path / "deno"
-        (self.path / "w").mkdir(mode=_PASSABLE)
         self.cache.mkdir(mode=_OWN)
+        for name in ("w", "d"):
+            (self.path / name).mkdir(mode=_PASSABLE)
+        self.versions = Versions(self.path / "v", most_bytes=compiled_bytes)
         self._numbers = itertools.count(1)
 
-    def place(self, name: str, code: bytes) -> Place:
-        """A new place with this code in it; the jail makes its folder that of a process's user."""
-        folder = self.path / "w" / str(next(self._numbers))
+    def place(self, code: bytes | None = None) -> Place:
+        """A new place, with this code in it if there is some already; the jail makes its folder that of a user."""
+        number = str(next(self._numbers))
+        folder = self.path / "w" / number
         folder.mkdir(mode=_OWN)
-        main = folder / name
-        main.write_bytes(code)
-        main.chmod(_READABLE)
-        return Place(folder, main, folder / "s")
+        place = Place(folder, folder / "index.js", folder / "s", self.path / "d" / number)
+        if code is not None:
+            place.put(code)
+        return place
+
+    def place_of(self, whose: Whose, code: bytes) -> Place:
+        """A new place for a worker with code of somebody's; large code is there but once."""
+        if len(code) < LARGE_BYTES:
+            return self.place(code)
+        version = self.versions.begin(whose, code)
+        return self.place()._replace(main=version.main, version=version)
+
+    def leave(self, place: Place) -> None:
+        """Its worker has ended: nothing of it is left, but what Deno has compiled of large code."""
+        if place.version is not None:
+            self.versions.end(place.version, place.cache)
+        for path in (place.folder, place.cache):
+            shutil.rmtree(path, ignore_errors=True)
 
     def fix_cache(self) -> None:
-        """From now on the caches can be read, and nothing be left in them: workers of all tenants share them.
-
-        They are SQLite's, in its mode of a write-ahead log, whose files have to stay: without them Deno reads nothing.
-        """
+        """From now on the caches are what every worker begins with, and nobody can write to them."""
+        caches.compact(self.cache)
         for path in _inside(self.cache):
             os.chown(path, os.geteuid(), os.getegid(), follow_symlinks=False)
-            path.chmod(_FIXED if path.is_dir() else _FIXED_FILE)
+            path.chmod(_FIXED if path.is_dir() else caches.FIXED_FILE)
 
     def remove(self) -> None:
         """Leave nothing behind. Harmless when it is gone."""

@@ -2,19 +2,20 @@
 
 import asyncio
 import os
-import shutil
+import resource
 import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import cast
 
 from services.executor.mode import Call
 from services.executor.modes.javascript import wire
 from services.executor.modes.javascript.asks import Ask, Asks, stream_of
+from services.executor.modes.javascript.bounding import bound
 from services.executor.modes.javascript.connection import Connection, LostError
 from services.executor.modes.javascript.exchange import BrokenError, Exchange
+from services.executor.modes.javascript.folder import Place
 from services.executor.modes.javascript.jail.launched import Launched
 from services.executor.modes.javascript.lines import Log
 from services.executor.modes.javascript.stderr import Stderr
@@ -32,12 +33,21 @@ _REPLY_BYTES = 32 << 20  # of these together
 class WorkerLink:
     """One worker process, one call at a time. Ends exactly once; `on_end` is told."""
 
-    def __init__(self, launched: Launched, stderr: int, *, folder: Path, header_bytes: int, most_asks: int) -> None:
+    def __init__(
+        self,
+        launched: Launched,
+        stderr: int,
+        *,
+        place: Place,
+        leave: Callable[[Place], None],
+        header_bytes: int,
+        most_asks: int,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
         self._launched = launched
         self.pid = launched.pid
         self.exited = cast("asyncio.Future[int | None]", launched.exited)
-        self.folder = folder
+        self.place = place
         self.header_bytes = header_bytes
         self._cpu_clock = (~self.pid << 3) | 2  # the kernel's number for a process's CPU clock
         self._status_fd = os.open(f"/proc/{self.pid}/status", os.O_RDONLY | os.O_CLOEXEC)
@@ -55,10 +65,12 @@ class WorkerLink:
         self._cpu_before_s = 0.0
         self._own_bytes = 0
         self.usage = Usage()
+        self._sealed = False
         self.reason: Reason | None = None
         self.on_end: Callable[[WorkerLink], None] | None = None
         self.retired = False
         self.exited.add_done_callback(lambda _: self.end("died"))
+        self.exited.add_done_callback(lambda _: leave(place))
 
     @property
     def alive(self) -> bool:
@@ -80,11 +92,11 @@ class WorkerLink:
         """Memory that was its own after its last call; the binary's is shared by all."""
         return self._own_bytes
 
-    async def connect(self, socket: Path) -> None:
+    async def connect(self) -> None:
         """Wait until the host listens, and connect. Raises OSError when it does not."""
         await self._stderr.listens()
         for connection in (self._calls, self._control, self._replies):
-            await self._loop.create_unix_connection(lambda made=connection: made, str(socket))  # type: ignore[misc]
+            await self._loop.create_unix_connection(lambda made=connection: made, str(self.place.socket))  # type: ignore[misc]
         self._measure()
 
     @property
@@ -115,6 +127,9 @@ class WorkerLink:
         """Nothing of the call is left; from now on it is to rest."""
         self._stop_clocks()
         self._watch(_FIRST_WATCH_S)
+        if not self._sealed:  # what Deno had to write of the code is written
+            self._sealed = True
+            bound(self._launched, {resource.RLIMIT_FSIZE: 0})
         self.asks.cancel()
         self.asks.call = None
         self._stderr.log = Log()
@@ -130,9 +145,9 @@ class WorkerLink:
         self._listening = asyncio.create_task(self._listen(stream))
         return await self.asks.ready
 
-    async def warm(self, main: Path) -> None:
+    async def warm(self) -> None:
         """Have it load its code and answer once, as nobody's call; then it ends by itself. Raises LostError."""
-        await self.load(wire.init_of({}, main=main.as_uri()))
+        await self.load(wire.init_of({}, main=self.place.main.as_uri()))
         exchange = Exchange(most_bytes=self.header_bytes, header_bytes=self.header_bytes)
         self.ask(wire.warmup(), exchange)
         await exchange.end
@@ -172,7 +187,6 @@ class WorkerLink:
         for connection in (self._calls, self._control, self._replies):
             connection.close()
         os.close(self._status_fd)
-        shutil.rmtree(self.folder, ignore_errors=True)
         if self.on_end is not None:
             self.on_end(self)
 

@@ -11,6 +11,7 @@ from services.executor.modes.javascript.exchange import BrokenError, Exchange, T
 from services.executor.modes.javascript.link import WorkerLink
 from services.executor.modes.javascript.settings import JavascriptSettings
 from services.executor.modes.javascript.starting import Starter
+from services.executor.modes.javascript.versions import Whose
 from services.executor.modes.javascript.worker_key import Key
 from services.executor.pool.bounds import Bounds
 from services.executor.pool.places import Places
@@ -123,7 +124,11 @@ class JavascriptMode:
     async def _make(self, key: Key, call: Call) -> WorkerLink:
         name = call.function.slug if call.function else str(key.function_id)
         return await self._starter.start(
-            call.artefact.data, memory_mb=key.memory_mb, egress=key.egress, function=f"{key.tenant}/{name}"
+            call.artefact.data,
+            Whose(key.tenant, key.function_id, key.code_hash),
+            memory_mb=key.memory_mb,
+            egress=key.egress,
+            name=name,
         )
 
     def _release(self, worker: _Worker) -> None:
@@ -157,9 +162,9 @@ class JavascriptMode:
     async def _converse(self, link: WorkerLink, call: Call, request: bytes, environment: dict[str, str]) -> _Answered:
         """Raises LostError, BrokenError, TooLargeError."""
         if not link.loaded:
-            ready = await link.load(wire.init_of(environment, main=(link.folder / "index.js").as_uri(), call=call))
+            ready = await link.load(wire.init_of(environment, main=link.place.main.as_uri(), call=call))
             if ready.name or ready.message:
-                outcome = outcomes.failed(ready, link.folder)
+                outcome = outcomes.failed(ready, link.place.main.parent)
                 link.end("recycled")
                 return _Answered(outcome)
         exchange = Exchange(
@@ -175,7 +180,7 @@ class JavascriptMode:
         body = exchange.taken()
         mark = exchange.header(wire.MARK)
         if mark == "failed":
-            return _Answered(outcomes.thrown(body, link.folder))
+            return _Answered(outcomes.thrown(body, link.place.main.parent))
         if len(body) > call.limits.result_bytes:
             raise TooLargeError
         return _Answered(outcomes.answered(exchange, body), waiting=mark == "waiting")
@@ -266,6 +271,7 @@ async def open_for(opening: Opening) -> "JavascriptMode | WithoutDeno":
         wait_until_s=executor.wait_until_s,
         prepare_timeout_s=executor.compile_timeout_s,
         prepare_memory_mb=executor.compile_memory_mb,
+        compiled_bytes=executor.compiled_mb << 20,
         sandbox=executor.sandbox,
         without=() if executor.namespaces else ("namespaces",),
     )

@@ -17,6 +17,8 @@ class JavascriptSettings(msgspec.Struct, frozen=True, kw_only=True):
     prepare_timeout_s: float = 10.0
     prepare_memory_mb: int = 256
     prepare_slots: int = 2
+    # On disk, for large functions: their code, and what was compiled of it. What was used longest ago goes.
+    compiled_bytes: int = 256 << 20
     # A net behind the API's own bound, SHOAL_API_CODE_BYTES.
     max_source_bytes: int = 4 << 20
     # Of one answer, all lines together; and of what a function asks the platform at one time.

@@ -3,12 +3,11 @@
 import asyncio
 import os
 import resource
-import shutil
 from pathlib import Path
 from typing import Any
 
 from services.executor.mode import Unavailable
-from services.executor.modes.javascript import deno
+from services.executor.modes.javascript import caches, deno
 from services.executor.modes.javascript.bounding import bound
 from services.executor.modes.javascript.egress.guard import Guard
 from services.executor.modes.javascript.egress.passes import Pass
@@ -17,6 +16,7 @@ from services.executor.modes.javascript.jail.jail import Jail
 from services.executor.modes.javascript.jail.launched import Launched
 from services.executor.modes.javascript.link import WorkerLink
 from services.executor.modes.javascript.settings import JavascriptSettings
+from services.executor.modes.javascript.versions import Whose
 from shared.config import Platform
 from shared.domain.egress_policy import Policy
 
@@ -33,7 +33,7 @@ await new Response("a").text();
 await fetch("data:,").catch(String);
 """
 _WARMUP_MB = 64
-_CACHE_BYTES = 64 << 20
+_CACHE_BYTES = 16 << 20  # of each file of Deno's caches, while a worker loads its code
 # What a process takes of data beside its function's memory: threads that start late, and their stacks.
 _MARGIN_BYTES = 32 << 20
 _ENVIRONMENT = {"NO_COLOR": "1", "DENO_NO_UPDATE_CHECK": "1"}
@@ -55,7 +55,7 @@ class Starter:
         """The mode's folder, with warm caches. Raises Unavailable."""
         async with self._opening:
             if self._folder is None:
-                folder = Folder()
+                folder = Folder(compiled_bytes=self._settings.compiled_bytes)
                 try:
                     await self._warm(folder)
                 except BaseException:
@@ -64,15 +64,15 @@ class Starter:
                 self._folder = folder
         return self._folder
 
-    async def start(self, code: bytes, *, memory_mb: int, egress: Policy, function: str) -> WorkerLink:
-        """A worker that listens, and has not looked at its code yet. Raises Unavailable."""
+    async def start(self, code: bytes, whose: Whose, *, memory_mb: int, egress: Policy, name: str) -> WorkerLink:
+        """A worker that listens, and has not looked at its code yet. `name` is the function's. Raises Unavailable."""
         folder = await self.folder()
-        place = folder.place("index.js", code)
+        place = folder.place_of(whose, code)
         if egress.reach == "none":
             return await self._start(folder, place, memory_mb=memory_mb)
         if self._guard is None:
             self._guard = Guard(self._platform, own_networks=self._jail.has_networks)
-        way = await self._guard.open(egress, function=function)
+        way = await self._guard.open(egress, function=f"{whose.tenant}/{name}")
         try:
             return await self._start(folder, place, memory_mb=memory_mb, way=way)
         except BaseException:
@@ -86,7 +86,7 @@ class Starter:
         try:
             return await self._jail.launch(
                 [str(self._binary), *deno.tool_arguments(tool, *arguments)],
-                environment=self._environment(folder),
+                environment=self._environment(folder.cache),
                 stderr=trouble,
                 stdout=stdout,
                 readable=[folder.cache],
@@ -111,13 +111,14 @@ class Starter:
         guard = {"guard": self._guard.facts()} if self._guard else {}
         return {"deno": "no permissions", **self._jail.report, **guard}
 
-    def _environment(self, folder: Folder) -> dict[str, str]:
+    def _environment(self, cache: Path) -> dict[str, str]:
         """Of every process: nothing of this one's."""
-        return {**_ENVIRONMENT, "DENO_DIR": str(folder.cache)}
+        return {**_ENVIRONMENT, "DENO_DIR": str(cache)}
 
     async def _start(
         self, folder: Folder, place: Place, *, memory_mb: int, way: Pass | None = None, warming: bool = False
     ) -> WorkerLink:
+        cache = folder.cache if warming else place.cache
         read, write = os.pipe2(os.O_CLOEXEC)
         arguments = deno.host_arguments(
             folder.host,
@@ -130,24 +131,30 @@ class Starter:
         try:
             launched = await self._jail.launch(
                 [str(self._binary), *arguments],
-                environment={**self._environment(folder), **(way.environment if way else {})},
+                environment={**self._environment(cache), **(way.environment if way else {})},
                 stderr=write,
-                readable=[folder.host, folder.cache, *(way.readable if way else ())],
-                writable=[place.folder, *([folder.cache] if warming else [])],
+                readable=[
+                    folder.host,
+                    cache,
+                    *([place.version.main] if place.version else ()),
+                    *(way.readable if way else ()),
+                ],
+                writable=[place.folder, *([cache] if warming else _copies(folder, place))],
                 cwd=place.folder,
-                file_bytes=_CACHE_BYTES if warming else 0,
+                file_bytes=_CACHE_BYTES,
                 door=way,
             )
             link = WorkerLink(
                 launched,
                 read,
-                folder=place.folder,
+                place=place,
+                leave=folder.leave,
                 header_bytes=self._settings.header_bytes,
                 most_asks=self._settings.most_asks,
             )
         except BaseException as error:
             os.close(read)
-            shutil.rmtree(place.folder, ignore_errors=True)
+            folder.leave(place)
             if isinstance(error, OSError):
                 raise Unavailable(f"Deno does not start: {error}") from error
             raise
@@ -155,7 +162,7 @@ class Starter:
             os.close(write)
         try:
             async with asyncio.timeout(self._settings.launch_timeout_s):
-                await link.connect(place.socket)
+                await link.connect()
                 if not warming:
                     most_bytes = link.data_bytes + (memory_mb << 20) + _MARGIN_BYTES
                     bound(launched, {resource.RLIMIT_DATA: most_bytes})
@@ -170,14 +177,18 @@ class Starter:
 
     async def _warm(self, folder: Folder) -> None:
         """Have Deno fill its caches, once, with code of ours; then they are read only."""
-        place = folder.place("index.js", _WARMUP)
+        place = folder.place(_WARMUP)
         link = await self._start(folder, place, memory_mb=_WARMUP_MB, warming=True)
         try:
             async with asyncio.timeout(self._settings.launch_timeout_s):
-                await link.warm(place.main)
+                await link.warm()
                 await link.exited
         except TimeoutError as error:
             raise Unavailable("Deno does not start: its caches are not made in time") from error
         finally:
             link.end("unused")
         folder.fix_cache()
+
+
+def _copies(folder: Folder, place: Place) -> list[Path]:
+    return caches.copy(folder.cache, place.cache, own=place.version.own if place.version else None)
