@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from services.executor.ctx import facts_of
 from services.executor.mode import Call
 from shared.domain.request import Header, Request
@@ -94,7 +96,7 @@ def checked(headers: Sequence[Header]) -> list[Header]:
 
 
 def _request(method: str, head: Mapping[str, Any], headers: Sequence[Header], body: bytes) -> bytes:
-    control = json.dumps(head, separators=(",", ":"))  # ASCII only, as a header has to be
+    control = _ascii(head)
     lines = [f"{method} / HTTP/1.1", f"{MARK}: {control}"]
     names = {name.lower() for name, _ in headers}
     if "host" not in names:
@@ -103,6 +105,12 @@ def _request(method: str, head: Mapping[str, Any], headers: Sequence[Header], bo
     if body or method != "GET":
         lines.append(f"content-length: {len(body)}")
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def _ascii(head: Mapping[str, Any]) -> str:
+    """JSON as a header has to be. The quick encoder knows only UTF-8, which is mostly the same."""
+    quick = msgspec.json.encode(head)
+    return quick.decode("ascii") if quick.isascii() else json.dumps(head, separators=(",", ":"))
 
 
 def _bounds(call: Call) -> dict[str, Any]:
