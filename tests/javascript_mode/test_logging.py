@@ -67,3 +67,10 @@ async def test_what_an_ended_call_logs_later_is_nobodys(mode: JavascriptMode) ->
     assert said(await mode.run(call)) == 1
     second = await mode.run(other)
     assert (said(second), second.logs) == (2, [])
+
+
+async def test_a_process_of_its_own_does_not_stop_the_log(run: Run) -> None:
+    """What bundlers put in the place of Node's."""
+    source = """globalThis.process = { env: {} };
+    export default () => { console.log("a %s", "b", { c: 1 }); return 1; }"""
+    assert [line.message for line in (await run(source)).logs] == ["a b { c: 1 }"]
