@@ -15,6 +15,7 @@ from tests.conftest import TAX
 from tests.platform import Platform, running
 
 TIMEOUT_S = 1.5
+IN_TURN_S = 4 * TIMEOUT_S  # far below what it takes when fifty wait for a timeout each, one after the other
 EXECUTE = {"params": {"amount": 1000, "rate": 0.15}}
 
 
@@ -86,9 +87,9 @@ async def test_many_who_need_the_database_are_told_in_time(
         else:
             os.kill(pid, signal.SIGCONT)
     assert {status for status, _ in answers[:50]} == {503}
-    assert max(took_s for _, took_s in answers[:50]) < TIMEOUT_S + 1
+    assert max(took_s for _, took_s in answers[:50]) < IN_TURN_S
     assert {status for status, _ in answers[50:]} == {200}
-    assert max(took_s for _, took_s in answers[50:]) < TIMEOUT_S + 1
+    assert max(took_s for _, took_s in answers[50:]) < IN_TURN_S
     await _until_ok(client, "/api/apps/outage/functions/")
 
 
