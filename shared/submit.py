@@ -18,11 +18,12 @@ from shared.domain.request import Actor, Request
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """A command is on disk. `id` is its number."""
+    """A command is on disk. `id` is its number; `repeated` says that it was there before."""
 
     task_id: str
     id: int
     accepted_at: float
+    repeated: bool = False
 
 
 def new_task_id() -> str:
@@ -40,6 +41,11 @@ def step_task_id(parent_task_id: str, step: int | str) -> str:
     return _derived_id(f"{parent_task_id}/{step}", made_ms=uuid.UUID(parent_task_id).int >> 80)
 
 
+def event_task_id(subject: str, *, attempt: int, at: float) -> str:
+    """The task id of a run that an event from outside sets off: `subject` names event and function, `at` is when."""
+    return _derived_id(f"{subject}/{attempt}", made_ms=int(at * 1000))
+
+
 def _derived_id(of: str, *, made_ms: int) -> str:
     """The form of a UUIDv7, so that it says when the run was due."""
     tail = int.from_bytes(hashlib.sha256(of.encode()).digest()[:10])
@@ -50,7 +56,7 @@ def _derived_id(of: str, *, made_ms: int) -> str:
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call comes from: what set it off, for whom, who waits for it, and which call made it.
 
-    A `request` comes with its secret headers sealed.
+    A `request` comes with its secret headers sealed. With a `refusal` the call is recorded, and does not run.
     """
 
     trigger_type: TriggerType
@@ -60,6 +66,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     request: Request | None = None
     actor: Actor | None = None
     depth: int = 0
+    refusal: str = ""
 
 
 async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.Raw, origin: Origin) -> Accepted:
@@ -84,7 +91,8 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         request=origin.request,
         actor=origin.actor,
         depth=origin.depth,
+        refusal=origin.refusal,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     telemetry.ACCEPTED.labels(origin.trigger_type).inc()
-    return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at)
+    return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, repeated=stored.duplicate)

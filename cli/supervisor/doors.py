@@ -30,6 +30,11 @@ def health() -> socket.socket:
     return socket.create_server((LOOPBACK, 0), backlog=_HEALTH_BACKLOG)
 
 
+def inner() -> socket.socket:
+    """The door of a service behind the public one, for this machine only."""
+    return socket.create_server((LOOPBACK, 0), backlog=_PUBLIC_BACKLOG)
+
+
 def url(door: socket.socket) -> str:
     """How to reach a door from this machine."""
     host, port = door.getsockname()[:2]

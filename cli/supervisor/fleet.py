@@ -38,7 +38,7 @@ def stop_order(drain_s: float) -> StopOrder:
 # Before all were ready there is no work to bring to an end in order.
 EARLY_STOP_ORDER: StopOrder = ((SERVICES, 4.0), (("mongod",), 8.0), (("nats-server",), 9.0))
 
-_WITH_SECRETS = frozenset({"api", "executor"})
+_WITH_SECRETS = frozenset({"api", "executor", "triggers"})
 """The services that seal or open what is secret at rest."""
 
 
@@ -52,6 +52,7 @@ class Fleet:
         self.nats_url = nats.url if nats else settings.nats_url or ""
         self.mongodb_url = mongo.url if mongo else settings.mongodb_url or ""
         self.health = {name: doors.health() for name in SERVICES}
+        self._triggers_door = doors.inner()
         self._settings, self._door, self._token, self._lock = settings, door, token, lock
         self._key_file = data_dir / "secret.key"
         embedded.secret(self._key_file)
@@ -83,7 +84,7 @@ class Fleet:
             left_s = max(0.1, begun + by_s - time.monotonic())
             ending = [keeper.stop(within_s=left_s) for name in names if (keeper := self._keepers.get(name))]
             await asyncio.gather(*ending)
-        for listener in self.health.values():
+        for listener in (*self.health.values(), self._triggers_door):
             listener.close()
 
     def kill(self) -> None:
@@ -102,7 +103,14 @@ class Fleet:
             for name, listener in self.health.items()
         }
         servers = {server.name: {"pid": pids.get(server.name)} for server in self._servers}
-        return {"nats": self.nats_url, "mongodb": self.mongodb_url, "services": services, "servers": servers}
+        triggers = doors.url(self._triggers_door)
+        return {
+            "nats": self.nats_url,
+            "mongodb": self.mongodb_url,
+            "triggers": triggers,
+            "services": services,
+            "servers": servers,
+        }
 
     def _service(self, name: str) -> Service:
         settings, health = self._settings, self.health[name].fileno()
@@ -116,7 +124,11 @@ class Fleet:
         descriptors = [health, self._lock]
         if name == "api":
             environ |= {"SHOAL_API_FD": str(self._door.fileno()), "SHOAL_ADMIN_TOKEN": self._token}
+            environ.setdefault("SHOAL_API_TRIGGERS_URL", doors.url(self._triggers_door))
             descriptors.append(self._door.fileno())
+        if name == "triggers":
+            environ["SHOAL_TRIGGERS_FD"] = str(self._triggers_door.fileno())
+            descriptors.append(self._triggers_door.fileno())
         if name in _WITH_SECRETS and "SHOAL_SECRET_KEY" not in environ:
             environ.setdefault("SHOAL_SECRET_KEY_FILE", str(self._key_file))
         if name == "executor" and settings.workers:

@@ -14,10 +14,8 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
 from services.api import families
-from services.api.auth import Auth
 from services.api.config import Admin, Api, body_cap
 from services.api.core.aggregate import Aggregate
-from services.api.core.app_directory import AppDirectory
 from services.api.core.app_settings import AppSettings
 from services.api.core.apps import Apps
 from services.api.core.called import Called
@@ -25,22 +23,17 @@ from services.api.core.calls import Calls
 from services.api.core.credentials import Credentials
 from services.api.core.deployments import Beside, Deployments
 from services.api.core.directory import Directory
-from services.api.core.edge import Edge
-from services.api.core.end_users import Verifier
 from services.api.core.environments import Environments
 from services.api.core.functions import Functions
 from services.api.core.hashing import Hashing
 from services.api.core.history import History
-from services.api.core.identity import Identity
 from services.api.core.invocations import Invocations
-from services.api.core.jwks import Jwks
 from services.api.core.logins import Logins
 from services.api.core.logs import Logs
 from services.api.core.metrics import FunctionMetrics
 from services.api.core.pipelines import Pipelines
 from services.api.core.recent import Recent
 from services.api.core.schedules import Schedules
-from services.api.core.signing import Signer
 from services.api.core.sources import Sources
 from services.api.core.tokens import Tokens
 from services.api.core.triggers import Triggers
@@ -53,14 +46,21 @@ from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.door import Door
-from services.api.jwks import Fetcher
 from services.api.quota import Quota
 from services.api.rates import METER, Meter, RateLimits
 from services.api.routes import APPS, DOCS, GIVEN, ROUTES
 from shared import config, health, registry
+from shared.app_directory import AppDirectory
 from shared.boot import Service
 from shared.bus import streams
 from shared.bus.counters import Counters
+from shared.callers.auth import Auth
+from shared.callers.edge import Edge
+from shared.callers.end_users import Verifier
+from shared.callers.fetcher import Fetcher
+from shared.callers.identity import Identity
+from shared.callers.jwks import Jwks
+from shared.callers.signing import Signer
 from shared.domain.caller import Caller
 from shared.domain.problem import Problem
 from shared.domain.rates import Rates

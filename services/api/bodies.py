@@ -51,8 +51,3 @@ def invalid(field: str, fault: str) -> Problem:
         field, fault = fault.split("`")[1], "This field is required"
     sentence = f"{field}: {fault}" if field else f"The body is wrong: {fault}"
     return Problem("invalid", sentence, {field: fault} if field else {})
-
-
-def late(within_s: float) -> Problem:
-    """A body whose sender took too long."""
-    return Problem("invalid", f"The body did not arrive within {within_s:g} s")

@@ -10,10 +10,10 @@ from services.api.dialects.apps.call import CallFunction
 from services.api.dialects.apps.live import HEAD, LASTS
 from services.api.dialects.apps.targets import target
 from services.api.dialects.rest import execute
-from services.api.exchange import Receive, Scope, Send
 from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
 from shared.domain.problem import Problem
+from shared.exchange import Receive, Scope, Send
 
 _METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "PUT"})
 

@@ -8,6 +8,7 @@ from litestar.datastructures import State
 
 from services.api import bodies
 from shared.domain.caller import Caller
+from shared.exchange import late
 
 
 class Asked(Request[Caller, Any, State]):
@@ -20,7 +21,7 @@ class Asked(Request[Caller, Any, State]):
             async with asyncio.timeout(within_s):
                 return await super().body()
         except TimeoutError:
-            raise bodies.late(within_s) from None
+            raise late(within_s) from None
 
     async def json(self) -> Any:
         """The body as the handler wants it, which the framework would read less strictly. Raises Problem(invalid)."""

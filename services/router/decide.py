@@ -40,6 +40,8 @@ def decide(
     """What becomes of a command. `id` is its sequence in the command stream."""
     if not tenant.is_active:  # it was when the command was accepted
         return Refuse(failure("TenantNotActive", f"The tenant {tenant.slug} is not active"))
+    if command.refusal:
+        return Refuse(failure("TriggerLoop", command.refusal))
     if function is None or function.id != command.function_id or not function.is_active:
         reason = f"Function with slug '{command.function}' not found or not active"
         return Refuse(failure("FunctionNotFound", reason))

@@ -20,7 +20,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
-from shared.bus.delivery import Stored
+from shared.bus.delivery import Last, Stored
 from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
 from shared.bus.streams import Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
@@ -30,6 +30,7 @@ Answer = TypeVar("Answer")
 Body = TypeVar("Body")
 
 _NAME_IN_USE = 10058
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _UNANSWERED = "No service answered; try again in a moment"
 _SAY_AGAIN_S = 30.0
 _ENCODER = msgspec.json.Encoder()
@@ -74,6 +75,24 @@ class Bus:
     async def publish(self, subject: str, data: bytes, *, headers: dict[str, str]) -> Stored:
         """Publish durably with the server's headers; Problem(conflict) when a sequence is not the expected one."""
         return await self._publisher.publish(subject, data, headers=headers)
+
+    async def replace(self, subject: str, body: msgspec.Struct, *, last: int) -> int:
+        """Publish durably if `last`, 0 for none, is the sequence of the subject's last message; that of the new one.
+
+        Raises Problem(conflict) when somebody else was first, Problem(unavailable).
+        """
+        stored = await self._publisher.publish(subject, encode(body), headers={_EXPECTED: str(last)})
+        return stored.sequence
+
+    async def last(self, stream: str, subject: str, body: type[Body]) -> Last[Body] | None:
+        """The last message of a subject, None where there is none. Raises Problem(unavailable)."""
+        try:
+            found = await self.stream.get_last_msg(stream, subject, direct=True)
+        except NotFoundError:
+            return None
+        except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
+            raise Problem("unavailable", AWAY) from error
+        return Last(msgspec.json.decode(found.data or b"", type=body), found.seq or 0)
 
     async def add(self, subject: str, amount: int) -> int:
         """Add to a counter of a stream of counters; what it has come to. Raises Problem(unavailable)."""
@@ -200,7 +219,7 @@ class Bus:
             allow_direct=True,
             allow_msg_schedules=stream.schedules or None,
             allow_msg_counter=stream.counters or None,
-            max_msgs_per_subject=1 if stream.counters else -1,
+            max_msgs_per_subject=1 if stream.counters or stream.latest else -1,
         )
         try:
             await self.stream.stream_info(stream.name)

@@ -50,3 +50,10 @@ class Stored(msgspec.Struct, frozen=True):
 
     sequence: int
     duplicate: bool
+
+
+class Last(msgspec.Struct, Generic[Body], frozen=True):
+    """The last message of a subject, and its sequence."""
+
+    body: Body
+    sequence: int

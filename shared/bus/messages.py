@@ -18,6 +18,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     `parent_task_id` is the invocation that made this one, empty when none did.
     `app_slug` is the function's app, empty for a system function. `request` is what a handler is asked, `actor` who
     asks it; None where it was no request. `depth` counts the functions that called each other down to this one.
+    With a `refusal` it is only to be recorded, as one that did not run for this reason.
     """
 
     task_id: str
@@ -36,6 +37,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     request: Request | None = None
     actor: Actor | None = None
     depth: int = 0
+    refusal: str = ""
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
@@ -210,6 +212,39 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
     errors: list[CompileError] = []
     unavailable: str = ""
+
+
+class Submitted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="submitted.v1"):
+    """The run that an event from outside sets off: the `attempt`th, as `task_id`. `at` is when it was first seen."""
+
+    task_id: str
+    at: float
+    attempt: int = 1
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="lease.v1"):
+    """Who has it. It is to be renewed well before it has been silent for `lasts_s`; without an owner it is free."""
+
+    owner: str
+    lasts_s: float
+
+
+class Pushed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pushed.v1"):
+    """Something for all who listen on a channel of an app, of which JSON is the `payload`."""
+
+    tenant: str
+    app: int
+    channel: str
+    payload: msgspec.Raw
+    event: str = ""
+
+
+class SourceChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="source.v1"):
+    """An event source is now at this revision; 0 means it was deleted."""
+
+    tenant: str
+    source_id: int
+    revision: int
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recorded.v1"):

@@ -11,17 +11,20 @@ WORK = "WORK"
 EVENTS = "EVENTS"
 DEAD = "DEAD"
 RATES = "RATES"
+DELIVERIES = "DELIVERIES"
+LEASES = "LEASES"
 SCHEDULES = "SCHEDULES"
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
+_LEASES_BYTES = 16 << 20
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A stored stream. `max_age_s` and `max_bytes` bound a log, which lets go of its oldest.
 
     A work queue keeps what is not done, however old and however much. A stream of `counters` is in the bus's
-    memory, and keeps one number a subject.
+    memory, and keeps one number a subject. One of the `latest` keeps the last message of each subject.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_s: float = 600.0
     schedules: bool = False
     counters: bool = False
+    latest: bool = False
     first_sequence: int = 1
 
 
@@ -64,6 +68,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     event_age_s: float
     event_bytes: int
     dedupe_s: float
+    delivery_age_s: float
+    delivery_bytes: int
 
 
 def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
@@ -111,6 +117,24 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             max_bytes=bounds.event_bytes,
             replicas=bounds.replicas,
             dedupe_s=bounds.dedupe_s,
+        ),
+        Stream(
+            name=DELIVERIES,
+            subjects=["deliveries.*.*.*"],
+            max_age_s=bounds.delivery_age_s,
+            max_bytes=bounds.delivery_bytes,
+            replicas=bounds.replicas,
+            dedupe_s=1.0,  # whose was first is said by the sequence of the subject, not by a message's id
+            latest=True,
+        ),
+        Stream(
+            name=LEASES,
+            subjects=["leases.*.*"],
+            max_age_s=DAY_S,
+            max_bytes=_LEASES_BYTES,
+            replicas=bounds.replicas,
+            dedupe_s=1.0,
+            latest=True,
         ),
     ]
 

@@ -80,4 +80,27 @@ def compile_code(pool: str) -> str:
     return f"compile.{pool}"
 
 
+def delivery(tenant: str, function_id: int, digest: str) -> str:
+    """What came of one event from outside for one function; `digest` is of what makes the event that one.
+
+    Stored in DELIVERIES.
+    """
+    return f"deliveries.{tenant}.{function_id}.{digest}"
+
+
+def lease(what: str, name: str) -> str:
+    """Who has this thing of which only one process may have each. Stored in LEASES."""
+    return f"leases.{what}.{name}"
+
+
+def channel(tenant: str, app: int, name: str) -> str:
+    """What is pushed to those who listen on a channel of an app. Not stored."""
+    return f"channels.{tenant}.{app}.{name.encode().hex()}"
+
+
+def source(tenant: str, source_id: int) -> str:
+    """An event source was made, changed or deleted. Not stored."""
+    return f"sources.{tenant}.{source_id}"
+
+
 RECORDED = "recorded"  # the recorder wrote a batch; not stored

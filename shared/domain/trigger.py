@@ -15,7 +15,7 @@ HttpMethod = Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 TRIGGER_KINDS: tuple[TriggerKind, ...] = get_args(TriggerKind)
 
-SOURCES = ("standard", "stripe", "github", "slack", "shopify", "twilio", "gitlab", "linear", "custom")
+SOURCES = ("standard", "stripe", "github", "slack", "shopify", "twilio", "gitlab", "linear", "sns", "custom")
 """The tags of those who sign webhooks in a way that is known here."""
 
 SHOWN_SECRET = "***"  # noqa: S105 - what a secret is shown as; sent back, it means the one that is stored
@@ -23,6 +23,10 @@ MAX_SECRET = 4000
 
 _Line = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
 _MediaType = Annotated[str, Meta(max_length=200, pattern=r"\A[!-.0-~]+/[!-.0-~]+\Z")]
+
+
+_HeaderName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[!#$%&'*+.^_`|~0-9A-Za-z-]*\Z")]
+_Topic = Annotated[str, Meta(max_length=400, pattern=r"\Aarn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:[A-Za-z0-9_.-]+\Z")]
 
 
 class Trigger(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -58,10 +62,21 @@ class _S3(_Strict, frozen=True):
     contentTypes: Annotated[list[_MediaType], Meta(max_length=100)] = []  # noqa: N815 - the field's own name
 
 
-class _Webhook(_Strict, frozen=True):
+class Webhook(_Strict, frozen=True):
+    """The config of a webhook trigger. `secret` is one of the sender's; stored it is sealed `SigningSecrets`.
+
+    `signature_header` and `idempotency_key_header` are those of source `custom`; `sns_topics` are the ARNs of topics
+    that may send, for a signature of SNS says only that it is from some topic.
+    """
+
     secret_required: bool | msgspec.UnsetType = msgspec.UNSET
     allowed_sources: Annotated[str, Meta(max_length=1000)] = ""
+    mode: Literal["async", "sync"] | msgspec.UnsetType = msgspec.UNSET
     secret: Annotated[str, Meta(min_length=1, max_length=MAX_SECRET)] | msgspec.UnsetType = msgspec.UNSET
+    tolerance_seconds: Annotated[int, Meta(ge=1, le=3600)] | msgspec.UnsetType = msgspec.UNSET
+    signature_header: _HeaderName | msgspec.UnsetType = msgspec.UNSET
+    idempotency_key_header: _HeaderName | msgspec.UnsetType = msgspec.UNSET
+    sns_topics: Annotated[list[_Topic], Meta(max_length=20)] = []
 
 
 class _Websocket(_Strict, frozen=True):
@@ -72,7 +87,7 @@ _CONFIGS: dict[TriggerKind, type[_Strict]] = {
     "http": _Http,
     "cron": _Cron,
     "s3_upload": _S3,
-    "webhook": _Webhook,
+    "webhook": Webhook,
     "websocket": _Websocket,
 }
 # What is said of a text of the wrong form, and of a word that is none of those known.
@@ -83,6 +98,10 @@ _FORMS = {
     "contentTypes": "must be like image/png or image/*",
     "event": "must have no control characters",
     "auth": f"must be one of: {', '.join(get_args(HttpAuth))}",
+    "signature_header": "must be the name of a header",
+    "idempotency_key_header": "must be the name of a header",
+    "sns_topics": "must be the ARN of a topic of SNS",
+    "mode": "must be async or sync",
     "method": f"must be one of: {', '.join(get_args(HttpMethod))}",
 }
 _PATH = re.compile(r" - at `\$\.?(.*)`$")
@@ -108,7 +127,7 @@ def _checked(trigger: Trigger, place: str) -> dict[str, Any]:
         config = msgspec.convert(trigger.config, _CONFIGS[trigger.type])
     except msgspec.ValidationError as error:
         raise _misplaced(str(error), place) from None
-    if isinstance(config, _Webhook):
+    if isinstance(config, Webhook):
         config = msgspec.structs.replace(config, allowed_sources=_sources(config.allowed_sources, place))
     made: dict[str, Any] = msgspec.to_builtins(config)
     return made

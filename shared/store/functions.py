@@ -9,6 +9,7 @@ import msgspec
 
 from shared.domain.function import ExecutionMode, Function, is_slug
 from shared.domain.problem import Problem
+from shared.domain.trigger import TriggerKind
 from shared.store.client import Document, Store, Table
 
 # A change of one of these sets `schedule_due` to 0: the schedulers have to plan anew (`shared/store/schedules.py`).
@@ -86,6 +87,12 @@ class Functions:
         """The ids of at most `limit` functions of an app."""
         found = await self._table.many({"app_slug": app_slug, **_LIVE}, order=[("id", 1)], limit=limit, fields=["id"])
         return [document["id"] for document in found]
+
+    async def triggered_by(self, kind: TriggerKind, *, limit: int) -> list[Function]:
+        """At most `limit` active functions that have an enabled trigger of this kind, by id."""
+        enabled = {"$elemMatch": {"type": kind, "enabled": {"$ne": False}}}
+        query = {"triggers": enabled, "is_active": True}
+        return await self.listed(query, order=[("id", 1)], limit=limit, skip=0)
 
     async def deployed(self, app_id: int, name: str) -> Function | None:
         """The function of an app that was deployed under this name, also one that is deleted since, or None."""

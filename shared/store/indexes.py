@@ -23,6 +23,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("functions", [("tenant", 1), ("created_at", -1), ("id", -1)], False, "newest"),
     ("functions", [("tenant", 1), ("name", 1), ("id", -1)], False, "by_name"),
     ("functions", [("tenant", 1), ("app", 1), ("name", 1), ("id", 1)], False, "by_app_and_name"),
+    ("functions", [("tenant", 1), ("triggers.type", 1), ("id", 1)], False, "by_trigger"),
     ("pipelines", [("tenant", 1), ("name", 1)], True, "name"),
     ("versions", [("tenant", 1), ("id", 1)], True, "id"),
     ("versions", [("tenant", 1), ("function_id", 1), ("version", 1)], True, "version"),

@@ -8,13 +8,13 @@ from typing import Any
 import jwt
 import pytest
 
-from services.api import hosts
-from services.api.auth import Auth
 from services.api.core.hashing import Hashing
-from services.api.core.identity import Identity
 from services.api.core.logins import Logins
-from services.api.core.signing import Signer
 from shared import passwords
+from shared.callers import hosts
+from shared.callers.auth import Auth
+from shared.callers.identity import Identity
+from shared.callers.signing import Signer
 from shared.domain.caller import ROLES, lesser
 from shared.domain.problem import Problem
 from shared.domain.tenant import Tenant

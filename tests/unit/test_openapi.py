@@ -11,7 +11,6 @@ import pytest
 from litestar.handlers import HTTPRouteHandler
 
 from services.api import app
-from services.api.auth import Auth
 from services.api.config import Api
 from services.api.dialects.rest import execute
 from services.api.dialects.rest.openapi import calls, examples
@@ -20,6 +19,7 @@ from services.api.dialects.rest.openapi.errors import SENTENCES
 from services.api.dialects.rest.openapi.operations import Operation
 from services.api.dialects.rest.problems import STATUS
 from services.api.dialects.rest.routes import apps, asked, functions, invocations, versions
+from shared.callers.auth import Auth
 from tests.problems import raised
 
 ROUTES: list[HTTPRouteHandler] = [*app.ROUTES, *app.DOCS]

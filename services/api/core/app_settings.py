@@ -6,8 +6,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.api.core.apps import Apps
-from services.api.core.end_users import LEAST_SECRET, secret_place
 from services.api.core.rights import must_administer, must_read
+from shared.callers.end_users import LEAST_SECRET, secret_place
 from shared.domain.app import App, EndUsers
 from shared.domain.caller import Caller
 from shared.domain.origin import origins_of

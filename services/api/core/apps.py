@@ -1,7 +1,7 @@
 """Apps: named groups of a tenant's functions."""
 
-from services.api.core.app_directory import AppDirectory
 from services.api.core.rights import must_administer, must_develop, must_read
+from shared.app_directory import AppDirectory
 from shared.domain.app import App, is_public_id
 from shared.domain.caller import Caller
 from shared.domain.function import MAX_SLUG, is_slug, slugify

@@ -4,10 +4,10 @@ import secrets
 from typing import NamedTuple
 
 from services.api.core.hashing import Hashing
-from services.api.core.identity import Identity
-from services.api.core.signing import Claims, Signer
 from shared import passwords, telemetry
 from shared.bus.messages import IdentityChanged
+from shared.callers.identity import Identity
+from shared.callers.signing import Claims, Signer
 from shared.domain.problem import Problem
 from shared.domain.user import MAX_PASSWORD, Account
 from shared.store import logins as stored

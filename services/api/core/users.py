@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 
 from services.api.core.hashing import Hashing
-from services.api.core.identity import Identity
 from services.api.core.rights import must_administer, must_keep_account
 from shared.bus.messages import IdentityChanged
+from shared.callers.identity import Identity
 from shared.domain.caller import Caller, Role
 from shared.domain.problem import Problem
 from shared.domain.user import OPERATOR_ID, Account, check_password

@@ -6,11 +6,11 @@ from typing import Any
 import httpx
 import pytest
 
-from services.api.core.app_directory import AppDirectory
 from services.api.core.apps import Apps
 from services.api.core.directory import Directory
 from services.api.core.environments import Environments
 from services.api.core.history import History
+from shared.app_directory import AppDirectory
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import AppChanged, FunctionChanged

@@ -6,18 +6,17 @@ It stands in front of the framework and takes the paths that `targets` knows.
 import asyncio
 from typing import NamedTuple
 
-from services.api import exchange
-from services.api.auth import Auth
-from services.api.core.app_directory import AppDirectory
 from services.api.core.calls import Asked, Call, Calls, Crowded, is_callable, no_code
 from services.api.core.directory import Directory
-from services.api.core.edge import Asker, Edge, Fault, has_our_form, has_ours_within, refused
-from services.api.dialects.apps import answers, cors, heads, problems, triggers
-from services.api.dialects.apps.answers import Answer, Told
-from services.api.dialects.apps.heads import Sent
+from services.api.dialects.apps import cors, problems, triggers
 from services.api.dialects.apps.targets import Target
-from services.api.exchange import Line, Receive, Scope, Send
 from services.api.rates import METER, Meter
+from shared import answers, exchange
+from shared import request_head as heads
+from shared.answers import Answer, Told
+from shared.app_directory import AppDirectory
+from shared.callers.auth import Auth
+from shared.callers.edge import Asker, Edge, Fault, has_our_form, has_ours_within, refused
 from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.function import Function
@@ -25,6 +24,8 @@ from shared.domain.problem import Problem
 from shared.domain.request import Header, Request, Response
 from shared.domain.tenant import DEFAULT
 from shared.domain.trigger import HttpAuth
+from shared.exchange import Line, Receive, Scope, Send
+from shared.request_head import Sent
 
 _CODES: dict[Fault, str] = {
     "missing": problems.NO_TOKEN,

@@ -6,8 +6,8 @@ A named origin may send credentials, `*` stands for every origin and for none th
 import re
 from collections.abc import Iterable, Sequence
 
-from services.api.exchange import Line
 from shared.domain.app import App
+from shared.exchange import Line
 
 ANY = "*"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")

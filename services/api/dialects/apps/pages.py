@@ -3,14 +3,15 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.api.auth import Auth
-from services.api.core.app_directory import AppDirectory
-from services.api.core.edge import Edge
-from services.api.dialects.apps import cors, heads
-from services.api.exchange import Line, Receive, Scope, Send
+from services.api.dialects.apps import cors
+from shared import request_head as heads
+from shared.app_directory import AppDirectory
+from shared.callers.auth import Auth
+from shared.callers.edge import Edge
 from shared.domain.app import App
 from shared.domain.problem import Problem
 from shared.domain.tenant import DEFAULT
+from shared.exchange import Line, Receive, Scope, Send
 
 Framework = Callable[[Any, Any, Any], Awaitable[None]]
 

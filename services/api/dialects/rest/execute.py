@@ -8,15 +8,15 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from services.api import exchange
-from services.api.auth import Auth
 from services.api.core.invocations import Invocations
 from services.api.dialects.rest import decode, problems
 from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
-from services.api.exchange import Receive, Scope, Send
 from services.api.rates import METER
+from shared import exchange
+from shared.callers.auth import Auth
 from shared.domain.problem import Problem
+from shared.exchange import Receive, Scope, Send
 
 Rendered = tuple[int, dict[str, str], bytes]
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Container, Iterable
 from typing import Any, NamedTuple
 
-from services.api.exchange import Line, Scope
 from shared.domain.problem import Problem
 from shared.domain.request import SECRET_HEADERS, Header
+from shared.exchange import Line, Scope
 
 HOP_BY_HOP = frozenset(
     (

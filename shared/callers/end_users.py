@@ -9,8 +9,8 @@ import hashlib
 import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from services.api.core.jwks import Jwks
 from shared import telemetry
+from shared.callers.jwks import Jwks
 from shared.domain.app import App, EndUsers, jwt_secret_place
 from shared.domain.function import check_freeform
 from shared.domain.problem import Problem

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from services.api import bodies
 from shared.domain.problem import Problem
 from shared.waiting import Wait
 
@@ -32,7 +31,7 @@ async def read(receive: Receive, *, most_bytes: int, within_s: float) -> bytes:
                 part, more = await _part(receive)
                 body += part
     except TimeoutError:
-        raise bodies.late(within_s) from None
+        raise late(within_s) from None
     if len(body) > most_bytes:
         raise too_long(most_bytes)
     return bytes(body)
@@ -41,6 +40,11 @@ async def read(receive: Receive, *, most_bytes: int, within_s: float) -> bytes:
 def too_long(most_bytes: int) -> Problem:
     """A body of more bytes than may be."""
     return Problem("too_large", f"The body is longer than {most_bytes} bytes")
+
+
+def late(within_s: float) -> Problem:
+    """A body whose sender took too long."""
+    return Problem("invalid", f"The body did not arrive within {within_s:g} s")
 
 
 async def _part(receive: Receive) -> tuple[bytes, bool]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from functools import lru_cache
 
-from services.api import hosts
-from services.api.core.identity import Identity
-from services.api.core.signing import Signer
+from shared.callers import hosts
+from shared.callers.identity import Identity
+from shared.callers.signing import Signer
 from shared.domain.caller import Caller
 from shared.domain.problem import Problem
 from shared.store import tokens

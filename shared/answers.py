@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from services.api.dialects.apps.heads import HOP_BY_HOP, named_in
-from services.api.exchange import Line
 from shared.domain.outcome import Outcome
 from shared.domain.request import BODILESS, Response
+from shared.exchange import Line
+from shared.request_head import HOP_BY_HOP, named_in
 
 _JSON: Line = (b"content-type", b"application/json")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

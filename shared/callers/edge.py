@@ -7,9 +7,9 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, NamedTuple
 
-from services.api.core.end_users import EndUser, Verifier
-from services.api.core.identity import Identity
-from services.api.core.signing import is_ours
+from shared.callers.end_users import EndUser, Verifier
+from shared.callers.identity import Identity
+from shared.callers.signing import is_ours
 from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.limits import Amount

@@ -1,0 +1,112 @@
+"""The door to the world, over HTTP and websocket: which kind serves which path. What they do there is theirs."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from services.triggers.kind import Route, Serve
+from shared import answers, telemetry
+from shared.exchange import Receive, Scope, Send
+
+_log = telemetry.logger("ingress")
+_REFUSED_BY_US = 1011
+_NOWHERE = 4404
+
+
+class _Place(NamedTuple):
+    segments: tuple[str, ...]
+    serve: Serve
+
+
+class Ingress:
+    """The ASGI application. At most `most` requests are in progress at once; what lasts is bounded by its kind."""
+
+    def __init__(self, routes: Iterable[Route], *, most: int) -> None:
+        self._places: dict[str, list[_Place]] = {"http": [], "websocket": []}
+        for route in routes:
+            self._places[route.protocol].append(_Place(tuple(route.pattern.split("/")), route.serve))
+        self._most = most
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or one socket for as long as it is open."""
+        if scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._request(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._found(scope)
+        if found is None:
+            await answer(send, answers.plain(404, error="Not found"))
+            return
+        if self._inside >= self._most:
+            await answer(send, answers.plain(503, error=f"{self._most} requests are in progress already"))
+            return
+        serve, named = found
+        sending = Sending(send)
+        self._inside += 1
+        try:
+            await serve(scope, receive, sending, named)
+        except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
+            _log.error("a request failed", path=scope["path"], exc_info=error)
+            if not sending.begun:
+                await answer(send, answers.plain(500, error="Internal error"))
+        finally:
+            self._inside -= 1
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._found(scope)
+        if found is None:
+            await receive()
+            await send({"type": "websocket.close", "code": _NOWHERE})
+            return
+        serve, named = found
+        try:
+            await serve(scope, receive, send, named)
+        except Exception as error:  # noqa: BLE001 - the outermost frame, as above
+            _log.error("a socket failed", path=scope["path"], exc_info=error)
+            await send({"type": "websocket.close", "code": _REFUSED_BY_US})
+
+    def _found(self, scope: Scope) -> tuple[Serve, Mapping[str, str]] | None:
+        asked = scope["raw_path"].split(b"/")
+        for place in self._places[scope["type"]]:
+            named = _named(place.segments, asked)
+            if named is not None:
+                return place.serve, named
+        return None
+
+
+class Sending:
+    """Sends, and knows whether it has begun to."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: dict[str, object]) -> None:
+        """Pass one message of the answer on."""
+        self.begun = True
+        await self._send(message)
+
+
+async def answer(send: Send, whole: answers.Answer) -> None:
+    """Send a whole answer."""
+    await send({"type": "http.response.start", "status": whole.status, "headers": whole.lines})
+    await send({"type": "http.response.body", "body": whole.body})
+
+
+def _named(pattern: tuple[str, ...], asked: list[bytes]) -> dict[str, str] | None:
+    """The segments that the pattern names; None where the path is another one, or its text is none."""
+    if len(pattern) != len(asked):
+        return None
+    named: dict[str, str] = {}
+    for part, segment in zip(pattern, asked, strict=True):
+        if part.startswith("{"):
+            try:
+                named[part.strip("{}")] = unquote_to_bytes(segment).decode()
+            except UnicodeDecodeError:
+                return None
+        elif part.encode() != segment:
+            return None
+    return named if all(named.values()) else None
