@@ -26,8 +26,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     SHOAL_HEALTH_HOST=0.0.0.0 \
     SHOAL_HEALTH_PORT=9100 \
     SHOAL_API_HOST=0.0.0.0 \
-    SHOAL_API_PORT=8000
+    SHOAL_API_PORT=8000 \
+    SHOAL_TRIGGERS_HOST=0.0.0.0 \
+    SHOAL_TRIGGERS_PORT=8001
 USER 10001:10001
-EXPOSE 8000 9100
+EXPOSE 8000 8001 9100
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-I", "ready.py"]
 CMD ["python", "-m", "services.api"]

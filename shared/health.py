@@ -87,7 +87,11 @@ class Server(uvicorn.Server):
 
 @asynccontextmanager
 async def serve(
-    app: Any, listener: socket.socket, *, ws: WSProtocolType = "none", trusted_proxies: str = "127.0.0.1"
+    app: Any,
+    listener: socket.socket,
+    *,
+    ws: WSProtocolType | type[asyncio.Protocol] = "none",
+    trusted_proxies: str = "127.0.0.1",
 ) -> AsyncIterator[Server]:
     """Serve an ASGI application on a listening socket for as long as the block runs, then let requests finish.
 

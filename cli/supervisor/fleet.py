@@ -127,6 +127,7 @@ class Fleet:
             environ.setdefault("SHOAL_API_TRIGGERS_URL", doors.url(self._triggers_door))
             descriptors.append(self._door.fileno())
         if name == "triggers":
+            environ.setdefault("SHOAL_TRIGGERS_DOMAIN", environ.get("SHOAL_API_DOMAIN", ""))
             environ["SHOAL_TRIGGERS_FD"] = str(self._triggers_door.fileno())
             descriptors.append(self._triggers_door.fileno())
         if name in _WITH_SECRETS and "SHOAL_SECRET_KEY" not in environ:

@@ -46,9 +46,11 @@ from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked, methods
 from services.api.door import Door
+from services.api.forwarding import Forwarding
 from services.api.quota import Quota
 from services.api.rates import METER, Meter, RateLimits
 from services.api.routes import APPS, DOCS, GIVEN, ROUTES
+from services.api.splice import splicing
 from shared import config, health, registry
 from shared.app_directory import AppDirectory
 from shared.boot import Service
@@ -102,21 +104,27 @@ async def serve(service: Service) -> AsyncIterator[None]:
     jwks = Jwks(fetcher.fetch, believed_s=settings.jwks_cache_s)
     edge = Edge(identity, Verifier(service.keyring, jwks), known=auth.known)
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
+    forwarding = Forwarding(settings.triggers_url) if settings.triggers_url else None
     door = Door(
         execute.Execute(auth, core.rest.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         Pages(framework(core, auth, settings, body_bytes=body_bytes), auth, edge, shared.apps),
         call=_call(service, shared, auth=auth, edge=edge),
+        forwarding=forwarding,
         most=settings.max_waiting + _BESIDE,
         limits=_rate_limits(service, identity) if settings.rate_limits else None,
     )
     listener = _listener(settings)
     service.facts["waiting"] = lambda: len(waiting)
     service.facts["address"] = lambda: "%s:%d" % listener.getsockname()[:2]  # noqa: UP031 - a tuple
-    async with health.serve(door, listener, trusted_proxies=service.platform.trusted_proxies):
+    trusted = platform.trusted_proxies
+    ws = splicing(settings.triggers_url, trusted_proxies=trusted)
+    async with health.serve(door, listener, ws=ws, trusted_proxies=trusted):
         yield
         core.apps.logs.ending.set()
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)
     await fetcher.close()
+    if forwarding is not None:
+        await forwarding.close()
 
 
 class _Shared(NamedTuple):

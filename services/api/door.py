@@ -10,6 +10,7 @@ from services.api.dialects.apps.call import CallFunction
 from services.api.dialects.apps.live import HEAD, LASTS
 from services.api.dialects.apps.targets import target
 from services.api.dialects.rest import execute
+from services.api.forwarding import Forwarding, is_triggers
 from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
 from shared.domain.problem import Problem
@@ -30,11 +31,13 @@ class Door:
         framework: Any,
         *,
         call: CallFunction | None = None,
+        forwarding: Forwarding | None = None,
         most: int,
         limits: RateLimits | None = None,
     ) -> None:
         self._execute = execute
         self._call = call
+        self._forwarding = forwarding
         self._framework = framework
         self._most = most
         self._limits = limits
@@ -43,6 +46,9 @@ class Door:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         method = scope["method"]
+        if self._forwarding is not None and is_triggers(scope["raw_path"]):
+            await self._forward(scope, receive, send, self._forwarding)
+            return
         asked = None if self._call is None else target(scope["raw_path"])
         if method == "HEAD" and asked is None:  # as GET; the server below leaves the body out by itself
             scope = {**scope, "method": "GET", HEAD: True}
@@ -64,6 +70,22 @@ class Door:
                 await self._execute(scope, receive, answer, called)
             elif meter is None or not meter.before_all or await _let_in(meter, answer, words):
                 await self._framework(scope, receive, answer)
+        finally:
+            leave()
+
+    async def _forward(self, scope: Scope, receive: Receive, send: Send, forwarding: Forwarding) -> None:
+        """It is counted and bounded here, and judged where it goes."""
+        words = families.words(scope["path"])
+        answer = _Answer(send, None, method=scope["method"], words=words)
+        if self._inside >= self._most:
+            full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
+            await execute.answer(answer, *words.rendered(full))
+            return
+        scope[LASTS] = leave = self._enter()
+        try:
+            await forwarding(scope, receive, answer)
+        except Problem as problem:
+            await execute.answer(answer, *words.rendered(problem))
         finally:
             leave()
 
