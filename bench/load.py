@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 import uvloop
 
+from bench import sign
 from bench.sample import summarize
 
 ERROR_LIMIT = 50
@@ -27,6 +28,7 @@ class Job:
     """What is to be sent, when to stop, and everything the connections saw."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
+        self.signed = sign.Signing(arguments.url, arguments.body.encode(), arguments.sign) if arguments.sign else None
         self.request = build_request(arguments)
         self.expect = arguments.expect.encode()
         self.status = arguments.status
@@ -86,7 +88,8 @@ class Connection(asyncio.Protocol):
             self.transport.close()
             return
         self.sent = time.perf_counter_ns()
-        self.transport.write(self.job.request)
+        signed = self.job.signed
+        self.transport.write(self.job.request if signed is None else signed.request())
 
     def data_received(self, data: bytes) -> None:
         self.buffer = self.buffer + data if self.buffer else data
@@ -107,7 +110,7 @@ class Connection(asyncio.Protocol):
 
 
 def build_request(arguments: argparse.Namespace) -> bytes:
-    """The bytes of the one request that is sent again and again."""
+    """The bytes of the one request that is sent again and again, unless each is signed."""
     where = urlsplit(arguments.url)
     body: bytes = arguments.body.encode()
     head = (
@@ -170,6 +173,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--warm", type=float, default=0.0)
     parser.add_argument("--count", type=int, default=0, help="send this many instead of for --seconds")
+    parser.add_argument("--sign", default="", help="secret of Standard Webhooks: each request is a delivery of its own")
     parser.add_argument("--ids", default="", help="file for the task ids of the answers")
     arguments = parser.parse_args()
     gc.freeze()

@@ -42,6 +42,7 @@ class Ready(msgspec.Struct, frozen=True):
     token: str
     nats: str
     mongodb: str
+    triggers: str = ""
     services: dict[str, Service]
     servers: dict[str, Service] = {}
 
@@ -165,6 +166,12 @@ def deploy(ready: Ready, title: str, code: str) -> str:
     """A JavaScript function, ready to be called over HTTP; its address. Raises NotRun when it is not taken."""
     _post(ready, "/v1/bench/functions", {"name": title, "code": code})
     return f"{ready.url.rstrip('/')}/v1/bench/fn/{title}"
+
+
+def deploy_triggered(ready: Ready, title: str, code: str, trigger: dict[str, Any]) -> dict[str, Any]:
+    """A Python function with this trigger; what its deployment answers. Raises NotRun when it is not taken."""
+    settings = {"name": title, "code": code, "runtime": "python", "triggers": [trigger]}
+    return _post(ready, "/v1/bench/functions", settings)
 
 
 def _post(ready: Ready, path: str, body: dict[str, Any]) -> dict[str, Any]:
