@@ -11,7 +11,7 @@ from contextlib import suppress
 from shared import telemetry
 from shared.bus.messages import Event, Invoke
 from shared.domain.problem import Problem
-from shared.store import deletions, invocations, metrics, milestones
+from shared.store import attempts, deletions, invocations, metrics, milestones
 from shared.store.client import Store
 
 _AT_ONCE = 100
@@ -80,6 +80,7 @@ class Forgetting:
                 pass
             await invocations.Invocations(self._store, gone.tenant).delete_of(gone.function_id)
             await milestones.forget(self._store, gone.tenant)
+            await attempts.Attempts(self._store, gone.tenant).delete_of(gone.function_id)
             await metrics.forget(self._store, gone.tenant, gone.function_id)
             await deletions.swept(self._store, gone)
             _log.info("function forgotten", tenant=gone.tenant, function_id=gone.function_id)

@@ -42,6 +42,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("invocations", [*_BY_END], False, "by_end"),
     ("metrics", [("tenant", 1), ("function_id", 1)], True, "function"),
     ("ticks", [("tenant", 1), ("function_id", 1), ("due", -1)], False, "by_function"),
+    ("attempts", [("tenant", 1), ("function_id", 1), ("at", -1)], False, "by_function"),
     ("milestones", [("tenant", 1), ("generation", 1), ("of", 1), ("rank", 1)], True, "rank"),
     ("milestone_generations", [("tenant", 1)], True, "tenant"),
 ]
@@ -53,6 +54,7 @@ EXPIRING: list[tuple[str, str]] = [
     ("deletions", "expires_at"),
     ("logins", "expires_at"),
     ("ticks", "expires_at"),
+    ("attempts", "expires_at"),
 ]
 
 # collection, field that few documents have: what the schedulers look at next, and which invocations others made

@@ -31,6 +31,7 @@ from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
 from shared.store.apps import Apps
+from shared.store.attempts import Attempts
 from shared.store.claims import Claims
 from shared.store.client import Store
 from shared.store.invocations import Invocations
@@ -174,6 +175,7 @@ class Functions:
         await versions.delete_of(function.id)
         await Ticks(self._store, caller.tenant).delete_of(function.id)
         await Claims(self._store, caller.tenant, function.id).delete_all()
+        await Attempts(self._store, caller.tenant).delete_of(function.id)
         await self._history.close(caller, function)
         await self._of(caller).delete(function)
         await self._directory.announce(function, deleted=True)
