@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -25,6 +26,7 @@ from shared.store.client import Store
 _RETRY_S = 0.25
 _QUIET_S = 5.0
 """Servers that start together with the services are waited for this long without a word."""
+_MOST_FILES = 1 << 17
 _PR_SET_PDEATHSIG = 1
 _GC_THRESHOLD = (20_000, 20, 50)  # objects; the default of 700 costs a tenth of the CPU under load
 _log = telemetry.logger("boot")
@@ -85,6 +87,7 @@ def run(name: str, settings: type[msgspec.Struct], start: Start) -> None:
         config.refuse_unknown(name, settings)
         own = config.read(settings, prefix=f"SHOAL_{name.upper()}_")
         _die_with_parent(platform)
+        _open_files()
         telemetry.configure(platform.log_format, platform.log_level, name)
         door = health.listen(
             platform.health_host, platform.health_port, platform.health_fd, setting="SHOAL_HEALTH_PORT"
@@ -223,6 +226,17 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLD)
+
+
+def _open_files() -> None:
+    """As many descriptors as may be: each connection has one, and the usual bound is 1024."""
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+        if soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    except (OSError, ValueError):  # what there is will have to do
+        return
 
 
 def _die_with_parent(platform: config.Platform) -> None:
