@@ -1,7 +1,7 @@
 """Clients of the realtime channel: a process of its own with many sockets, each with one frame in flight, or none.
 
-With `--seconds` it prints one JSON line, a Sample of frames and their replies; with `--hold` it says when all sockets are
-open, and keeps them until it is ended. It understands only what the service sends: whole text frames and pings.
+With `--seconds` it prints one JSON line, a Sample of frames and their replies; with `--hold` it says when all sockets
+are open, and keeps them until it is ended. It understands only what the service sends: whole text frames and pings.
 """
 
 import argparse
