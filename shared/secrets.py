@@ -48,6 +48,10 @@ class Keyring:
         """The name of the key that seals; empty without any."""
         return self._first
 
+    def check(self) -> None:
+        """Raises Problem(unavailable) where there is no key to seal with."""
+        self._key()
+
     def seal(self, plain: bytes, *, place: str) -> str:
         """The text to store. `place` says where, and has to be said again to open it. Raises Problem(unavailable)."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

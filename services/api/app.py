@@ -39,6 +39,8 @@ from services.api.core.tokens import Tokens
 from services.api.core.triggers import Triggers
 from services.api.core.users import Users
 from services.api.core.versions import Versions
+from services.api.core.webhook_secrets import WebhookSecrets
+from services.api.core.webhooks import Webhooks
 from services.api.dialects.apps.call import CallFunction
 from services.api.dialects.apps.pages import Pages
 from services.api.dialects.apps.routes import asked as apps_asked
@@ -210,10 +212,11 @@ def _apps_core(service: Service, shared: _Shared, rest: asked.Core, *, auth: Aut
     """What the dialect of apps speaks to."""
     store, directory, apps, history = service.store, shared.functions, rest.apps, rest.history
     environments = Environments(store, directory, apps=apps, history=history, keyring=service.keyring)
+    secrets = WebhookSecrets(service.keyring)
     deployments = Deployments(
         store,
         directory,
-        beside=Beside(apps, sources, environments, Triggers(service.keyring), history),
+        beside=Beside(apps, sources, environments, Triggers(secrets), history),
         bounds=service.platform.bounds,
         registry=registry.read(),
     )
@@ -224,7 +227,9 @@ def _apps_core(service: Service, shared: _Shared, rest: asked.Core, *, auth: Aut
         logs=_logs(service, shared.recent),
         called=Called(store, apps),
         metrics=FunctionMetrics(store),
+        webhooks=Webhooks(store, directory, apps=apps, history=history, secrets=secrets),
         known=auth.caller,
+        webhook_base=service.settings.triggers_public_url.rstrip("/"),
     )
 
 

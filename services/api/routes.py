@@ -9,6 +9,7 @@ from services.api.dialects.apps.routes import config as config_routes
 from services.api.dialects.apps.routes import env as env_routes
 from services.api.dialects.apps.routes import functions as deployed_routes
 from services.api.dialects.apps.routes import logs as log_routes
+from services.api.dialects.apps.routes import webhooks as webhook_routes
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked
@@ -92,6 +93,9 @@ APPS = [
     patch(f"{_DEPLOYED}/{{name:str}}/env")(env_routes.change_env),
     get(f"{_DEPLOYED}/{{name:str}}/logs")(log_routes.show_logs),
     get(f"{_DEPLOYED}/{{name:str}}/logs/stream")(log_routes.follow_logs),
+    get(f"{_DEPLOYED}/{{name:str}}/webhook")(webhook_routes.show_webhook),
+    post(f"{_DEPLOYED}/{{name:str}}/webhook/rotate", status_code=200)(webhook_routes.rotate_webhook),
+    get(f"{_DEPLOYED}/{{name:str}}/webhook/attempts")(webhook_routes.list_attempts),
     get("/v1/{app_id:str}/env")(env_routes.show_app_env),
     patch("/v1/{app_id:str}/env")(env_routes.change_app_env),
     get("/v1/{app_id:str}/config")(config_routes.show_config),

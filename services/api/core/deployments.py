@@ -63,10 +63,11 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deployed(NamedTuple):
-    """A function in its app."""
+    """A function in its app, and the secret that was made for its webhook; empty where none was."""
 
     app: App
     function: Function
+    generated: str = ""
 
 
 class Shown(NamedTuple):
@@ -119,12 +120,13 @@ class Deployments:
             app = app or await self._apps.kept(caller, named)
             writing = _Writing(self._store, caller, app, digest)
             try:
-                function = await self._kept(writing, wanted)
+                deployed = await self._kept(writing, wanted)
             finally:
                 await writing.tidy()
+        function = deployed.function
         await self._directory.announce(function)
         await self._history.add(caller, function, "Created" if function.revision == 1 else "Changed")
-        return Deployed(app, function)
+        return deployed
 
     async def listed(self, caller: Caller, named: str, *, limit: int, skip: int) -> tuple[App, list[Function]]:
         """The app and a part of its functions, by name. Raises Problem(not_found)."""
@@ -176,13 +178,19 @@ class Deployments:
         check_config(wanted.config, self._bounds.most, tenant=tenant.limits if tenant else {})
         return msgspec.structs.replace(wanted, triggers=self._triggers.checked(wanted.triggers))
 
-    async def _kept(self, writing: "_Writing", wanted: Deployment) -> Function:
-        """The function written, whoever else writes it meanwhile. The unique indexes decide every race."""
+    async def _kept(self, writing: "_Writing", wanted: Deployment) -> Deployed:
+        """The function written, whoever else writes it meanwhile. The unique indexes decide every race.
+
+        A secret that was made for a try that was lost is told to nobody: the next one finds what the winner has stored.
+        """
         owned, app = self._of(writing.caller), writing.app
         for _ in range(_TRIES):
             latest = await owned.deployed(app.id, wanted.name) or await owned.oldest(app.id, wanted.name)
             active = await writing.active(latest)
-            values = self._values(writing, wanted, latest, active)
+            triggers = self._triggers.kept(
+                wanted.triggers, tenant=app.tenant, function_id=writing.function_id, before=latest
+            )
+            values = {**self._values(writing, wanted, latest, active), **triggers.values}
             if latest is None or not is_slug(latest.slug):
                 values["slug"] = await self._free_slug(owned, wanted.name)
             if latest is None:
@@ -190,13 +198,13 @@ class Deployments:
             else:
                 written = await _written(owned, latest, _different(latest, values))
             if written is not None:
-                return written
+                return Deployed(app, written, triggers.generated)
         raise _crowded()
 
     def _values(
         self, writing: "_Writing", wanted: Deployment, latest: Function | None, active: ActiveVersion
     ) -> dict[str, Any]:
-        """All that the deployment sets, as it is written."""
+        """All that the deployment sets beside the triggers, as it is written."""
         tenant, id, now = writing.caller.tenant, writing.function_id, datetime.now(UTC)
         others = {key: value for key, value in latest.config.items() if key not in _CONFIG} if latest else {}
         values = {
@@ -210,7 +218,6 @@ class Deployments:
             "deployed_at": now,
             "updated_at": now,
             "active": msgspec.to_builtins(active),
-            **self._triggers.values(wanted.triggers, tenant=tenant, function_id=id, before=latest),
             "agent_tool": wanted.agent_tool,
             "agent_tool_mode": wanted.agent_tool_mode,
             "agent_tool_exposed_to": wanted.agent_tool_exposed_to,

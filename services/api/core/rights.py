@@ -30,6 +30,15 @@ def must_develop(caller: Caller) -> None:
     _must_reach(caller, "functions:write")
 
 
+def may_develop(caller: Caller) -> bool:
+    """Whether `must_develop` lets the caller pass."""
+    try:
+        must_develop(caller)
+    except Problem:
+        return False
+    return True
+
+
 def must_administer(caller: Caller) -> None:
     """Raises Problem(forbidden) for a caller who may not keep the tenant's users, tokens and apps."""
     if caller.role != "admin":

@@ -2,24 +2,31 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
+from services.api.core.webhook_secrets import WebhookSecrets
 from shared.domain.function import Function
 from shared.domain.problem import Problem, wrong
-from shared.domain.trigger import SHOWN_SECRET, TRIGGER_KINDS, Trigger, check_triggers, trigger_place
+from shared.domain.trigger import SHOWN_SECRET, TRIGGER_KINDS, Trigger, check_triggers
 from shared.schedule import check_schedule
-from shared.secrets import Keyring
 
 _WORDS = {"cron_expression": "schedule", "schedule_timezone": "timezone"}
 
 
-class Triggers:
-    """Checks triggers, and seals what is secret in them."""
+class Kept(NamedTuple):
+    """The fields of a function that keep triggers, and the secret that was made for a webhook; empty for none."""
 
-    def __init__(self, keyring: Keyring) -> None:
-        self._keyring = keyring
+    values: dict[str, Any]
+    generated: str
+
+
+class Triggers:
+    """Checks triggers, and has sealed what is secret in them."""
+
+    def __init__(self, secrets: WebhookSecrets) -> None:
+        self._secrets = secrets
 
     def checked(self, triggers: Iterable[Trigger]) -> tuple[Trigger, ...]:
         """The triggers with what their kinds add. Raises Problem(invalid)."""
@@ -30,34 +37,25 @@ class Triggers:
                 _check_cron(next(one for one in checked if one.type == "cron"), f"triggers[{number}].config")
         return checked
 
-    def values(
-        self, triggers: Iterable[Trigger], *, tenant: str, function_id: int, before: Function | None
-    ) -> dict[str, Any]:
-        """The fields of the function that keep these. Raises Problem(invalid, unavailable)."""
-        kept, cron = [], None
+    def kept(self, triggers: Iterable[Trigger], *, tenant: str, function_id: int, before: Function | None) -> Kept:
+        """What is to be written of these. Raises Problem(invalid, unavailable)."""
+        stored, cron, generated = [], None, ""
         for trigger in triggers:
             if trigger.type == "cron":
                 cron = trigger
-            elif secret := trigger.config.get("secret"):
-                sealed = self._sealed(secret, tenant=tenant, function_id=function_id, before=before)
-                kept.append(msgspec.structs.replace(trigger, config={**trigger.config, "secret": sealed}))
+            elif trigger.type == "webhook":
+                secret = self._secrets.kept(trigger.config, tenant=tenant, function_id=function_id, before=before)
+                generated = secret.generated
+                stored.append(msgspec.structs.replace(trigger, config={**trigger.config, "secret": secret.sealed}))
             else:
-                kept.append(trigger)
-        return {
-            "triggers": msgspec.to_builtins(kept),
+                stored.append(trigger)
+        values = {
+            "triggers": msgspec.to_builtins(stored),
             "schedule_enabled": cron is not None and cron.enabled,
             "cron_expression": cron.config["schedule"] if cron else "",
             "schedule_timezone": cron.config["timezone"] if cron else "UTC",
         }
-
-    def _sealed(self, secret: str, *, tenant: str, function_id: int, before: Function | None) -> str:
-        if secret != SHOWN_SECRET:
-            return self._keyring.seal(secret.encode(), place=trigger_place(tenant, function_id, "webhook"))
-        for trigger in before.triggers if before else ():
-            if trigger.type == "webhook" and "secret" in trigger.config:
-                return str(trigger.config["secret"])
-        message = f"secret is '{SHOWN_SECRET}', and none is stored that it could stand for; send the secret itself"
-        raise wrong("triggers.webhook.secret", message)
+        return Kept(values, generated)
 
 
 def shown(function: Function) -> list[Trigger]:

@@ -13,6 +13,7 @@ from services.api.core.deployments import Deployments
 from services.api.core.environments import Environments
 from services.api.core.logs import Logs
 from services.api.core.metrics import FunctionMetrics
+from services.api.core.webhooks import Webhooks
 from shared.domain.caller import Caller
 
 Asked = reading.Asked
@@ -30,8 +31,11 @@ class Core(NamedTuple):
     logs: Logs
     called: Called
     metrics: FunctionMetrics
+    webhooks: Webhooks
     known: Callable[[Headers], Awaitable[Caller]]
     """Whom the headers of a request speak for now."""
+    webhook_base: str = ""
+    """Where the world reaches webhooks; empty: where the request that asks came to."""
 
 
 By = NamedDependency[SkipValidation[Caller]]

@@ -1,12 +1,16 @@
 """Between functions and their bodies. Pure."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
+import msgspec
+from msgspec import UNSET, UnsetType
+
 from services.api.core import triggers
-from services.api.core.deployments import Deployment, Shown
+from services.api.core.deployments import Deployed, Deployment, Shown
 from services.api.core.metrics import Metrics
+from services.api.dialects.apps.translate import webhooks
 from services.api.dialects.apps.translate.metrics import fails_often, metrics
 from services.api.dialects.apps.translate.stamps import maybe
 from services.api.dialects.apps.wire import functions as wire
@@ -23,6 +27,14 @@ _WORDS = {
     "config.egress_hosts": ("egressHosts", "egressHosts"),
     "config.egress": ("egress", "egress"),
 }
+
+
+class At(NamedTuple):
+    """Where functions and webhooks are reached, and what signs the URLs of those that have one, by their ids."""
+
+    base: str
+    webhook_base: str
+    signatures: Mapping[int, str]
 
 
 def deployment(body: wire.Deploy) -> Deployment:
@@ -51,29 +63,34 @@ def in_our_words(problem: Problem) -> Problem:
     return Problem(problem.code, message, fields, retry_after_s=problem.retry_after_s)
 
 
-def deployed(app: App, function: Function, *, base: str) -> wire.Deployed:
+def deployed(made: Deployed, at: At) -> wire.Deployed:
     """The answer to a deployment."""
+    app, function, generated = made
+    webhook = _webhook(app, function, at)
+    if webhook is not UNSET:
+        webhook = msgspec.structs.replace(webhook, secret=generated or UNSET)
     return wire.Deployed(
         id=str(function.id),
         name=called(function),
-        url=url(app, function, base=base),
+        url=url(app, function, base=at.base),
         triggers=_shown(function),
         deployed_at=maybe(function.deployed_at),
+        webhook=webhook,
     )
 
 
 def listed(
-    app: App, functions: Sequence[Function], counted: Mapping[int, Metrics], *, base: str, has_more: bool
+    app: App, functions: Sequence[Function], counted: Mapping[int, Metrics], at: At, *, has_more: bool
 ) -> wire.Listed:
     """Functions of an app, with the metrics of each."""
-    return wire.Listed([_row(app, function, counted[function.id], base=base) for function in functions], has_more)
+    return wire.Listed([_row(app, function, counted[function.id], at) for function in functions], has_more)
 
 
-def detail(shown: Shown, found: Metrics, *, base: str) -> wire.Detail:
+def detail(shown: Shown, found: Metrics, at: At) -> wire.Detail:
     """A function with everything."""
     function, counted = shown.function, metrics(found)
     return wire.Detail(
-        **_common(shown.app, function, found, base=base),
+        **_common(shown.app, function, found, at),
         slug=function.slug,
         code=shown.source,
         timeout_ms=round(shown.limits.timeout_s * _MS),
@@ -106,10 +123,10 @@ def url(app: App, function: Function, *, base: str) -> str | None:
     return f"{base}/v1/{app.public_id}/fn/{quote(called(function), safe='')}"
 
 
-def _row(app: App, function: Function, found: Metrics, *, base: str) -> wire.Row:
+def _row(app: App, function: Function, found: Metrics, at: At) -> wire.Row:
     counted = metrics(found)
     return wire.Row(
-        **_common(app, function, found, base=base),
+        **_common(app, function, found, at),
         last_invoked=counted.last_invocation,
         last_status=counted.last_status,
         invocation_count=counted.total_invocations,
@@ -118,7 +135,7 @@ def _row(app: App, function: Function, found: Metrics, *, base: str) -> wire.Row
     )
 
 
-def _common(app: App, function: Function, found: Metrics, *, base: str) -> dict[str, Any]:
+def _common(app: App, function: Function, found: Metrics, at: At) -> dict[str, Any]:
     status: Literal["active", "inactive", "error"] = "active" if function.is_active else "inactive"
     if function.is_active and fails_often(found):
         status = "error"
@@ -128,7 +145,8 @@ def _common(app: App, function: Function, found: Metrics, *, base: str) -> dict[
         "description": function.description or None,
         "runtime": function.pool,
         "triggers": _shown(function),
-        "url": url(app, function, base=base),
+        "url": url(app, function, base=at.base),
+        "webhook": _webhook(app, function, at),
         "status": status,
         "deployed_at": maybe(function.deployed_at),
         "agent_tool": function.agent_tool,
@@ -136,6 +154,13 @@ def _common(app: App, function: Function, found: Metrics, *, base: str) -> dict[
         "agent_tool_mode": function.agent_tool_mode,
         "agent_tool_exposed_to": function.agent_tool_exposed_to,
     }
+
+
+def _webhook(app: App, function: Function, at: At) -> wire.Webhook | UnsetType:
+    signature = at.signatures.get(function.id)
+    if signature is None:
+        return UNSET
+    return wire.Webhook(url=webhooks.url(app, function, base=at.webhook_base, signature=signature))
 
 
 def _shown(function: Function) -> list[wire.Trigger]:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from shared.domain.egress_policy import Reach
 from shared.domain.function import AgentToolAudience, AgentToolMode, Environment
@@ -53,14 +53,22 @@ class Invalidation(msgspec.Struct, frozen=True):
     attempts: int = 1
 
 
+class Webhook(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the webhook of a function is reached, and with what it signs, if that was just made: never again."""
+
+    url: str
+    secret: str | UnsetType = UNSET
+
+
 class Deployed(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The answer to a deployment; without a trigger of type http there is no `url`."""
+    """The answer to a deployment; without a trigger of type http there is no `url`, nor `webhook` without one."""
 
     id: str
     name: str
     url: str | None
     triggers: list[Trigger]
     deployed_at: str | None
+    webhook: Webhook | UnsetType = UNSET
     cache_invalidation: Invalidation = Invalidation()
 
 
@@ -107,6 +115,7 @@ class Row(_Agent, frozen=True, kw_only=True):
     invocation_count: int = field(name="invocationCount")
     error_rate: float = field(name="errorRate")
     avg_duration: float = field(name="avgDuration")
+    webhook: Webhook | UnsetType = UNSET
 
 
 class Listed(msgspec.Struct, frozen=True, rename="camel"):
@@ -127,6 +136,7 @@ class Detail(_Agent, frozen=True, kw_only=True):
     runtime: str
     triggers: list[Trigger]
     url: str | None
+    webhook: Webhook | UnsetType = UNSET
     status: Literal["active", "inactive", "error"]
     timeout_ms: int = field(name="timeoutMs")
     memory_mb: int = field(name="memoryLimitMb")
