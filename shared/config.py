@@ -11,6 +11,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
+from shared.domain.channel import MOST_PUBLISHED
 from shared.domain.limits import Bounds, Limits
 
 Section = TypeVar("Section", bound=msgspec.Struct)
@@ -51,6 +52,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `api_url` is where functions reach the API, which they find as `SHOAL_API_URL`; `max_depth` how many functions may
     call each other in a row, the first one not counted.
     For `delivery_days` an event from outside is known again, so that none is run twice.
+    `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -93,6 +95,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     event_days: Positive = 7.0
     event_bytes: Annotated[int, Meta(ge=1 << 20)] = 8 << 30
     dedupe_s: Annotated[float, Meta(ge=1)] = 600.0
+    publish_bytes: Annotated[int, Meta(gt=0, le=MOST_PUBLISHED)] = MOST_PUBLISHED
     delivery_days: Positive = 3.0
     delivery_bytes: Annotated[int, Meta(ge=1 << 20)] = 1 << 30
 

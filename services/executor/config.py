@@ -43,7 +43,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     each closed while its address is empty.
 
     A call may invoke others `invokes` times, `invokes_at_once` of them side by side. A function may have `claims`
-    that have not run out.
+    that have not run out. A call may push to channels `publishes` times.
 
     A failed try that is worth another one is followed by it after a random pause of up to `retry_first_s`, twice as
     long each time and at most `retry_most_s`; a pause that the other side asks for is kept up to `retry_after_most_s`.
@@ -82,6 +82,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     invokes: Annotated[int, Meta(ge=0, le=10_000)] = 100
     invokes_at_once: Annotated[int, Meta(gt=0, le=1000)] = 10
     claims: Annotated[int, Meta(gt=0, le=10_000_000)] = 100_000
+    publishes: Annotated[int, Meta(ge=0, le=100_000)] = 1000
     retry_first_s: Annotated[float, Meta(ge=0, le=3600)] = 1.0
     retry_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     retry_after_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0

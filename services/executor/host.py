@@ -9,6 +9,7 @@ from services.executor.environment import Environments
 from services.executor.invoking import Bounds, Invoking
 from services.executor.links import Aside
 from services.executor.mode import Reach
+from services.executor.publishing import Publishing
 from services.executor.streaming import Streaming
 from shared.bus.messages import Dispatch
 from shared.config import Platform
@@ -28,6 +29,7 @@ class Owned(NamedTuple):
     environments: Environments
     children: Children
     claiming: Claiming
+    publishing: Publishing
     bounds: Bounds
 
 
@@ -45,7 +47,8 @@ class Hosts:
         )
         claiming = Claiming(reach.store, most=executor.claims)
         environments = Environments(reach.store, keyring, api_url=platform.api_url, cache_s=platform.cache_s)
-        self._owned = Owned(reach, environments, children, claiming, bounds)
+        publishing = Publishing(reach.bus, most=executor.publishes, most_bytes=platform.publish_bytes)
+        self._owned = Owned(reach, environments, children, claiming, publishing, bounds)
 
     def of(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> "CallHost":
         """The host of one call, which is `fresh` unless it may have been run before."""
@@ -62,6 +65,7 @@ class CallHost:
         self._aside = aside
         self._fresh = fresh
         self._claims = 0
+        self._publishes = 0
         self._invoking: Invoking | None = None
         self._streaming: Streaming | None = None
 
@@ -85,6 +89,11 @@ class CallHost:
         dispatch = self._dispatch
         claiming = self._owned.claiming
         return await claiming.claim(dispatch.tenant, dispatch.function_id, key, scope=scope, ttl_s=ttl_s)
+
+    async def publish(self, channel: str, payload: bytes, *, event: str = "") -> None:
+        """To a channel of its app."""
+        self._publishes += 1
+        await self._owned.publishing.publish(self._function, channel, payload, event=event, number=self._publishes)
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         """A part of the answer."""

@@ -68,6 +68,13 @@ class Host(Protocol):
         """
         ...
 
+    async def publish(self, channel: str, payload: bytes, *, event: str = "") -> None:
+        """Push JSON text to all who listen on a channel of the function's app, now: nothing is stored.
+
+        Raises Problem(invalid, too_large, rate_limited, unavailable).
+        """
+        ...
+
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         """Send the next part of the answer, the first one with its head; False when nobody is there to take it.
 

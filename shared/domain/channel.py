@@ -7,6 +7,8 @@ from shared.domain.problem import Problem, wrong
 MAX_NAME = 200
 MAX_EVENT = 100
 """Characters."""
+MOST_PUBLISHED = 64 << 10
+"""Bytes of one message's payload, where the operator does not say less; the runtimes know this bound, too."""
 PRIVATE = "user:"
 """What the name of a channel begins with that is for one end user: the user's id follows."""
 _NOT_JSON = "payload must be JSON, and UTF-8"

@@ -11,6 +11,7 @@ from services.executor.mode import Artefact, Call
 from services.executor.modes.javascript.mode import JavascriptMode
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
+from shared.domain.problem import Problem
 from shared.domain.request import Actor, Request, Response
 from shared.domain.version import code_hash
 from tests.limits import limits
@@ -41,6 +42,7 @@ class Platform:
         self.takes = takes
         self.invoked: list[tuple[str, Request]] = []
         self.claimed: set[tuple[str, str]] = set()
+        self.published: list[tuple[str, str, bytes]] = []
         self.parts: list[bytes] = []
         self.head: Response | None = None
         self.answer: Outcome = failure("NotFound", "there is no such function")
@@ -57,6 +59,11 @@ class Platform:
         first = (scope, key) not in self.claimed
         self.claimed.add((scope, key))
         return first
+
+    async def publish(self, channel: str, payload: bytes, *, event: str = "") -> None:
+        if not channel:
+            raise Problem("invalid", "a channel has a name")
+        self.published.append((channel, event, payload))
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         self.head = head or self.head

@@ -258,6 +258,30 @@ async def test_a_claim_is_granted_once(run: Run) -> None:
     assert said(await run(source)) == [True, False, True]
 
 
+async def test_what_is_published_goes_out_in_order_however_many_at_once(run: Run) -> None:
+    source = """export default async (req, ctx) => {
+      await Promise.all(Array.from({length: 200}, (_, n) => ctx.publish("news", {n}, {event: "e"})));
+      return [typeof await ctx.publish("user:ü", undefined)];
+    }"""
+    host = Platform()
+    assert said(await run(source, host=host)) == ["undefined"]
+    assert host.published[:200] == [("news", "e", b'{"n":%d}' % n) for n in range(200)]
+    assert host.published[200:] == [("user:ü", "", b"null")]
+
+
+async def test_what_cannot_be_published_fails_in_the_function_alone(run: Run) -> None:
+    source = """export default async (req, ctx) => {
+      const told = [];
+      for (const args of [["", 1], ["c", "x".repeat(65535)], ["c", 1n], ["\\ud800", 1], ["x".repeat(1e7), 1]]) {
+        await ctx.publish(...args).catch((error) => told.push(error.name));
+      }
+      return told;
+    }"""
+    host = Platform()
+    assert said(await run(source, host=host)) == ["invalid", "RangeError", "TypeError"]
+    assert [(name[:2], len(name)) for name, _, _ in host.published] == [("\ufffd", 1), ("xx", 1000)]
+
+
 async def test_what_is_waited_for_does_not_hold_the_answer_back(opened: Open) -> None:
     mode = await opened()
     source = """let done = 0;

@@ -64,6 +64,11 @@ class PlayedHost:
         self.claimed.add((scope, key))
         return first
 
+    async def publish(self, channel: str, payload: bytes, *, event: str = "") -> None:
+        self.asked.append((channel, (event, payload)))
+        if self.away:
+            raise Problem("unavailable", "the bus is away")
+
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         raise NotImplementedError
 

@@ -104,9 +104,32 @@ async def test_a_platform_that_cannot_answer_says_so(mode: PythonMode) -> None:
     assert b"the store is away" in response.body
 
 
+async def test_what_is_published_goes_out_in_order(mode: PythonMode) -> None:
+    host = PlayedHost()
+    expression = "[ctx.publish('news', {'n': 1}), ctx.publish('user:ü', None, event='gone'), ctx.publish('news', [2])]"
+    assert await told(mode, expression, host=host) == [None, None, None]
+    assert host.asked == [("news", ("", b'{"n":1}')), ("user:ü", ("gone", b"null")), ("news", ("", b"[2]"))]
+
+
+async def test_a_bus_that_is_away_can_be_caught(mode: PythonMode) -> None:
+    source = handling("try:\n    ctx.publish('news', 1)\nexcept RuntimeError as e:\n    return str(e)")
+    response = response_of(await mode.run(await request_call(mode, source, host=PlayedHost(away=True))))
+    assert b"the bus is away" in response.body
+
+
 @pytest.mark.parametrize(
     "expression",
     [
+        "ctx.publish('', 1)",
+        "ctx.publish('c' * 201, 1)",
+        "ctx.publish('a\\nb', 1)",
+        "ctx.publish('\\ud800', 1)",
+        "ctx.publish(1, 1)",
+        "ctx.publish('c', 1, event=2)",
+        "ctx.publish('c', 1, event='e' * 101)",
+        "ctx.publish('c', {1, 2})",
+        "ctx.publish('c', float('nan'))",
+        "ctx.publish('c', 'x' * 65_535)",
         "ctx.invoke('')",
         "ctx.invoke('x' * 201)",
         "ctx.invoke('x', method='get')",

@@ -33,7 +33,7 @@ class Ask(msgspec.Struct, frozen=True):
     stack: str = ""
     id: int = 0
     req: str = ""
-    op: Literal["", "invoke", "claim"] = ""
+    op: Literal["", "invoke", "claim", "publish"] = ""
     method: str = "POST"
     path: str = "/"
     query: str = ""
@@ -42,6 +42,8 @@ class Ask(msgspec.Struct, frozen=True):
     key: str = ""
     scope: str = "default"
     ttl_s: float = 0.0
+    channel: str = ""
+    event: str = ""
 
 
 _decoder = msgspec.json.Decoder(Ask)
@@ -92,13 +94,21 @@ class Asks:
 
     async def _answer(self, call: Call, ask: Ask) -> None:
         try:
-            told = await (_claim(call, ask) if ask.op == "claim" else self._invoke(call, ask))
+            told = await self._told(call, ask)
         except Problem as problem:
             told = wire.refusal_of(ask.id, problem.code, problem.message[:_MOST_SAID])
         except ValueError as error:
             told = wire.refusal_of(ask.id, "TypeError", str(error)[:_MOST_SAID])
         if self.call is call and not self._reply(told):
             self._reply(wire.refusal_of(ask.id, "TooManyAnswers", _UNTAKEN))
+
+    async def _told(self, call: Call, ask: Ask) -> bytes:
+        match ask.op:
+            case "claim":
+                return await _claim(call, ask)
+            case "publish":
+                return await _publish(call, ask)
+        return await self._invoke(call, ask)
 
     async def _invoke(self, call: Call, ask: Ask) -> bytes:
         if call.host is None or self.answered:
@@ -132,6 +142,13 @@ async def _claim(call: Call, ask: Ask) -> bytes:
         raise ValueError(f"a claim has a key of 1 to {_MOST_KEY} characters, and up to {_MOST_TTL_S:g} ttlSeconds")
     first = await call.host.claim(ask.key, scope=ask.scope, ttl_s=ask.ttl_s)
     return wire.reply_of(ask.id, body=b"true" if first else b"false")
+
+
+async def _publish(call: Call, ask: Ask) -> bytes:
+    if call.host is None:
+        raise ValueError("nothing can be published here")
+    await call.host.publish(ask.channel, ask.body.encode(), event=ask.event)
+    return wire.reply_of(ask.id, body=NULL)
 
 
 def stream_of(header_bytes: int) -> Exchange:

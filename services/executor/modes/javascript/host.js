@@ -9,6 +9,8 @@ import { AsyncLocalStorage } from "node:async_hooks";
 const [socket, reaches] = Deno.args;
 const MARK = "x-shoal";
 const MOST_SAID = 16384; // characters of an error
+const MOST_PUBLISHED = 65536; // bytes of JSON, as in the executor
+const MOST_NAMED = 1000; // characters of the names in it: too many are refused there
 const LINE_BYTES = 32; // what a line costs beside its message, as in the executor
 const BODIES = [ReadableStream, Blob, ArrayBuffer, FormData, URLSearchParams];
 // Loaded when it is first wanted: to import it takes a quarter of the start. A function may put its own in its place.
@@ -75,6 +77,16 @@ async function invoke(call, name, body, options = {}) {
   return ask(call, { op: "invoke", name: String(name), method, path, query, headers: [...headers], body: bytes });
 }
 
+// Push to a channel. A call's go one after the other: in their order, and as many at once as the handler likes.
+async function publish(call, channel, payload, { event = "" } = {}) {
+  const body = JSON.stringify(payload) ?? "null";
+  const size = encoder.encode(body).length;
+  if (size > MOST_PUBLISHED) throw new RangeError(`the payload has ${size} bytes, over the limit of ${MOST_PUBLISHED}`);
+  const [name, what] = [channel, event].map((text) => String(text).toWellFormed().slice(0, MOST_NAMED));
+  const before = Promise.resolve(call.published).catch(() => {});
+  await (call.published = before.then(() => ask(call, { op: "publish", channel: name, event: what, body })));
+}
+
 // A request as its handler is to see it: with its public address, and without our header. To make another one of it
 // costs more than all the rest of a call, so that is left for when it is used to make others.
 function seen(request, head) {
@@ -113,6 +125,7 @@ function context(call, head) {
     ...head.ctx,
     env: environment,
     invoke: (name, body, options) => invoke(call, name, body, options),
+    publish: (channel, payload, options) => publish(call, channel, payload, options),
     waitUntil: (promise) => void call.waiting.push(Promise.resolve(promise).catch((error) => log("error", [error]))),
     idempotency: {
       claim: async (key, { scope = "default", ttlSeconds = 86400 } = {}) =>

@@ -3,8 +3,9 @@
 from typing import Any
 
 from services.executor.modes.python.asking import Ask
-from services.executor.modes.python.frames import ClaimFrame, InvokeFrame, NeedFrame
-from services.executor.modes.python.heads import check_claim, check_invoke
+from services.executor.modes.python.frames import ClaimFrame, InvokeFrame, NeedFrame, PublishFrame
+from services.executor.modes.python.heads import check_claim, check_invoke, check_publish
+from services.executor.modes.python.json_text import NotJsonError, json_text
 from services.executor.modes.python.response import Response, encoded_body, lines_of, received
 
 _DAY_S = 86_400
@@ -84,3 +85,14 @@ class Ctx:
         lines = lines_of(headers, content_type)
         answer = self._ask(InvokeFrame(self._ask.nonce, name, method, lines, encoded))
         return received(answer.status, answer.headers, answer.body)
+
+    def publish(self, channel: str, payload: Any, event: Any = None) -> None:
+        """Push a value to all who listen on a channel of the app, now. Raises TypeError, ValueError, RuntimeError."""
+        if type(channel) is not str or not (event is None or type(event) is str):
+            raise TypeError("channel and event are strings")
+        try:
+            encoded = json_text(payload)
+        except NotJsonError as error:
+            raise TypeError(f"the payload is not JSON serializable: {error}") from None
+        check_publish(channel, event or "", encoded)
+        self._ask(PublishFrame(self._ask.nonce, channel, event or "", encoded))

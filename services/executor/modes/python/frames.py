@@ -102,6 +102,15 @@ class ClaimFrame(msgspec.Struct, frozen=True, array_like=True, tag="claim"):
     ttl_s: float
 
 
+class PublishFrame(msgspec.Struct, frozen=True, array_like=True, tag="publish"):
+    """Asks to push JSON text to a channel of the app."""
+
+    nonce: int
+    channel: str
+    event: str
+    payload: bytes
+
+
 class CompileFrame(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
     """Asks a fresh worker to compile one source, UTF-8."""
 
@@ -155,7 +164,7 @@ class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"
 
 
 Request = InitFrame | CallFrame | CompileFrame
-Question = NeedFrame | InvokeFrame | ClaimFrame
+Question = NeedFrame | InvokeFrame | ClaimFrame | PublishFrame
 """What a worker may ask in the middle of a call; it does nothing else until it has the answer."""
 
 _encoder = msgspec.msgpack.Encoder()

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from shared.domain import channel as channels
+from shared.domain.problem import Problem
 from shared.domain.request import Header
 
 MOST_LINES = 100
@@ -58,3 +60,14 @@ def check_claim(key: str, scope: str, *, ttl_s: float) -> None:
         raise ValueError(f"a claim has a key of 1 to {MOST_KEY} characters, and a scope of as many")
     if not 0 < ttl_s <= MOST_TTL_S:  # false of NaN, too
         raise ValueError(f"a claim is kept for more than 0 and up to {MOST_TTL_S:g} seconds")
+
+
+def check_publish(channel: str, event: str, payload: bytes) -> None:
+    """Raises ValueError for what no channel takes."""
+    try:
+        channels.check_name(channel)
+        channels.check_event(event)
+    except Problem as problem:
+        raise ValueError(problem.message) from None
+    if len(payload) > channels.MOST_PUBLISHED:
+        raise ValueError(f"the payload has {len(payload)} bytes, over the limit of {channels.MOST_PUBLISHED} bytes")

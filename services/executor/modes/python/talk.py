@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 
 from services.executor import requests
 from services.executor.ctx import facts_of
-from services.executor.mode import Call, Unavailable
+from services.executor.mode import Call, Host, Unavailable
 from services.executor.modes.python import heads
 from services.executor.modes.python.frames import (
     AnswerFrame,
@@ -12,6 +12,7 @@ from services.executor.modes.python.frames import (
     FrameError,
     InvokeFrame,
     NeedFrame,
+    PublishFrame,
     Question,
     ReplyFrame,
     RequestFrame,
@@ -54,6 +55,8 @@ class Talk:
                     raise ValueError("a body over the limit")
             elif isinstance(question, ClaimFrame):
                 heads.check_claim(question.key, question.scope, ttl_s=question.ttl_s)
+            elif isinstance(question, PublishFrame):
+                heads.check_publish(question.channel, question.event, question.payload)
         except ValueError as error:
             raise FrameError(f"a question that cannot be asked: {error}") from error
 
@@ -77,6 +80,12 @@ class Talk:
             return AnswerFrame(env=await host.environment())
         if isinstance(question, ClaimFrame):
             return AnswerFrame(first=await host.claim(question.key, scope=question.scope, ttl_s=question.ttl_s))
+        if isinstance(question, PublishFrame):
+            await host.publish(question.channel, question.payload, event=question.event)
+            return AnswerFrame()
+        return await self._invoked(question, host)
+
+    async def _invoked(self, question: InvokeFrame, host: Host) -> AnswerFrame:
         path = f"/{question.name}"
         asked = Request(
             method=question.method, url=_INTERNAL + path, path=path, headers=question.headers, body=question.body
