@@ -44,7 +44,16 @@ from shared.waiting import Wait, Waiting
 
 TENANT = "acme"
 KEYRING = Keyring([b"k" * 32])
-BOUNDS = Bounds(replicas=1, invoke_age_s=3600, invoke_bytes=1 << 28, event_age_s=3600, event_bytes=1 << 28, dedupe_s=60)
+BOUNDS = Bounds(
+    replicas=1,
+    invoke_age_s=3600,
+    invoke_bytes=1 << 28,
+    event_age_s=3600,
+    event_bytes=1 << 28,
+    dedupe_s=60,
+    delivery_age_s=3600,
+    delivery_bytes=1 << 28,
+)
 USER = User(7, "ann", "ann@acme.test")
 
 Handler = Callable[[Call], Awaitable[Outcome]]
