@@ -103,4 +103,7 @@ def source(tenant: str, source_id: int) -> str:
     return f"sources.{tenant}.{source_id}"
 
 
+SOURCES = "sources.*.*"  # all of them
+
+
 RECORDED = "recorded"  # the recorder wrote a batch; not stored
