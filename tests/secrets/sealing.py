@@ -9,6 +9,7 @@ from services.api.core.credentials import Credentials
 from shared.domain.app import App, EndUsers, env_place, jwt_secret_place
 from shared.domain.credentials import place_of
 from shared.domain.function import Function
+from shared.domain.signing_secrets import SigningSecret, SigningSecrets
 from shared.domain.trigger import Trigger, trigger_place
 from shared.secrets import Keyring
 from shared.store.apps import Apps
@@ -18,6 +19,11 @@ from shared.store.functions import Functions
 TENANT = "acme"
 BEARER = {"type": "bearer", "token": "t0ken"}
 CUSTOM = {"type": "custom", "headers": {"X-A.b": "one", "$X": "two"}}
+# Of a webhook there are several, sealed as one; those of old are one, and nothing but that.
+_HOOKS = SigningSecrets(url_key="key", secrets=(SigningSecret(secret="new", created_at=2.0),)).rotated(
+    "newer", now=3.0, overlap_s=60.0
+)
+SEVERAL = msgspec.json.encode(_HOOKS)
 
 
 async def app_of(store: Store, keyring: Keyring, slug: str) -> App:
@@ -37,7 +43,7 @@ async def function_of(store: Store, keyring: Keyring, app: App, slug: str, **fie
     functions, now = Functions(store, TENANT), datetime.now(UTC)
     id = await functions.next_id()
     auth = fields.pop("auth_config", BEARER)
-    secret = keyring.seal(b"hook", place=trigger_place(TENANT, id, "webhook"))
+    secret = keyring.seal(b"hook" if id % 2 else SEVERAL, place=trigger_place(TENANT, id, "webhook"))
     function = Function(
         id=id, tenant=TENANT, app=app.id, app_slug=app.slug, app_name=app.name, name=slug, slug=slug,
         execution_mode="proxy", created_at=now, updated_at=now,

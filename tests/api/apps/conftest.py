@@ -11,6 +11,7 @@ import pytest
 from shared.bus import broker
 from shared.bus.broker import Bus
 from shared.domain.app import App
+from shared.secrets import Keyring
 from shared.store.apps import Apps
 from shared.store.client import Store
 from tests.api.apps.edge import Issuer, issuing
@@ -22,6 +23,7 @@ from tests.platform import Platform, running
 BODY_WAIT_S = 1.0
 PARAMS_BYTES = 100_000
 MAX_WAITING = 3
+HOOKS = "https://hooks.example.org/in/"
 _numbers = count(1)
 
 
@@ -35,6 +37,7 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platfo
         "SHOAL_API_CALL_QUEUE_S": "1",
         "SHOAL_API_MAX_WAITING": str(MAX_WAITING),
         "SHOAL_PARAMS_BYTES": str(PARAMS_BYTES),
+        "SHOAL_API_TRIGGERS_PUBLIC_URL": HOOKS,
         "SHOAL_EGRESS_ALLOW": "127.0.0.1/32",
     }
     async with running(folder, **settings) as platform:
@@ -108,3 +111,10 @@ async def shop(client: httpx.AsyncClient) -> AsyncIterator[Shop]:
     shop = Shop(client, f"shop-{next(_numbers)}")
     yield shop
     await shop.clear()
+
+
+@pytest.fixture(scope="session")
+def keyring(platform: Platform) -> Keyring:
+    """The operator's key, as `shoal up` has made it."""
+    [found] = [path for path in platform.data_dir.rglob("*") if path.is_file() and "secret" in path.name]
+    return Keyring([bytes.fromhex(found.read_text().split()[0])])

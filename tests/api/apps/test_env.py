@@ -25,13 +25,6 @@ from tests.platform import Platform
 SECRET = "s3cret-value-nobody-may-see"
 
 
-@pytest.fixture(scope="module")
-def keyring(platform: Platform) -> Keyring:
-    """The operator's key, as `shoal up` has made it."""
-    [found] = [path for path in platform.data_dir.rglob("*") if path.is_file() and "secret" in path.name]
-    return Keyring([bytes.fromhex(found.read_text().split()[0])])
-
-
 async def patch(shop: Shop, name: str, **values: str | None) -> httpx.Response:
     return await shop.ask("PATCH", f"functions/{name}/env", json={"envVars": values})
 

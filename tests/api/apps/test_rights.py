@@ -36,6 +36,9 @@ CASES = {
     "change_app_env": Case("developer", WRITE, ENV),
     "show_logs": Case("user", READ),
     "follow_logs": Case("user", READ),
+    "show_webhook": Case("user", READ),
+    "rotate_webhook": Case("developer", WRITE, {}),
+    "list_attempts": Case("user", READ),
     "show_config": Case("user", READ),
     "change_config": Case("admin", ADMIN, {"allowed_origins": []}),
 }

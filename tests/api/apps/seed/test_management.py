@@ -130,6 +130,7 @@ async def test_the_defaults_of_the_table(printed: Printed):
         '{ "type": "s3_upload", "config": { "bucket": "uploads", "prefix": "in/", "contentTypes": ["image/png"] } }',
         '{ "type": "webhook", "config": { "secret_required": true, "allowed_sources": "stripe,github" } }',
         '{ "type": "websocket", "config": {} }',
+        '"webhook"',
     ],
 )
 async def test_each_row_of_the_table_of_triggers(printed: Printed, trigger: str):
@@ -137,4 +138,6 @@ async def test_each_row_of_the_table_of_triggers(printed: Printed, trigger: str)
     body = f'{{\n"name": "triggered",\n"code": {code},\n"trigger": {trigger}\n}}'
     made = (await printed.send("POST /v1/{app_id}/functions\n" + body)).json()
     assert len(made["triggers"]) == 1
-    assert f'"type": "{made["triggers"][0]["type"]}"' in trigger
+    kind = made["triggers"][0]["type"]
+    assert f'"{kind}"' in trigger
+    assert ("secret" in made.get("webhook", {})) == (kind == "webhook")

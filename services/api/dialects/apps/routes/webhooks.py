@@ -13,7 +13,7 @@ async def show_webhook(request: Asked, *, core: To, caller: By, app_id: str, nam
 
 
 async def rotate_webhook(
-    request: Asked, *, core: To, caller: By, app_id: str, name: str, data: wire.Rotate | None
+    request: Asked, *, core: To, caller: By, app_id: str, name: str, data: wire.Rotate | None = None
 ) -> wire.Rotated:
     """Another secret beside the former ones, which are believed for a while yet."""
     wanted = data or wire.Rotate()
