@@ -95,7 +95,8 @@ async def serve(
 ) -> AsyncIterator[Server]:
     """Serve an ASGI application on a listening socket for as long as the block runs, then let requests finish.
 
-    `trusted_proxies`, by commas: whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    `ws` is what serves websockets: `shared.websocket.Handshake`, or nothing. `trusted_proxies`, by commas: whose
+    X-Forwarded-For and X-Forwarded-Proto are believed.
     """
     listener.setblocking(False)
     settings = Config(
@@ -107,6 +108,7 @@ async def serve(
         loop="none",
         server_header=False,
         ws=ws,
+        ws_per_message_deflate=False,  # what is compressed may be a thousand times as long
         forwarded_allow_ips=trusted_proxies,
     )
     server = Server(settings)

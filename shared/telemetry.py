@@ -46,6 +46,8 @@ LATENESS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
 RETRIED = Counter("shoal_attempts_retried", "Attempts that failed and were followed by another one", ["error"])
+SOCKETS = Gauge("shoal_sockets", "Websockets that are open")
+FRAMES = Counter("shoal_frames", "Messages of websockets, by what became of them", ["verdict"])
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

@@ -14,6 +14,13 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `requests` bounds how many are in progress at once in this process, `body_wait_s` how long a sender may take.
     `max_waiting` bounds how many may wait for an outcome at once, `queue_s` how much longer than the function may run
     one waits. `matches` bounds how many functions one event may set off.
+
+    `sockets` bounds how many are open at once in this process, `tenant_sockets` how many of those are one tenant's. Of
+    one socket, `frame_bytes` bounds a message, `socket_in_flight` how many of them are under way at once, and
+    `socket_backlog_bytes` what waits for a client that takes nothing. Every `socket_heartbeat_s` each is told that the
+    platform is there, and asked the same; every `socket_check_s` its credential is looked at again. One from which no
+    message has come for `socket_idle_s`, and which listens to nothing, is closed. At the end `socket_grace_s` are left
+    for answers.
     """
 
     fd: int = -1
@@ -28,3 +35,12 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     matches: Annotated[int, Meta(gt=0, le=10_000)] = 100
     token_cache_s: Annotated[float, Meta(ge=0)] = 30.0
     jwks_cache_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
+    sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 20_000
+    tenant_sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
+    frame_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
+    socket_in_flight: Annotated[int, Meta(gt=0, le=1000)] = 8
+    socket_backlog_bytes: Annotated[int, Meta(gt=0, le=64 << 20)] = 1 << 20
+    socket_heartbeat_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0
+    socket_check_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0
+    socket_idle_s: Annotated[float, Meta(gt=0, le=86_400 * 7)] = 3600.0
+    socket_grace_s: Annotated[float, Meta(ge=0, le=60)] = 3.0

@@ -23,6 +23,7 @@ from shared.callers.jwks import Jwks
 from shared.callers.signing import Signer
 from shared.directory import Directory, Tenants
 from shared.waiting import Waiting
+from shared.websocket import Handshake
 
 _BACKLOG = 2048
 
@@ -44,7 +45,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
             for kind in opened:
                 await stack.enter_async_context(kind.work())
             await stack.enter_async_context(
-                health.serve(ingress, listener, ws="websockets-sansio", trusted_proxies=platform.trusted_proxies)
+                health.serve(ingress, listener, ws=Handshake, trusted_proxies=platform.trusted_proxies)
             )
             yield
     finally:

@@ -1,22 +1,75 @@
-"""Websockets: the frames that clients send, and what is pushed to them."""
+"""Websockets: the messages that clients send, and what is pushed to them."""
 
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from services.triggers.kind import Route, World
+from services.triggers.kinds.websocket import replies
+from services.triggers.kinds.websocket.admission import Admission, NotHereError, TurnedAwayError, Who
+from services.triggers.kinds.websocket.runs import Peer
+from services.triggers.kinds.websocket.socket import Socket
+from services.triggers.kinds.websocket.sockets import Sockets
+from shared import request_head as heads
+from shared.domain.problem import Problem
+from shared.exchange import Receive, Scope, Send
+from shared.submit import new_task_id
+from shared.websocket import TAKE
 
 
 class Websocket:
     """The kind. Implements services.triggers.kind.Kind."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
-        self.routes: tuple[Route, ...] = ()
+        self._admission = Admission(world)
+        self._sockets = Sockets(world, self._admission)
+        self._frame_bytes = world.settings.frame_bytes
+        self.routes: tuple[Route, ...] = (Route("/v1/{app}/realtime", self._serve, "websocket"),)
+        world.service.facts["sockets"] = lambda: len(self._sockets)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Nothing beside requests."""
-        yield
+        """Heartbeats and checks."""
+        async with self._sockets.turning():
+            yield
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, named: Mapping[str, str]) -> None:
+        """Open a socket, or refuse it; what comes after that needs no task of its own."""
+        await receive()
+        try:
+            self._sockets.check_room("")
+            who = await self._admission.admit(scope, named)
+            self._sockets.check_room(who.app.tenant)
+            await send({"type": "websocket.accept"})
+            self._open(scope, who)
+        except NotHereError:
+            await _refuse(send, 404, "App not found")
+        except Problem as problem:
+            await _refuse(send, 400, problem.message)
+        except TurnedAwayError as away:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.send", "text": replies.error(away.sentence)})
+            await send({"type": "websocket.close", "code": away.code, "reason": away.sentence})
+        except OSError:
+            return  # the client has gone
+
+    def _open(self, scope: Scope, who: Who) -> None:
+        client = scope["client"]
+        host = heads.sent(scope["headers"]).host
+        peer = Peer(new_task_id(), sys.intern(scope["scheme"]), sys.intern(host), client[0] if client else "")
+        socket = Socket(self._sockets, who, peer)
+        socket.line = scope["extensions"][TAKE](socket, self._frame_bytes)
+        self._sockets.add(socket)
+        socket.say(replies.connected(who.app.public_id, who.role, peer.connection_id))
+
+
+async def _refuse(send: Send, status: int, message: str) -> None:
+    lines = [(b"content-type", b"application/json")]
+    await send({"type": "websocket.http.response.start", "status": status, "headers": lines})
+    body = msgspec.json.encode({"error": message})
+    await send({"type": "websocket.http.response.body", "body": body})
 
 
 def open(world: World) -> Websocket:  # noqa: A001 - as every kind's is called

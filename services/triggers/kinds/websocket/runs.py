@@ -1,0 +1,133 @@
+"""The functions that a message is for: each is run, and what it answers goes back in the order of their ids."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from services.triggers.kind import World
+from services.triggers.kinds.websocket import replies
+from services.triggers.kinds.websocket.admission import Who
+from services.triggers.kinds.websocket.frames import NO_EVENT, Event, body_of
+from shared import telemetry
+from shared.domain.app import App
+from shared.domain.function import Function
+from shared.domain.limits import limits_of
+from shared.domain.problem import Problem
+from shared.domain.request import Header, Request, params_of
+from shared.submit import Origin, new_task_id, submit
+from shared.waiting import Wait
+
+_PATH = "/realtime"
+_NO_PARAMS = msgspec.Raw(b"{}")
+
+
+class Peer(NamedTuple):
+    """Where a socket comes from, as its handlers are told."""
+
+    connection_id: str
+    scheme: str
+    host: str
+    ip: str
+
+
+class Run(NamedTuple):
+    """One function's run for an event: waited for, or why there is none. `name` is there where several answer."""
+
+    event: Event
+    name: str | None
+    wait: Wait | None
+    fault: str = ""
+
+    async def reply(self) -> str:
+        """What the client is told of it, when it is over."""
+        outcome = None if self.wait is None else await self.wait.outcome()
+        fault = replies.fault_of(outcome) if outcome is not None else self.fault or "NoAnswer"
+        telemetry.FRAMES.labels("failed" if fault else "answered").inc()
+        if fault or outcome is None:
+            return replies.failed(self.event, fault, self.name)
+        return replies.answered(self.event, outcome, self.name)
+
+    def give_up(self) -> None:
+        """Nobody is there for the answer."""
+        if self.wait is not None:
+            self.wait.give_up()
+
+
+class Runs:
+    """Submits the runs that messages set off. One that comes twice runs twice."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def begin(self, who: Who, event: Event, peer: Peer) -> Sequence[Run] | str:
+        """The runs, submitted in the order of their functions; or what the client is told where there are none."""
+        try:
+            found = matching(await self._world.targets.of(who.app.tenant, "websocket"), who.app, event.event)
+            if not found:
+                telemetry.FRAMES.labels("unhandled").inc()
+                return replies.no_handler(event) if event.event is not None else replies.error(NO_EVENT, id=event.id)
+            return [await self._run(function, who, event, peer, alone=len(found) == 1) for function in found]
+        except Problem as problem:
+            telemetry.FRAMES.labels("failed").inc()
+            return replies.failed(event, problem.message, None)
+
+    async def _run(self, function: Function, who: Who, event: Event, peer: Peer, *, alone: bool) -> Run:
+        name = None if alone else function.name
+        try:
+            return Run(event, name, await self._submitted(function, who, event, peer))
+        except Problem as problem:
+            return Run(event, name, None, problem.message)
+
+    async def _submitted(self, function: Function, who: Who, event: Event, peer: Peer) -> Wait:
+        """Raises Problem(unavailable, too_large)."""
+        world = self._world
+        body = body_of(event)
+        ceilings = await world.edge.ceilings(function.tenant)
+        limits = limits_of(function.config, world.service.platform.bounds, tenant=ceilings)
+        if len(body) > limits.params_bytes:
+            raise Problem("too_large", f"The event is longer than {limits.params_bytes} bytes")
+        task_id = new_task_id()
+        within_s = limits.timeout_s + world.settings.queue_s
+        wait = world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s)
+        request = _request(who.app, peer, body)
+        origin = Origin(
+            trigger_type="websocket",
+            user=who.asker.caller.user if who.asker.caller else None,
+            reply_to=world.waiting.subject(task_id),
+            request=request,
+            actor=who.asker.actor,
+        )
+        params = _NO_PARAMS if function.execution_mode == "app" else msgspec.Raw(params_of(request))
+        try:
+            await submit(world.service.bus, function, task_id=task_id, params=params, origin=origin)
+        except BaseException:
+            wait.give_up()
+            raise
+        return wait
+
+
+def matching(functions: Sequence[Function], app: App, event: str | None) -> list[Function]:
+    """Those of this app that take the event: by its name, or whatever comes. A frame without one is for the latter."""
+    found = []
+    for function in functions:
+        trigger = function.trigger("websocket")
+        if function.app != app.id or trigger is None or (function.execution_mode == "app" and function.active is None):
+            continue
+        if trigger.config.get("event") in (None, event):
+            found.append(function)
+    return found
+
+
+def _request(app: App, peer: Peer, body: bytes) -> Request:
+    scheme = "https" if peer.scheme == "wss" else "http"
+    lines: list[Header] = [
+        ("content-type", "application/json"),
+        ("x-connection-id", peer.connection_id),
+        ("x-forwarded-for", peer.ip),
+        ("x-forwarded-host", peer.host),
+        ("x-forwarded-proto", scheme),
+    ]
+    url = f"{scheme}://{peer.host}/v1/{quote(app.public_id)}{_PATH}"
+    return Request(method="POST", url=url, path=_PATH, headers=lines, body=body, ip=peer.ip)

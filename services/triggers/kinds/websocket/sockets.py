@@ -1,0 +1,103 @@
+"""All sockets of this process: how many there are, their heartbeats, and whether they may stay."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from services.triggers.kind import World
+from services.triggers.kinds.websocket import replies
+from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError, Who
+from services.triggers.kinds.websocket.runs import Runs
+from services.triggers.kinds.websocket.socket import Socket
+from services.triggers.kinds.websocket.wheel import Wheel
+from shared import telemetry
+from shared.domain.problem import Problem
+from shared.websocket import FAULT, LATER, NORMAL, POLICY, text_frame
+
+_HEARTBEAT = text_frame(replies.HEARTBEAT)
+
+
+class Sockets:
+    """Implements services.triggers.kinds.websocket.socket.Host."""
+
+    def __init__(self, world: World, admission: Admission) -> None:
+        self.settings = world.settings
+        self.runs = Runs(world)
+        self._service = world.service
+        self._admission = admission
+        self._of_tenant: Counter[str] = Counter()
+        self._beats: Wheel[Socket] = Wheel(self.settings.socket_heartbeat_s, self._beat)
+        self._checks: Wheel[Socket] = Wheel(self.settings.socket_check_s, self._check)
+        self._minded: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return self._of_tenant.total()
+
+    def check_room(self, tenant: str) -> None:
+        """Raises TurnedAwayError where there is none for another socket; "" asks for any tenant's."""
+        if len(self) >= self.settings.sockets or self._of_tenant[tenant] >= self.settings.tenant_sockets:
+            raise TurnedAwayError(LATER, "Too many sockets are open")
+
+    def add(self, socket: Socket) -> None:
+        """It is open."""
+        self._of_tenant[socket.who.app.tenant] += 1
+        socket.spokes = self._beats.add(socket), self._checks.add(socket)
+        telemetry.SOCKETS.inc()
+
+    def gone(self, socket: Socket) -> None:
+        """It is closed."""
+        tenant = socket.who.app.tenant
+        self._of_tenant[tenant] -= 1
+        if not self._of_tenant[tenant]:
+            del self._of_tenant[tenant]
+        self._beats.remove(socket, socket.spokes[0])
+        self._checks.remove(socket, socket.spokes[1])
+        telemetry.SOCKETS.dec()
+
+    def mind(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do this, and see to it that it is not forgotten."""
+        task = asyncio.create_task(work)
+        self._minded.add(task)
+        task.add_done_callback(self._minded.discard)
+
+    @asynccontextmanager
+    async def turning(self) -> AsyncIterator[None]:
+        """Have heartbeats and checks done."""
+        turning = [asyncio.create_task(wheel.work(), name="sockets") for wheel in (self._beats, self._checks)]
+        for task in turning:
+            self._service.watch(task)
+        try:
+            yield
+        finally:
+            for task in turning:
+                task.cancel()
+
+    async def _beat(self, sockets: Sequence[Socket]) -> None:
+        """One from which nothing has come since the last time, not even a pong, is at nobody's end."""
+        for socket in sockets:
+            if socket.line.is_silent:
+                socket.line.end(FAULT, "No answer to pings")
+            elif not socket.line.backlog:  # else it has enough to take
+                socket.line.send(_HEARTBEAT)
+                socket.line.ping()
+
+    async def _check(self, sockets: Sequence[Socket]) -> None:
+        idle_since = asyncio.get_running_loop().time() - self.settings.socket_idle_s
+        for socket in sockets:
+            try:
+                socket.who = await self._still(socket, idle_since)
+            except TurnedAwayError as away:
+                socket.turn_away(away.code, away.sentence)
+            except Problem:
+                return  # the store is away: who was let in stays for as long
+
+    async def _still(self, socket: Socket, idle_since: float) -> Who:
+        """Who it is now. Raises TurnedAwayError, Problem(unavailable)."""
+        if time.time() >= socket.who.expires:
+            raise TurnedAwayError(POLICY, "The token has expired")
+        if socket.heard_at <= idle_since and socket.is_idle:
+            raise TurnedAwayError(NORMAL, f"No message for {self.settings.socket_idle_s:g} s")
+        return await self._admission.again(socket.who)
