@@ -1,7 +1,8 @@
 """S3 and SQS as the sources of tenants ask them: boto3's clients in threads."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -40,14 +41,19 @@ class Listed(NamedTuple):
     key: str
     size: int
     etag: str
-    last_modified: datetime
+    modified: datetime
 
 
 class Page(NamedTuple):
-    """A part of a list, by key. `next` is the token of the following one, empty at the end."""
+    """A part of a list. `next` is the token of the following one, empty at the end.
+
+    It was said at the moment `at` by the store's clock, where it names one, and read at `read_at` by ours.
+    """
 
     objects: Sequence[Listed]
     next: str
+    at: datetime | None
+    read_at: datetime
 
 
 class Message(NamedTuple):
@@ -95,7 +101,8 @@ class S3:
                 Listed(one["Key"], one.get("Size", -1), one.get("ETag", "").strip('"'), one["LastModified"])
                 for one in found.get("Contents", ())
             ]
-            return Page(objects, found.get("NextContinuationToken", "") if found.get("IsTruncated") else "")
+            following = found.get("NextContinuationToken", "") if found.get("IsTruncated") else ""
+            return Page(objects, following, _date(found), datetime.now(UTC))
 
         return await self._client.ask(ask, what=f"bucket '{bucket}'")
 
@@ -109,6 +116,7 @@ class Sqs:
 
     def __init__(self, queue_url: str, access: S3Access, secret: str, platform: Platform, *, most: int = 4) -> None:
         self._queue_url = queue_url
+        self._what = f"queue '{queue_url.rpartition('/')[2]}'"
         access = _with_endpoint(access, queue_url)
         read_s = LONG_POLL_S + _READ_S
         self._client = Client("sqs", access, secret, platform=platform, most=most, read_s=read_s)
@@ -134,7 +142,7 @@ class Sqs:
                 for one in found.get("Messages", ())
             ]
 
-        return await self._client.ask(ask, what="the queue")
+        return await self._client.ask(ask, what=self._what)
 
     async def delete(self, messages: Sequence[Message]) -> int:
         """Delete at most ten messages; how many of them could not be."""
@@ -143,7 +151,7 @@ class Sqs:
             entries: Any = [{"Id": str(place), "ReceiptHandle": one.receipt} for place, one in enumerate(messages)]
             return len(client.delete_message_batch(QueueUrl=self._queue_url, Entries=entries).get("Failed", ()))
 
-        return await self._client.ask(ask, what="the queue")
+        return await self._client.ask(ask, what=self._what)
 
     async def hide(self, messages: Sequence[Message], hidden_s: float) -> None:
         """Nobody else gets these, at most ten, for so much longer from now; 0 gives them back."""
@@ -155,7 +163,7 @@ class Sqs:
             ]
             client.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)
 
-        await self._client.ask(ask, what="the queue")
+        await self._client.ask(ask, what=self._what)
 
     def close(self) -> None:
         """End it; calls under way fail."""
@@ -167,3 +175,12 @@ def _with_endpoint(access: S3Access, queue_url: str) -> S3Access:
     parts = urlsplit(queue_url)
     endpoint = access.endpoint_url or f"{parts.scheme}://{parts.netloc}"
     return msgspec.structs.replace(access, endpoint_url=endpoint)
+
+
+def _date(answer: Any) -> datetime | None:
+    """When the answer was given, by the clock of who gave it."""
+    try:
+        found = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    except (KeyError, ValueError):
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

@@ -71,6 +71,7 @@ class Transport:
 
     def __init__(self, platform: Platform, *, most: int, read_s: float) -> None:
         self._timeout = urllib3.Timeout(connect=platform.egress_connect_s, read=read_s)
+        self._aborted = False
         self._open: WeakSet[HTTPConnection] = WeakSet()
         self._pools = urllib3.PoolManager(
             num_pools=8, maxsize=most, block=False, retries=False, ssl_context=_trust(platform.egress_ca_file)
@@ -85,9 +86,13 @@ class Transport:
             try:
                 return self._sent(request)
             except ProtocolError:  # mostly a kept connection that was closed from afar
+                if self._aborted:
+                    raise
                 return self._sent(request)
         except TlsError as error:
             raise SourceFault(f"The endpoint {where} has no certificate that can be believed: {_said(error)}") from None
+        except NewConnectionError as error:  # a kind of timeout to urllib3
+            raise SourceFault(f"The endpoint {where} cannot be reached: {_said(error)}") from None
         except TookTooLong:
             raise SourceFault(f"The endpoint {where} did not answer in time") from None
         except (HTTPError, OSError, ValueError) as error:
@@ -95,6 +100,7 @@ class Transport:
 
     def abort(self) -> None:
         """End whatever is under way: who waits for an answer gets a SourceFault."""
+        self._aborted = True
         for connection in list(self._open):
             if connection.sock is not None:
                 try:
@@ -105,6 +111,8 @@ class Transport:
 
     def _sent(self, request: AWSPreparedRequest) -> AWSResponse:
         parts = urlsplit(request.url)
+        if self._aborted:
+            raise SourceFault("The source has been stopped")
         pool = self._pools.connection_from_host(parts.hostname, parts.port, parts.scheme)
         answer = pool.urlopen(
             request.method,
