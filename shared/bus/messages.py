@@ -223,10 +223,14 @@ class Submitted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="lease.v1"):
-    """Who has it. It is to be renewed well before it has been silent for `lasts_s`; without an owner it is free."""
+    """Who has it; without an owner it is free. It is to be renewed before this has been the last word for `lasts_s`.
+
+    Its sender says no `number` twice.
+    """
 
     owner: str
     lasts_s: float
+    number: int = 0
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="pushed.v1"):

@@ -93,6 +93,9 @@ def lease(what: str, name: str) -> str:
     return f"leases.{what}.{name}"
 
 
+LEASES = "leases.*.*"  # all of them
+
+
 def channel(tenant: str, app: int, name: str) -> str:
     """What is pushed to those who listen on a channel of an app. Not stored."""
     return f"channels.{tenant}.{app}.{name.encode().hex()}"
