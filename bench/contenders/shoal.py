@@ -42,7 +42,7 @@ class Ready(msgspec.Struct, frozen=True):
     token: str
     nats: str
     mongodb: str
-    triggers: str = ""
+    triggers: str
     services: dict[str, Service]
     servers: dict[str, Service] = {}
 

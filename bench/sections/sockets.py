@@ -28,14 +28,14 @@ async def measure(context: Context) -> Table | None:
         return None
     running = context.shoal
     shoal.deploy_triggered(running.ready, NAME, CODE, {"type": "websocket", "config": {"event": "bench"}})
+    idle = await _idle(context, running)  # first: what a load leaves free in the process would be taken again
     seen: dict[int, list[Sample]] = {count: [] for count in SOCKETS}
     for _ in range(context.options.rounds):
         for count, samples in seen.items():
             samples.append(await _load(context, running, count))
     columns = {count: f"{count:,} socket{'s' if count > 1 else ''}" for count in SOCKETS}
     rows = _rows({columns[count]: middle(samples) for count, samples in seen.items()})
-    rows.append(await _idle(context, running, columns[SOCKETS[-1]]))
-    return Table(title=TITLE, columns=list(columns.values()), rows=rows)
+    return Table(title=TITLE, columns=list(columns.values()), rows=rows, notes=[idle])
 
 
 def _command(ready: Ready, sockets: int, *more: str) -> list[str]:
@@ -56,15 +56,15 @@ async def _load(context: Context, running: Shoal, sockets: int) -> Sample:
     return msgspec.structs.replace(sample, cpu_us=cpu_us)
 
 
-async def _idle(context: Context, running: Shoal, column: str) -> Row:
+async def _idle(context: Context, running: Shoal) -> str:
     count = IDLE if context.options.rounds > 1 else QUICK_IDLE
     pid = running.ready.services["triggers"].pid
     before = pss_bytes(pid)
     command = _command(running.ready, count, "--hold")
     async with child("idle sockets", command, log=context.folder / "idle-sockets.log", ready=True):
         grown = pss_bytes(pid) - before
-    cell = f"{grown / count / 1024:.1f} KB each, {grown / 2**20:,.0f} MB in all"
-    return Row(what=f"memory of {count:,} idle sockets in one process", cells={column: cell})
+    each, all_mb = grown / count / 1024, grown / 2**20
+    return f"{count:,} idle sockets in one process: {each:.1f} KB each, {all_mb:,.0f} MB in all (PSS)"
 
 
 def _rows(seen: dict[str, Sample]) -> list[Row]:
