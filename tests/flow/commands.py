@@ -7,7 +7,16 @@ import msgspec
 from shared.bus.messages import Invoke
 from shared.bus.streams import Bounds
 
-BOUNDS = Bounds(replicas=1, invoke_age_s=3600, invoke_bytes=1 << 28, event_age_s=3600, event_bytes=1 << 28, dedupe_s=60)
+BOUNDS = Bounds(
+    replicas=1,
+    invoke_age_s=3600,
+    invoke_bytes=1 << 28,
+    event_age_s=3600,
+    event_bytes=1 << 28,
+    dedupe_s=60,
+    delivery_age_s=3600,
+    delivery_bytes=1 << 28,
+)
 
 
 def command(task_id: str, tenant: str = "acme") -> Invoke:
