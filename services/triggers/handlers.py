@@ -65,7 +65,7 @@ def _world(service: Service, settings: Triggers, fetcher: Fetcher) -> World:
         functions=Directory(store, cache_s=platform.cache_s),
         tenants=Tenants(store, cache_s=platform.cache_s),
         targets=Targets(store, believed_s=platform.cache_s, most=settings.matches),
-        deliveries=Deliveries(service),
+        deliveries=Deliveries(bus, store, dedupe_s=platform.dedupe_s),
         waiting=Waiting(bus, store, instance=service.instance, most=settings.max_waiting),
         auth=auth,
         edge=Edge(identity, Verifier(service.keyring, jwks), known=auth.known),

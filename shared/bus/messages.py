@@ -215,11 +215,15 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
 
 class Submitted(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="submitted.v1"):
-    """The run that an event from outside sets off: the `attempt`th, as `task_id`. `at` is when it was first seen."""
+    """The run that an event from outside sets off: the `attempt`th, as `task_id`. `at` is when it was submitted.
+
+    That it has `failed` is known here before the record knows, where somebody waited for it.
+    """
 
     task_id: str
     at: float
     attempt: int = 1
+    failed: bool = False
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="lease.v1"):

@@ -132,6 +132,14 @@ class Invocations:
         """Whether the task is on record, ended or not."""
         return await self._table.one({"_id": task_id}, fields=["_id"]) is not None
 
+    async def failed(self, task_id: str) -> bool | None:
+        """Whether the task's end counts as an error, by its outcome or by its handler's answer.
+
+        None for one that is not on record; one that has not ended has not failed.
+        """
+        found = await self._table.one({"_id": task_id}, fields=["failed"])
+        return None if found is None else bool(found.get("failed"))
+
     async def listed(self, wanted: Filter, *, limit: int, skip: int, upto: int | None = None) -> list[Invocation]:
         """At most `limit` records that match, the newest first, without params, results and output.
 
