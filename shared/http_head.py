@@ -90,6 +90,11 @@ class BoundedHttp(HttpToolsProtocol):
         if not self._refused:
             super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """The connection is another protocol's from now on; the parser refers to this, which refers to it."""
+        super().handle_websocket_upgrade()
+        del self.parser
+
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is answered in JSON, as everything else."""
         self._refuse(400, msg)

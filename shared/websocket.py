@@ -46,6 +46,24 @@ class Taker(Protocol):
         """The server stops: `Line.end` is to follow soon."""
 
 
+class _Nobody:
+    """Takes nothing."""
+
+    def heard(self, text: str) -> None:
+        """Nobody listens."""
+
+    def drained(self) -> None:
+        """Nobody waits."""
+
+    def lost(self) -> None:
+        """It was lost before."""
+
+    def leave(self) -> None:
+        """Nobody is there to leave."""
+
+
+_NOBODY = _Nobody()
+
 Take = Callable[[Taker, int], "Line"]
 """Take the socket over, which may say messages of at most so many bytes."""
 
@@ -203,7 +221,8 @@ class Line(asyncio.Protocol):
         self._stop_waiting()
         self._wire.parser.close()  # it refers to the wire, which refers to it
         self._all.discard(self)
-        self._taker.lost()
+        taker, self._taker = self._taker, _NOBODY  # who refers to this
+        taker.lost()
 
     def pause_writing(self) -> None:
         """The peer does not take what it is sent: it is heard no further, as each of its pings would be answered."""

@@ -9,6 +9,7 @@ import msgspec
 from services.triggers.kind import Route, World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Admission, NotHereError, TurnedAwayError, Who
+from services.triggers.kinds.websocket.channels import Hub
 from services.triggers.kinds.websocket.runs import Peer
 from services.triggers.kinds.websocket.socket import Socket
 from services.triggers.kinds.websocket.sockets import Sockets
@@ -24,7 +25,8 @@ class Websocket:
 
     def __init__(self, world: World) -> None:
         self._admission = Admission(world)
-        self._sockets = Sockets(world, self._admission)
+        self.hub = Hub(world.service.bus)
+        self._sockets = Sockets(world, self._admission, self.hub)
         self._frame_bytes = world.settings.frame_bytes
         self.routes: tuple[Route, ...] = (Route("/v1/{app}/realtime", self._serve, "websocket"),)
         world.service.facts["sockets"] = lambda: len(self._sockets)
@@ -32,8 +34,11 @@ class Websocket:
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
         """Heartbeats and checks."""
-        async with self._sockets.turning():
-            yield
+        try:
+            async with self._sockets.turning():
+                yield
+        finally:
+            await self.hub.close()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send, named: Mapping[str, str]) -> None:
         """Open a socket, or refuse it; what comes after that needs no task of its own."""

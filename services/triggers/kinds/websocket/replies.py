@@ -1,5 +1,6 @@
 """What a client is told: frames as JSON text. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -24,6 +25,11 @@ def error(message: str, *, id: bytes = b"", **more: object) -> str:
     told: dict[str, Any] = {"type": "error", "message": message}
     told |= {name: value for name, value in more.items() if value is not None}
     return _text(told, id)
+
+
+def about_channel(told: Mapping[str, Any], id: bytes) -> str:
+    """What became of a frame about a channel."""
+    return _text(dict(told), id)
 
 
 def no_handler(event: Event) -> str:

@@ -15,6 +15,7 @@ from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Who
 from services.triggers.kinds.websocket.frames import Channel, Control, Event, Wrong, message_of
 from services.triggers.kinds.websocket.runs import Peer, Run, Runs
+from services.triggers.kinds.websocket.subscribing import Subscribing
 from shared import telemetry
 from shared.websocket import FAULT, LATER, POLICY, RESTART, Line, text_frame
 
@@ -31,6 +32,9 @@ class Host(Protocol):
     settings: Triggers
     runs: Runs
 
+    def channels_of(self, socket: "Socket") -> Subscribing:
+        """What it listens to: nothing yet."""
+
     def gone(self, socket: "Socket") -> None:
         """It is closed."""
 
@@ -43,6 +47,8 @@ class Socket:
 
     __slots__ = (
         "_answering",
+        "_channels",
+        "_gone",
         "_host",
         "_inbox",
         "_leaving",
@@ -67,14 +73,16 @@ class Socket:
         self._inbox: deque[str] | None = None
         self._under_way: deque[Under] | None = None
         self._room: asyncio.Future[None] | None = None  # for more to be sent
+        self._channels: Subscribing | None = None
         self._submitting = False
         self._answering = False
         self._leaving = False
+        self._gone = False
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way."""
-        return not (self._submitting or self._answering)
+        """Whether nothing is under way, and nothing is listened to."""
+        return not (self._submitting or self._answering or self._channels)
 
     def say(self, text: str) -> None:
         """Send a frame now, whatever is under way; a client that is too far behind loses its socket instead."""
@@ -108,8 +116,9 @@ class Socket:
 
     def lost(self) -> None:
         """It is closed: nobody is there for the answers. What was submitted runs all the same."""
-        self._leaving = True
+        self._leaving = self._gone = True
         self._inbox = None
+        self._leave_channels()
         for under in self._under_way or ():
             _give_up(under)
         self.drained()
@@ -143,6 +152,8 @@ class Socket:
         finally:
             self._submitting = False
             self._after()
+            if self._gone:  # meanwhile, and one may have been joined since
+                self._leave_channels()
 
     async def _begun(self, text: str) -> Under:
         """What is under way for a message; nothing for one without an answer."""
@@ -157,8 +168,11 @@ class Socket:
             case Wrong(message, id):
                 telemetry.FRAMES.labels("wrong").inc()
                 return replies.error(message, id=id)
-            case Channel():
-                return replies.error("Unknown message type")
+            case Channel(message, id):
+                telemetry.FRAMES.labels("channel").inc()
+                if self._channels is None:
+                    self._channels = self._host.channels_of(self)
+                return replies.about_channel(await self._channels.frame(message) or {}, id)
 
     def _await_answer(self, under: Under) -> None:
         if self._under_way is None:
@@ -209,6 +223,10 @@ class Socket:
             self._inbox = None
             if self._has_room():
                 self.line.go_on()
+
+    def _leave_channels(self) -> None:
+        if self._channels is not None:
+            self._host.mind(self._channels.close())
 
     def _end_if_idle(self) -> None:
         if self._leaving and not self._submitting and not self._answering:

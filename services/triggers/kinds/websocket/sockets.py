@@ -10,24 +10,29 @@ from typing import Any
 from services.triggers.kind import World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError, Who
+from services.triggers.kinds.websocket.channels import Hub
 from services.triggers.kinds.websocket.runs import Runs
 from services.triggers.kinds.websocket.socket import Socket
+from services.triggers.kinds.websocket.subscribing import Subscribing
 from services.triggers.kinds.websocket.wheel import Wheel
 from shared import telemetry
+from shared.domain.channel import MOST_PUBLISHED
 from shared.domain.problem import Problem
 from shared.websocket import FAULT, LATER, NORMAL, POLICY, text_frame
 
+_MOST_CHANNELS = 100
 _HEARTBEAT = text_frame(replies.HEARTBEAT)
 
 
 class Sockets:
     """Implements services.triggers.kinds.websocket.socket.Host."""
 
-    def __init__(self, world: World, admission: Admission) -> None:
+    def __init__(self, world: World, admission: Admission, hub: Hub) -> None:
         self.settings = world.settings
         self.runs = Runs(world)
         self._service = world.service
         self._admission = admission
+        self._hub = hub
         self._of_tenant: Counter[str] = Counter()
         self._beats: Wheel[Socket] = Wheel(self.settings.socket_heartbeat_s, self._beat)
         self._checks: Wheel[Socket] = Wheel(self.settings.socket_check_s, self._check)
@@ -46,6 +51,18 @@ class Sockets:
         self._of_tenant[socket.who.app.tenant] += 1
         socket.spokes = self._beats.add(socket), self._checks.add(socket)
         telemetry.SOCKETS.inc()
+
+    def channels_of(self, socket: Socket) -> Subscribing:
+        """What it listens to: nothing yet."""
+        return Subscribing(
+            self._hub,
+            socket.who.asker,
+            app=socket.who.app,
+            bus=self._service.bus,
+            deliver=socket.say,
+            most=_MOST_CHANNELS,
+            most_bytes=MOST_PUBLISHED,
+        )
 
     def gone(self, socket: Socket) -> None:
         """It is closed."""

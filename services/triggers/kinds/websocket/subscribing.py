@@ -36,6 +36,9 @@ class Subscribing:
         self._most_bytes = most_bytes
         self._subscriptions: dict[str, Subscription] = {}
 
+    def __len__(self) -> int:
+        return len(self._subscriptions)
+
     async def frame(self, message: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to one frame; None where its type is not for here. Frames come one after the other."""
         if message.get("type") not in TYPES:
