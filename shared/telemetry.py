@@ -45,6 +45,9 @@ LATENESS = Histogram(
     "From the moment a tick was due until its run was submitted",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600),
 )
+S3_EVENTS = Counter(
+    "shoal_s3_events", "Uploads told, by what became of each for each function that it matched", ["verdict"]
+)
 RETRIED = Counter("shoal_attempts_retried", "Attempts that failed and were followed by another one", ["error"])
 SOCKETS = Gauge("shoal_sockets", "Websockets that are open")
 FRAMES = Counter("shoal_frames", "Messages of websockets, by what became of them", ["verdict"])

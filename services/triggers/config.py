@@ -21,6 +21,9 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     platform is there, and asked the same; every `socket_check_s` its credential is looked at again. One from which no
     message has come for `socket_idle_s`, and which listens to nothing, is closed. At the end `socket_grace_s` are left
     for answers.
+    `s3_in_flight` bounds how many runs for uploads are submitted at once. A function may have written an upload by a
+    run for one it had written, and so on, `s3_max_depth` times; `s3_max_inferred` where that is inferred from the time
+    at which the same key is written again, with `s3_loop_grace_s` between the clocks.
     """
 
     fd: int = -1
@@ -33,6 +36,10 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     max_waiting: Annotated[int, Meta(gt=0, le=100_000)] = 5000
     queue_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0
     matches: Annotated[int, Meta(gt=0, le=10_000)] = 100
+    s3_in_flight: Annotated[int, Meta(gt=0, le=10_000)] = 64
+    s3_max_depth: Annotated[int, Meta(ge=0, le=1000)] = 8
+    s3_max_inferred: Annotated[int, Meta(gt=0, le=10_000)] = 100
+    s3_loop_grace_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
     token_cache_s: Annotated[float, Meta(ge=0)] = 30.0
     jwks_cache_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
     sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 20_000

@@ -43,6 +43,18 @@ class Place(NamedTuple):
     created_at: datetime
 
 
+class Span(NamedTuple):
+    """When a task was at work, as far as that is on record; one that never ran has an end alone."""
+
+    started: datetime | None
+    done: datetime | None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it may have begun since."""
+        return self.started is None and self.done is None
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which invocations are meant; a None does not narrow."""
 
@@ -106,6 +118,12 @@ class Invocations:
         query = {"_id": {"$in": list(task_ids)}, "status": {"$in": sorted(FINAL)}}
         found = await self._table.many(query, limit=max(len(task_ids), 1), fields=["_id"])
         return [document["_id"] for document in found]
+
+    async def spans(self, task_ids: Sequence[str]) -> dict[str, Span]:
+        """When those of these tasks that are on record were at work."""
+        query = {"_id": {"$in": list(task_ids)}}
+        found = await self._table.many(query, limit=max(len(task_ids), 1), fields=["_id", "started_at", "done_at"])
+        return {one["_id"]: Span(one.get("started_at"), one.get("done_at")) for one in found}
 
     async def outcome(self, task_id: str) -> Outcome | None:
         """How the task ended, or None while its end is not on record.
