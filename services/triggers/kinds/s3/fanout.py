@@ -141,7 +141,7 @@ class Fanout:
             head = await upload.head()
         except SourceFault:  # who may list and not read has nothing else to fear
             return {}
-        return {} if head is None else dict(head.metadata)
+        return {} if head is None else {name.lower(): text for name, text in head.metadata.items()}
 
 
 def _command(upload: _Upload, descent: Descent) -> Command:
