@@ -1,7 +1,7 @@
 """What an upload sets off: each function that it matches runs once for it, however often it is told."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from services.triggers.deliveries import Command
@@ -17,6 +17,7 @@ from shared import telemetry
 from shared.domain.event_source import EventSource
 from shared.domain.function import Function
 from shared.domain.problem import Problem
+from shared.store.invocations import Invocations, Span
 from shared.submit import Origin
 
 _log = telemetry.logger("s3")
@@ -60,7 +61,7 @@ class Fanout:
         self._world = world
         self._at_once = world.settings.s3_in_flight
         self._slots = asyncio.Semaphore(self._at_once)
-        self._lineage = Lineage(world.service.store, world.settings)
+        self._lineage = Lineage(self._spans, world.settings)
 
     async def take(self, source: EventSource, events: Sequence[ObjectEvent], *, head: HeadObject | None = None) -> None:
         """Returns when all that these events set off is on disk. Taken again, they set off nothing more.
@@ -130,6 +131,9 @@ class Fanout:
             return "refused"
         self._lineage.ran(function, target.wanted, event, descent, task_id=delivered.task_id)
         return "fired"
+
+    async def _spans(self, tenant: str, task_ids: Sequence[str]) -> Mapping[str, Span]:
+        return await Invocations(self._world.service.store, tenant).spans(task_ids)
 
     async def _metadata(self, upload: _Upload, target: _Target) -> dict[str, str]:
         """The uploader's words, asked for where they may say that it was the function itself."""

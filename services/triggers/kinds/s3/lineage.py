@@ -8,7 +8,7 @@ that such an upload had set off. docs/decisions/s3-loops.md says what that costs
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,8 +17,7 @@ from services.triggers.kinds.s3.event import ObjectEvent
 from services.triggers.kinds.s3.matching import Wanted
 from services.triggers.kinds.s3.stems import made_of, stem
 from shared.domain.function import Function
-from shared.store.client import Store
-from shared.store.invocations import Invocations, Span
+from shared.store.invocations import Span
 
 DEPTH, TASK = "shoal-depth", "shoal-task"
 """The metadata by which a function says what it was told: `x-amz-meta-shoal-depth` and `-task`."""
@@ -29,6 +28,9 @@ _DIGITS = 6
 _WHOLE_SECOND = 1.0
 
 _Key = tuple[str, int, str, str]
+
+AskSpans = Callable[[str, Sequence[str]], Awaitable[Mapping[str, Span]]]
+"""When tasks of a tenant were at work, as far as that is on record. Raises Problem(unavailable)."""
 
 
 class Run(NamedTuple):
@@ -63,8 +65,8 @@ class Descent(NamedTuple):
 class Lineage:
     """Knows what this process has had run of late, within a bound."""
 
-    def __init__(self, store: Store, settings: Triggers) -> None:
-        self._store = store
+    def __init__(self, spans: AskSpans, settings: Triggers) -> None:
+        self._spans = spans
         self._settings = settings
         self._chains: OrderedDict[_Key, Chain] = OrderedDict()
 
@@ -116,7 +118,7 @@ class Lineage:
     async def _checked(self, function: Function, event: ObjectEvent, supposed: Descent) -> Descent:
         """The chain by the record of its runs: as far back as each upload came to be while one of them was at work."""
         runs = supposed.runs
-        spans = await Invocations(self._store, function.tenant).spans([run.task_id for run in runs])
+        spans = await self._spans(function.tenant, [run.task_id for run in runs])
         certain, unknown = unbroken(_came(event), runs, spans, after_s=self._settings.s3_loop_grace_s)
         kept = runs[: certain + unknown]
         if not self._is_long(kept, grown=supposed.grown) or certain < unknown:
