@@ -16,8 +16,9 @@ from shared.egress.addresses import Guard, guard_of
 from shared.egress.backend import EgressRefused, GuardedBackend
 from shared.egress.connections import Connections
 from shared.egress.lookup import Lookup
+from shared.egress.pinned import pinned
 
-__all__ = ["EgressRefused", "Guard", "guard_of", "open_client"]
+__all__ = ["EgressRefused", "Guard", "guard_of", "open_client", "pinned", "trust"]
 
 _IDLE_CONNECTIONS = 64
 _IDLE_S = 30.0
@@ -40,7 +41,7 @@ def open_client(
     """
     backend = GuardedBackend(guard_of(platform), resolve or Lookup(), lookup_s=platform.egress_lookup_s)
     return httpx.AsyncClient(
-        transport=Connections(backend, tls=_trust(platform), most_idle=idle_connections, idle_s=idle_s),
+        transport=Connections(backend, tls=trust(platform), most_idle=idle_connections, idle_s=idle_s),
         timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, platform.egress_connect_s)),
         # Every tenant's requests go through this client: what a host sets for one must not reach it with another's.
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
@@ -49,7 +50,7 @@ def open_client(
     )
 
 
-def _trust(platform: Platform) -> ssl.SSLContext:
+def trust(platform: Platform) -> ssl.SSLContext:
     """The usual authorities, and the operator's own."""
     tls = httpx.create_ssl_context(trust_env=False)
     if platform.egress_ca_file:
