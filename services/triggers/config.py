@@ -15,6 +15,8 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `max_waiting` bounds how many may wait for an outcome at once, `queue_s` how much longer than the function may run
     one waits. `matches` bounds how many functions one event may set off.
 
+    `sns_hosts` are servers, each `host:port`, by commas, that are believed and asked as AWS's SNS is, over HTTP too.
+
     `sockets` bounds how many are open at once in this process, `tenant_sockets` how many of those are one tenant's. Of
     one socket, `frame_bytes` bounds a message, `socket_in_flight` how many of them are under way at once, and
     `socket_backlog_bytes` what waits for a client that takes nothing. Every `socket_heartbeat_s` each is told that the
@@ -42,6 +44,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     s3_loop_grace_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
     token_cache_s: Annotated[float, Meta(ge=0)] = 30.0
     jwks_cache_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
+    sns_hosts: Annotated[str, Meta(max_length=2000, pattern=r"\A([A-Za-z0-9.-]+:[0-9]{1,5}( *, *|\Z))*\Z")] = ""
     sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 20_000
     tenant_sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
     frame_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
