@@ -51,6 +51,9 @@ S3_EVENTS = Counter(
 RETRIED = Counter("shoal_attempts_retried", "Attempts that failed and were followed by another one", ["error"])
 SOCKETS = Gauge("shoal_sockets", "Websockets that are open")
 FRAMES = Counter("shoal_frames", "Messages of websockets, by what became of them", ["verdict"])
+SOURCES_RUN = Gauge("shoal_event_sources", "Event sources that this process runs")
+SOURCE_FAULTS = Counter("shoal_event_source_faults", "Faults of event sources", ["kind", "reason"])
+SOURCE_UNREAD = Counter("shoal_event_source_unread", "Messages to event sources in which nothing can be read", ["kind"])
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

@@ -26,6 +26,9 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `s3_in_flight` bounds how many runs for uploads are submitted at once. A function may have written an upload by a
     run for one it had written, and so on, `s3_max_depth` times; `s3_max_inferred` where that is inferred from the time
     at which the same key is written again, with `s3_loop_grace_s` between the clocks.
+    An event source is its owner's for `source_lease_s` after a sign of life; one that fails is tried again after
+    `source_pause_s` at most. At once, of one source, `source_heads` objects are asked for, and `sqs_receivers` wait for
+    messages of its queue.
     """
 
     fd: int = -1
@@ -42,6 +45,10 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     s3_max_depth: Annotated[int, Meta(ge=0, le=1000)] = 8
     s3_max_inferred: Annotated[int, Meta(gt=0, le=10_000)] = 100
     s3_loop_grace_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
+    source_lease_s: Annotated[float, Meta(ge=1, le=60)] = 6.0
+    source_pause_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
+    source_heads: Annotated[int, Meta(ge=1, le=64)] = 8
+    sqs_receivers: Annotated[int, Meta(ge=1, le=64)] = 4
     token_cache_s: Annotated[float, Meta(ge=0)] = 30.0
     jwks_cache_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
     sns_hosts: Annotated[str, Meta(max_length=2000, pattern=r"\A([A-Za-z0-9.-]+:[0-9]{1,5}( *, *|\Z))*\Z")] = ""

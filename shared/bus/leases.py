@@ -157,6 +157,11 @@ class Leases:
         """How many this process has."""
         return len(self._held)
 
+    def seems_free(self, what: str, name: str) -> bool:
+        """Whether it is worth asking for: nobody has been heard to have it lately."""
+        subject = subjects.lease(what, name)
+        return subject not in self._held and not self._is_renewed(subject)
+
     async def take(self, what: str, name: str) -> Held | None:
         """The lease, where nobody has it, or its owner has not been heard of for long enough. Raises unavailable.
 

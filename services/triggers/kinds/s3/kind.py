@@ -4,19 +4,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.triggers.kind import Route, World
+from services.triggers.kinds.s3.fanout import Fanout
+from services.triggers.kinds.s3.run import Parts
+from services.triggers.kinds.s3.running import Running
+from services.triggers.kinds.s3.sources import Sources
 
 
 class S3:
     """The kind. Implements services.triggers.kind.Kind."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._sources = Sources(world)
+        self._parts = Parts(world, self._sources, Fanout(world))
+        self._running = Running(self._parts)
         self.routes: tuple[Route, ...] = ()
+        world.service.facts["sources"] = self._running.facts
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
-        """Nothing beside requests."""
-        yield
+        """Run the sources that this process gets."""
+        async with self._sources.at_hand(), self._parts.reports.at_work(), self._running.at_work():
+            yield
 
 
 def open(world: World) -> S3:  # noqa: A001 - as every kind's is called
