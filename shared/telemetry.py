@@ -54,6 +54,14 @@ FRAMES = Counter("shoal_frames", "Messages of websockets, by what became of them
 SOURCES_RUN = Gauge("shoal_event_sources", "Event sources that this process runs")
 SOURCE_FAULTS = Counter("shoal_event_source_faults", "Faults of event sources", ["kind", "reason"])
 SOURCE_UNREAD = Counter("shoal_event_source_unread", "Messages to event sources in which nothing can be read", ["kind"])
+WEBHOOKS = Counter(
+    "shoal_webhooks", "Requests at webhooks, by who signs and what became of them", ["source", "verdict"]
+)
+ATTEMPTS_LEFT_OUT = Counter(
+    "shoal_webhook_attempts_left_out",
+    "Requests at webhooks that were not written down, by whose bound it was",
+    ["bound"],
+)
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

@@ -71,7 +71,8 @@ class Wait:
 
     def _end(self, answer: bytes | Outcome | None) -> None:
         self._timer.cancel()
-        self._waits.pop(self.task_id, None)
+        if self._waits.get(self.task_id) is self:
+            del self._waits[self.task_id]
         if not self._answer.done():
             self._answer.set_result(answer)
             if self.parts is not None:
@@ -93,6 +94,9 @@ class Waiting:
 
     def __len__(self) -> int:
         return len(self._waits)
+
+    def __contains__(self, task_id: object) -> bool:
+        return task_id in self._waits
 
     async def open(self) -> None:
         """Listen for answers."""

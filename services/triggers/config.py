@@ -29,6 +29,9 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     An event source is its owner's for `source_lease_s` after a sign of life; one that fails is tried again after
     `source_pause_s` at most. At once, of one source, `source_heads` objects are asked for, and `sqs_receivers` wait for
     messages of its queue.
+
+    Of a function, `attempts_a_minute` requests at its webhook are written down, for `attempt_days`; at most
+    `attempts_queue` wait to be written.
     """
 
     fd: int = -1
@@ -49,6 +52,9 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     source_pause_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
     source_heads: Annotated[int, Meta(ge=1, le=64)] = 8
     sqs_receivers: Annotated[int, Meta(ge=1, le=64)] = 4
+    attempts_a_minute: Annotated[int, Meta(ge=0)] = 600
+    attempts_queue: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
+    attempt_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
     token_cache_s: Annotated[float, Meta(ge=0)] = 30.0
     jwks_cache_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
     sns_hosts: Annotated[str, Meta(max_length=2000, pattern=r"\A([A-Za-z0-9.-]+:[0-9]{1,5}( *, *|\Z))*\Z")] = ""

@@ -1,5 +1,6 @@
 """What arrives at the triggers service: by bus notices of what changed, through its door whatever the kinds serve."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -26,6 +27,7 @@ from shared.waiting import Waiting
 from shared.websocket import Handshake
 
 _BACKLOG = 2048
+_DRAIN_SHARE = 0.7
 
 
 @asynccontextmanager
@@ -48,6 +50,8 @@ async def serve(service: Service) -> AsyncIterator[None]:
                 health.serve(ingress, listener, ws=Handshake, trusted_proxies=platform.trusted_proxies)
             )
             yield
+            # Whoever waits for a handler's answer is told that we stop; the rest of the time is for the telling.
+            asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, world.waiting.give_up)
     finally:
         world.waiting.give_up()
         await fetcher.close()

@@ -11,8 +11,10 @@ from shared.bus import broker
 from shared.bus.broker import Bus
 from shared.store.client import Store
 from tests.conftest import DOMAIN
+from tests.hooks import serving
 from tests.platform import Platform, running
 from tests.webhooks.receiver import Receiver
+from tests.webhooks.sns_signing import Server, Signer
 
 BODY_WAIT_S = 1.0
 PARAMS_BYTES = 200_000
@@ -20,14 +22,21 @@ _numbers = count(1)
 
 
 @pytest.fixture(scope="session")
-async def hooked(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+async def sns() -> AsyncIterator[Server]:
+    """A server like SNS's."""
+    async with serving() as hook, Server(hook, Signer()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def hooked(sns: Server, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """Shoal, running."""
     folder: Path = tmp_path_factory.mktemp("hooked") / "data"
     settings = {
         "SHOAL_TRIGGERS_DOMAIN": DOMAIN,
         "SHOAL_TRIGGERS_BODY_WAIT_S": str(BODY_WAIT_S),
         "SHOAL_PARAMS_BYTES": str(PARAMS_BYTES),
-        "SHOAL_EGRESS_ALLOW": "127.0.0.1/32",
+        "SHOAL_TRIGGERS_SNS_HOSTS": f"127.0.0.1:{sns.hook.port}",
     }
     async with running(folder, **settings) as platform:
         yield platform

@@ -42,10 +42,19 @@ class Receiver:
         self.anyone = anyone
         self.app = app
 
-    async def deploy(self, name: str = "hook", code: str = ECHO, *, enabled: bool = True, **config: Any) -> Hook:
+    async def deploy(
+        self,
+        name: str = "hook",
+        code: str = ECHO,
+        *,
+        enabled: bool = True,
+        runtime: str = "python",
+        timeout_ms: int = 30_000,
+        **config: Any,
+    ) -> Hook:
         """A function of this code, whose webhook has this config."""
         trigger = {"type": "webhook", "config": config, "enabled": enabled}
-        body = {"name": name, "runtime": "python", "code": code, "triggers": [trigger]}
+        body = {"name": name, "runtime": runtime, "code": code, "triggers": [trigger], "timeoutMs": timeout_ms}
         answer = await self.owner.post(f"/v1/{self.app}/functions", json=body)
         assert answer.status_code == 200, answer.text
         url = answer.json().get("webhook", {}).get("url", f"/v1/{self.app}/webhook/{quote(name, safe='')}")
