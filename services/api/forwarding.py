@@ -21,6 +21,7 @@ _IDLE_CONNECTIONS = 32
 _STREAM = b"text/event-stream"
 _OURS = b"x-forwarded-"
 _HOPS = frozenset(name.encode() for name in HOP_BY_HOP)
+_NOT_THEIRS = _HOPS | {b"date"}  # the server in front says when
 _AWAY = "Webhooks, events and websockets cannot be taken just now; try again in a moment"
 
 
@@ -82,7 +83,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _answer(answer: httpx.Response, scope: Scope, receive: Receive, send: Send) -> None:
-    lines = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _HOPS]
+    lines = [(name.lower(), value) for name, value in answer.headers.raw if name.lower() not in _NOT_THEIRS]
     if any(name == b"content-type" and value.startswith(_STREAM) for name, value in lines):
         scope.get(LASTS, lambda: None)()  # it is bounded where it is made
     await send({"type": "http.response.start", "status": answer.status_code, "headers": lines})

@@ -120,6 +120,7 @@ async def test_a_request_arrives_as_it_was_sent() -> None:
         told = answer.json()
         assert answer.status_code == 418
         assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+        assert len(answer.headers.get_list("date")) == 1
         assert (told["method"], told["path"], told["query"]) == ("POST", "/v1/shop/webhook/a%20b", "sig=%2F1&a=b")
         assert bytes.fromhex(told["body"]) == b"\x00\xff\xfe raw"
         headers = dict(told["headers"])
