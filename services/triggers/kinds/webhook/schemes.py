@@ -5,6 +5,7 @@ A row says what is signed before the body (`before`), how signatures stand in th
 """
 
 from collections.abc import Container
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -139,11 +140,11 @@ _SNS = Scheme(source="sns", signature="x-amz-sns-message-type")  # whose signatu
 
 def schemes(config: Webhook) -> tuple[Scheme, ...]:
     """Every row, and the trigger's own one, which comes first where its header was chosen."""
-    chosen = config.signature_header
-    named = config.idempotency_key_header
-    custom = Scheme(
-        source="custom",
-        signature=chosen.lower() if isinstance(chosen, str) else CUSTOM_HEADER,
-        id_headers=(named.lower(),) if isinstance(named, str) else (),
-    )
-    return (custom, *_SCHEMES, _SNS) if isinstance(chosen, str) else (*_SCHEMES, _SNS, custom)
+    return _with_own(config.signature_header or "", config.idempotency_key_header or "")
+
+
+@lru_cache(maxsize=1024)
+def _with_own(chosen: str, named: str) -> tuple[Scheme, ...]:
+    ids = (named.lower(),) if named else ()
+    custom = Scheme(source="custom", signature=chosen.lower() or CUSTOM_HEADER, id_headers=ids)
+    return (custom, *_SCHEMES, _SNS) if chosen else (*_SCHEMES, _SNS, custom)
