@@ -168,6 +168,11 @@ class Line(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     @property
+    def is_choked(self) -> bool:
+        """Whether more waits for the peer than the transport likes: `Taker.drained` says when that is over."""
+        return self._choked
+
+    @property
     def is_silent(self) -> bool:
         """Whether nothing at all has come since the last ping, though it was read."""
         return not self._alive and not self._paused
@@ -177,10 +182,10 @@ class Line(asyncio.Protocol):
         if self.is_open:
             self._transport.write(framed)
 
-    def ping(self) -> None:
-        """Ask the peer for a sign of life."""
+    def ping(self, before: bytes = b"") -> None:
+        """Ask the peer for a sign of life, after a frame."""
         self._alive = False
-        self.send(_PING)
+        self.send(before + _PING)
 
     def hold(self) -> None:
         """Read no further, for now."""
@@ -272,7 +277,8 @@ class Line(asyncio.Protocol):
         elif frame.opcode is Opcode.TEXT and frame.fin:
             self._whole(bytes(frame.data))
         elif frame.opcode is Opcode.TEXT or frame.opcode is Opcode.CONT:
-            self._message = (self._message or bytearray()) + frame.data
+            self._message = bytearray() if self._message is None else self._message
+            self._message += frame.data
             if frame.fin:
                 whole, self._message = bytes(self._message), None
                 self._whole(whole)

@@ -62,7 +62,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tenant_sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
     frame_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
     socket_in_flight: Annotated[int, Meta(gt=0, le=1000)] = 8
-    socket_backlog_bytes: Annotated[int, Meta(gt=0, le=64 << 20)] = 1 << 20
+    socket_backlog_bytes: Annotated[int, Meta(ge=64 << 10, le=64 << 20)] = 1 << 20
     socket_heartbeat_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0
     socket_check_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0
     socket_idle_s: Annotated[float, Meta(gt=0, le=86_400 * 7)] = 3600.0

@@ -202,7 +202,7 @@ class Socket:
 
     async def _tell(self, text: str) -> None:
         """Send an answer, no faster than it is taken."""
-        while self.line.is_open and self.line.backlog > self._host.settings.socket_backlog_bytes:
+        while self.line.is_open and self.line.is_choked:
             self._room = asyncio.get_running_loop().create_future()
             await self._room
             self._room = None

@@ -98,8 +98,7 @@ class Sockets:
             if socket.line.is_silent:
                 socket.line.end(FAULT, "No answer to pings")
             elif not socket.line.backlog:  # else it has enough to take
-                socket.line.send(_HEARTBEAT)
-                socket.line.ping()
+                socket.line.ping(_HEARTBEAT)
 
     async def _check(self, sockets: Sequence[Socket]) -> None:
         idle_since = asyncio.get_running_loop().time() - self.settings.socket_idle_s
