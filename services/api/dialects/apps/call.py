@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from services.api.core.calls import Asked, Call, Calls, Crowded, is_callable, no_code
 from services.api.core.directory import Directory
-from services.api.dialects.apps import cors, problems, triggers
+from services.api.dialects.apps import problems, triggers
 from services.api.dialects.apps.targets import Target
 from services.api.rates import METER, Meter
-from shared import answers, exchange
+from shared import answers, cors, exchange
 from shared import request_head as heads
 from shared.answers import Answer, Told
 from shared.app_directory import AppDirectory

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.api.dialects.apps import cors
+from shared import cors
 from shared import request_head as heads
 from shared.app_directory import AppDirectory
 from shared.callers.auth import Auth
