@@ -32,6 +32,11 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     Of a function, `attempts_a_minute` requests at its webhook are written down, for `attempt_days`; at most
     `attempts_queue` wait to be written.
+
+    `channels` bounds how many are listened on at once in this process, `tenant_channels` how many of those are one
+    tenant's, `socket_channels` how many one socket may listen on. `event_streams` bounds the clients that listen by
+    server-sent events, `tenant_event_streams` one tenant's; each gets a sign of life every `keep_alive_s`, when its
+    credential is looked at again.
     """
 
     fd: int = -1
@@ -55,6 +60,12 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     attempts_a_minute: Annotated[int, Meta(ge=0)] = 600
     attempts_queue: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
     attempt_days: Annotated[float, Meta(gt=0, le=3650)] = 7.0
+    channels: Annotated[int, Meta(gt=0, le=1_000_000)] = 20_000
+    tenant_channels: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
+    socket_channels: Annotated[int, Meta(gt=0, le=10_000)] = 100
+    event_streams: Annotated[int, Meta(gt=0, le=100_000)] = 1000
+    tenant_event_streams: Annotated[int, Meta(gt=0, le=100_000)] = 500
+    keep_alive_s: Annotated[float, Meta(ge=0.1, le=300)] = 15.0
     token_cache_s: Annotated[float, Meta(ge=0)] = 30.0
     jwks_cache_s: Annotated[float, Meta(ge=1, le=86_400)] = 300.0
     sns_hosts: Annotated[str, Meta(max_length=2000, pattern=r"\A([A-Za-z0-9.-]+:[0-9]{1,5}( *, *|\Z))*\Z")] = ""

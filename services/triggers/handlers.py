@@ -49,6 +49,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
             await stack.enter_async_context(
                 health.serve(ingress, listener, ws=Handshake, trusted_proxies=platform.trusted_proxies)
             )
+            stack.callback(world.ending.set)
             yield
             # Whoever waits for a handler's answer is told that we stop; the rest of the time is for the telling.
             asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, world.waiting.give_up)
@@ -74,6 +75,7 @@ def _world(service: Service, settings: Triggers, fetcher: Fetcher) -> World:
         auth=auth,
         edge=Edge(identity, Verifier(service.keyring, jwks), known=auth.known),
         identity=identity,
+        ending=asyncio.Event(),
     )
 
 

@@ -16,6 +16,7 @@ _NOWHERE = 4404
 class _Place(NamedTuple):
     segments: tuple[str, ...]
     serve: Serve
+    lasting: frozenset[str]
 
 
 class Ingress:
@@ -24,7 +25,7 @@ class Ingress:
     def __init__(self, routes: Iterable[Route], *, most: int) -> None:
         self._places: dict[str, list[_Place]] = {"http": [], "websocket": []}
         for route in routes:
-            self._places[route.protocol].append(_Place(tuple(route.pattern.split("/")), route.serve))
+            self._places[route.protocol].append(_Place(tuple(route.pattern.split("/")), route.serve, route.lasting))
         self._most = most
         self._inside = 0
 
@@ -40,20 +41,21 @@ class Ingress:
         if found is None:
             await answer(send, answers.plain(404, error="Not found"))
             return
-        if self._inside >= self._most:
+        place, named = found
+        counted = scope["method"] not in place.lasting
+        if counted and self._inside >= self._most:
             await answer(send, answers.plain(503, error=f"{self._most} requests are in progress already"))
             return
-        serve, named = found
         sending = Sending(send)
-        self._inside += 1
+        self._inside += counted
         try:
-            await serve(scope, receive, sending, named)
+            await place.serve(scope, receive, sending, named)
         except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
             _log.error("a request failed", path=scope["path"], exc_info=error)
             if not sending.begun:
                 await answer(send, answers.plain(500, error="Internal error"))
         finally:
-            self._inside -= 1
+            self._inside -= counted
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         found = self._found(scope)
@@ -61,19 +63,19 @@ class Ingress:
             await receive()
             await send({"type": "websocket.close", "code": _NOWHERE})
             return
-        serve, named = found
+        place, named = found
         try:
-            await serve(scope, receive, send, named)
+            await place.serve(scope, receive, send, named)
         except Exception as error:  # noqa: BLE001 - the outermost frame, as above
             _log.error("a socket failed", path=scope["path"], exc_info=error)
             await send({"type": "websocket.close", "code": _REFUSED_BY_US})
 
-    def _found(self, scope: Scope) -> tuple[Serve, Mapping[str, str]] | None:
+    def _found(self, scope: Scope) -> tuple[_Place, Mapping[str, str]] | None:
         asked = scope["raw_path"].split(b"/")
         for place in self._places[scope["type"]]:
             named = _named(place.segments, asked)
             if named is not None:
-                return place.serve, named
+                return place, named
         return None
 
 

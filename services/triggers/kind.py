@@ -1,5 +1,6 @@
 """The contract of a kind of trigger. A kind is a folder under kinds/, and is named nowhere else."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, NamedTuple, Protocol
@@ -21,15 +22,19 @@ Serve = Callable[[Scope, Receive, Send, Mapping[str, str]], Awaitable[None]]
 
 
 class Route(NamedTuple):
-    """A path of the door and who serves it. In the pattern, `{word}` is one segment: `/v1/{app}/webhook/{name}`."""
+    """A path of the door and who serves it. In the pattern, `{word}` is one segment: `/v1/{app}/webhook/{name}`.
+
+    Requests by one of the methods in `lasting` stay open: they are bounded by their kind, not by the door.
+    """
 
     pattern: str
     serve: Serve
     protocol: Literal["http", "websocket"] = "http"
+    lasting: frozenset[str] = frozenset()
 
 
 class World(NamedTuple):
-    """What every kind is given."""
+    """What every kind is given. `ending` is set when the service begins to drain: what lasts is to end then."""
 
     service: Service
     settings: Triggers
@@ -42,6 +47,7 @@ class World(NamedTuple):
     auth: Auth
     edge: Edge
     identity: Identity
+    ending: asyncio.Event
 
 
 class Kind(Protocol):

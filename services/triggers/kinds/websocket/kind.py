@@ -9,6 +9,7 @@ import msgspec
 from services.triggers.kind import Route, World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Admission, NotHereError, TurnedAwayError, Who
+from services.triggers.kinds.websocket.channel_door import ChannelDoor
 from services.triggers.kinds.websocket.channels import Hub
 from services.triggers.kinds.websocket.runs import Peer
 from services.triggers.kinds.websocket.socket import Socket
@@ -25,11 +26,14 @@ class Websocket:
 
     def __init__(self, world: World) -> None:
         self._admission = Admission(world)
-        self.hub = Hub(world.service.bus)
+        settings = world.settings
+        self.hub = Hub(world.service.bus, most=settings.channels, most_of_tenant=settings.tenant_channels)
         self._sockets = Sockets(world, self._admission, self.hub)
         self._frame_bytes = world.settings.frame_bytes
-        self.routes: tuple[Route, ...] = (Route("/v1/{app}/realtime", self._serve, "websocket"),)
+        door = ChannelDoor(world, self.hub)
+        self.routes: tuple[Route, ...] = (Route("/v1/{app}/realtime", self._serve, "websocket"), *door.routes)
         world.service.facts["sockets"] = lambda: len(self._sockets)
+        world.service.facts["channels"] = lambda: len(self.hub)
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:

@@ -1,0 +1,150 @@
+"""Channels over HTTP: `POST /v1/{app}/realtime/{channel}` pushes, `GET` listens by server-sent events."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from services.triggers.kind import Route, World
+from services.triggers.kinds.websocket import problems
+from services.triggers.kinds.websocket.channels import Hub
+from services.triggers.kinds.websocket.event_stream import EventStreams
+from services.triggers.kinds.websocket.problems import Refused
+from services.triggers.kinds.websocket.subscribing import check_listen, pushed
+from shared import answers, cors, exchange
+from shared import request_head as heads
+from shared.answers import Answer
+from shared.bus.channels import push
+from shared.callers.edge import Asker, refused
+from shared.domain import channel as channels
+from shared.domain.app import App
+from shared.domain.problem import Problem, wrong
+from shared.domain.tenant import DEFAULT
+from shared.exchange import Line, Receive, Scope, Send
+from shared.request_head import Sent
+
+PATTERN = "/v1/{app}/realtime/{channel}"
+_METHODS = ("GET", "POST")
+_LISTENS = "GET"
+_DONE = [(b"content-type", b"application/json")], b'{"ok":true}'
+_ENVELOPE_BYTES = 4096  # of a body: the name of the event, and white space
+_MOST_PARAMETERS = 100
+
+
+class _Body(msgspec.Struct, forbid_unknown_fields=True):
+    payload: msgspec.Raw
+    event: str | None = None
+
+
+class _One(NamedTuple):
+    """One request; `beside` are the lines that every answer to it has besides its own."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    beside: list[Line]
+
+
+class ChannelDoor:
+    """What HTTP clients say of channels."""
+
+    def __init__(self, world: World, hub: Hub) -> None:
+        self._world = world
+        self._streams = EventStreams(world, hub)
+        self._most_bytes = world.service.platform.publish_bytes
+        self.routes = (Route(PATTERN, self.serve, lasting=frozenset({_LISTENS})),)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send, named: Mapping[str, str]) -> None:
+        """Answer one request."""
+        one = _One(scope, receive, send, [])
+        try:
+            answer = await self._answer(one, named)
+        except Refused as refusal:
+            answer = refusal.answer
+        except Problem as problem:
+            answer = problems.rendered(problem)
+        if answer is not None:
+            lines = [*answer.lines, *one.beside]
+            await send({"type": "http.response.start", "status": answer.status, "headers": lines})
+            await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(self, one: _One, named: Mapping[str, str]) -> Answer | None:
+        """None where it has been sent already."""
+        scope = one.scope
+        method = scope["method"]
+        sent = heads.sent(scope["headers"])
+        token = sent.token or (_in_query(scope["query_string"]) if method == _LISTENS else "")
+        app = await self._app(named["app"], sent, token)
+        one.beside.extend(cors.lines(app, sent.origin))
+        if method == "OPTIONS" and sent.origin and sent.preflight:
+            one.beside.clear()  # the answer says it all
+            return Answer(204, cors.preflight(app, sent.origin, wanted=sent.wanted, methods=_METHODS), b"")
+        if method not in _METHODS:
+            raise problems.not_allowed(_METHODS)
+        asker = await self._asker(app, token)
+        channels.check_name(named["channel"])
+        if method == _LISTENS:
+            check_listen(asker, named["channel"])
+            await self._listen(one, app, named["channel"], token)
+            return None
+        return await self._push(one, app, named["channel"], asker)
+
+    async def _app(self, named: str, sent: Sent, token: str) -> App:
+        world = self._world
+        host_tenant = await world.auth.host_tenant(sent.host)
+        caller = await world.edge.caller(token)
+        app = await world.apps.find(named, tenant=host_tenant or (caller.tenant if caller else DEFAULT))
+        if app is None or host_tenant not in (None, app.tenant) or not await world.edge.is_open(app.tenant):
+            raise Problem("not_found", "App not found")
+        return app
+
+    async def _asker(self, app: App, token: str) -> Asker:
+        """Who asks, with a credential that is good. Raises Refused, Problem(forbidden, unavailable)."""
+        edge = self._world.edge
+        asker = await edge.asker(app, token, await edge.caller(token))
+        if asker.fault:
+            raise Refused(problems.rendered(refused(asker.fault), asker.fault))
+        return asker
+
+    async def _push(self, one: _One, app: App, channel: str, asker: Asker) -> Answer:
+        if asker.caller is None:
+            raise Problem("forbidden", "Only a service token may publish; an end user calls a function that does")
+        most_bytes = self._most_bytes + _ENVELOPE_BYTES
+        exchange.announced(one.scope["headers"], most_bytes=most_bytes)
+        within_s = self._world.settings.body_wait_s
+        body = _read(await exchange.read(one.receive, most_bytes=most_bytes, within_s=within_s))
+        payload = channels.payload_of(bytes(body.payload), most_bytes=self._most_bytes)
+        await push(self._world.service.bus, pushed(app, channel, event=body.event or "", payload=payload))
+        return answers.whole(200, *_DONE)
+
+    async def _listen(self, one: _One, app: App, channel: str, token: str) -> None:
+        async def may_go_on() -> bool:
+            found = await self._world.apps.find(app.public_id, tenant=app.tenant)
+            if found is None or not await self._world.edge.is_open(found.tenant):
+                return False
+            edge = self._world.edge
+            return not (await edge.asker(found, token, await edge.caller(token))).fault
+
+        stream = await self._streams.open(app, channel, may_go_on)
+        await stream.serve(one.receive, one.send, beside=one.beside)
+
+
+def _read(text: bytes) -> _Body:
+    """Raises Problem(invalid)."""
+    try:
+        return msgspec.json.decode(text, type=_Body)
+    except msgspec.ValidationError as error:
+        raise wrong("body", str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise wrong("body", 'The body must be JSON: {"event": "…", "payload": …}') from None
+
+
+def _in_query(query: bytes) -> str:
+    """The token of who can send no header, as a page in a browser. Two are none."""
+    try:
+        fields = parse_qsl(query.decode("latin-1"), max_num_fields=_MOST_PARAMETERS)
+    except ValueError:
+        return ""
+    tokens = [value for name, value in fields if name == "token"]
+    return tokens[0].strip() if len(tokens) == 1 else ""
