@@ -65,7 +65,8 @@ async def replica(
     kept = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
     with platform.log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.triggers", cwd=ROOT, env={**kept, **SETTINGS, **own}, stdout=output, stderr=output
+            sys.executable, "-m", "services.triggers",
+            cwd=ROOT, env={**kept, **SETTINGS, **own}, stdout=output, stderr=output,
         )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
@@ -223,7 +224,7 @@ async def test_what_a_function_publishes_reaches_clients_of_another_replica(
 
 async def test_a_function_in_python_publishes(client: httpx.AsyncClient, app: App, other: str) -> None:
     source = "def handler(request, ctx):\n    ctx.publish('news', {'from': 'python'})\n    return 'told'"
-    body = {"name": "pyteller", "code": source, "environment": "python"}
+    body = {"name": "pyteller", "code": source, "runtime": "python"}
     deployed = await client.post(f"/v1/{app.public_id}/functions", json=body)
     assert deployed.status_code == 200, deployed.text
     async with listening(other, place(app, "news"), signed(sub="ann")) as events:
@@ -271,7 +272,7 @@ async def test_any_name_is_a_channel_and_json_is_sent_on_one_line(client: httpx.
     ],
 )
 async def test_what_cannot_be_pushed_over_http(
-    client: httpx.AsyncClient, app: App, body: bytes, status: int, code: str
+    client: httpx.AsyncClient, app: App, body: bytes, status: int, *, code: str
 ) -> None:
     answer = await client.post(place(app, "news"), content=body)
     assert answer.status_code == status, answer.text
@@ -403,7 +404,7 @@ async def test_a_service_that_drains_ends_its_streams_at_once(
 
 
 async def test_clients_stay_and_hear_again_when_the_bus_was_restarted(
-    platform: Platform, client: httpx.AsyncClient, app: App, other: str, servers: embedded.Servers
+    platform: Platform, client: httpx.AsyncClient, app: App, other: str, *, servers: embedded.Servers
 ) -> None:
     user = signed(sub="ann")
     async with (

@@ -6,7 +6,7 @@ What is pushed is written once as the clients are to see it, and handed to each 
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,10 +16,10 @@ from shared.bus.channels import Ear, Hearing
 from shared.bus.messages import Pushed
 from shared.domain.problem import Problem
 
-Deliver = Callable[[str], None]
+Deliver = Callable[[Any], None]
 """Takes a message for one client, at once: who is slow keeps what he has not sent himself, within bounds of his own."""
-Form = Callable[[Pushed], str]
-"""Writes a message as a sort of client sees it."""
+Form = Callable[[Pushed], Any]
+"""Writes a message once as a sort of client sees it, for all clients of this sort: text or bytes, as they take it."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Pushed)
@@ -54,10 +54,10 @@ class _Line:
         """Hand a message to all who listen now."""
         pushed = _decoder.decode(data)
         for form, listeners in self.listeners.items():
-            text = form(pushed)
+            told = form(pushed)
             for deliver in list(listeners.values()):
                 try:
-                    deliver(text)
+                    deliver(told)
                 except Exception as error:  # noqa: BLE001 - one client's fault is not the loss of all behind it
                     self._watch(error)
 

@@ -10,17 +10,16 @@ from typing import Any
 from services.triggers.kind import World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError, Who
-from services.triggers.kinds.websocket.channels import Hub
+from services.triggers.kinds.websocket.channels import Hub, frame
 from services.triggers.kinds.websocket.runs import Runs
 from services.triggers.kinds.websocket.socket import Socket
 from services.triggers.kinds.websocket.subscribing import Subscribing
 from services.triggers.kinds.websocket.wheel import Wheel
 from shared import telemetry
-from shared.domain.channel import MOST_PUBLISHED
+from shared.bus.messages import Pushed
 from shared.domain.problem import Problem
 from shared.websocket import FAULT, LATER, NORMAL, POLICY, text_frame
 
-_MOST_CHANNELS = 100
 _HEARTBEAT = text_frame(replies.HEARTBEAT)
 
 
@@ -59,9 +58,10 @@ class Sockets:
             socket.who.asker,
             app=socket.who.app,
             bus=self._service.bus,
-            deliver=socket.say,
-            most=_MOST_CHANNELS,
-            most_bytes=MOST_PUBLISHED,
+            deliver=socket.push,
+            form=_framed,
+            most=self.settings.socket_channels,
+            most_bytes=self._service.platform.publish_bytes,
         )
 
     def gone(self, socket: Socket) -> None:
@@ -117,3 +117,8 @@ class Sockets:
         if socket.heard_at <= idle_since and socket.is_idle:
             raise TurnedAwayError(NORMAL, f"No message for {self.settings.socket_idle_s:g} s")
         return await self._admission.again(socket.who)
+
+
+def _framed(pushed: Pushed) -> bytes:
+    """What is pushed, as every socket is sent it: made once."""
+    return text_frame(frame(pushed))

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from services.triggers.kinds.websocket.channels import Deliver, Hub, Subscription
+from services.triggers.kinds.websocket.channels import Deliver, Form, Hub, Subscription, frame
 from shared.bus.broker import Bus
 from shared.bus.channels import push
 from shared.bus.messages import Pushed
@@ -21,17 +21,27 @@ _encoder = msgspec.json.Encoder()
 class Subscribing:
     """One socket's channels. It may have `most` at a time, and push payloads of `most_bytes`.
 
-    `who` is the asker with whom the socket was opened; `deliver` takes what is pushed, as the text of a frame.
+    `who` is the asker with whom the socket was opened; `deliver` takes what is pushed, as `form` writes it.
     """
 
     def __init__(
-        self, hub: Hub, who: Asker, *, app: App, bus: Bus, deliver: Deliver, most: int, most_bytes: int
+        self,
+        hub: Hub,
+        who: Asker,
+        *,
+        app: App,
+        bus: Bus,
+        deliver: Deliver,
+        form: Form = frame,
+        most: int,
+        most_bytes: int,
     ) -> None:
         self._hub = hub
         self._who = who
         self._app = app
         self._bus = bus
         self._deliver = deliver
+        self._form = form
         self._most = most
         self._most_bytes = most_bytes
         self._subscriptions: dict[str, Subscription] = {}
@@ -81,7 +91,7 @@ class Subscribing:
         if len(self._subscriptions) >= self._most:
             raise Problem("rate_limited", f"A socket may listen on {self._most} channels")
         app = self._app
-        self._subscriptions[channel] = await self._hub.join(app.tenant, app.id, channel, self._deliver)
+        self._subscriptions[channel] = await self._hub.join(app.tenant, app.id, channel, self._deliver, form=self._form)
 
     async def _publish(self, message: dict[str, Any], channel: str) -> None:
         if self._who.caller is None:
