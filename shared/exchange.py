@@ -37,6 +37,21 @@ async def read(receive: Receive, *, most_bytes: int, within_s: float) -> bytes:
     return bytes(body)
 
 
+async def skip(receive: Receive, *, most_bytes: int, within_s: float) -> None:
+    """Take in a body that nobody will read, up to bounds: the one before an answer behind which the connection closes.
+
+    Closed with bytes unread it would be reset, and the answer might never be seen.
+    """
+    try:
+        async with asyncio.timeout(within_s):
+            more = True
+            while more and most_bytes > 0:
+                part, more = await _part(receive)
+                most_bytes -= len(part)
+    except (TimeoutError, Problem):
+        return
+
+
 def too_long(most_bytes: int) -> Problem:
     """A body of more bytes than may be."""
     return Problem("too_large", f"The body is longer than {most_bytes} bytes")

@@ -30,6 +30,8 @@ _LISTENS = "GET"
 _DONE = [(b"content-type", b"application/json")], b'{"ok":true}'
 _ENVELOPE_BYTES = 4096  # of a body: the name of the event, and white space
 _MOST_PARAMETERS = 100
+_SKIPPED_BYTES = 4 << 20
+_SKIP_S = 2.0
 
 
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
@@ -111,7 +113,7 @@ class ChannelDoor:
         if asker.caller is None:
             raise Problem("forbidden", "Only a service token may publish; an end user calls a function that does")
         most_bytes = self._most_bytes + _ENVELOPE_BYTES
-        exchange.announced(one.scope["headers"], most_bytes=most_bytes)
+        await _check_length(one, most_bytes)
         within_s = self._world.settings.body_wait_s
         body = _read(await exchange.read(one.receive, most_bytes=most_bytes, within_s=within_s))
         payload = channels.payload_of(bytes(body.payload), most_bytes=self._most_bytes)
@@ -128,6 +130,17 @@ class ChannelDoor:
 
         stream = await self._streams.open(app, channel, may_go_on)
         await stream.serve(one.receive, one.send, beside=one.beside)
+
+
+async def _check_length(one: _One, most_bytes: int) -> None:
+    """Raises Problem(too_large), to who has sent what he has announced, or enough of it."""
+    headers = one.scope["headers"]
+    try:
+        exchange.announced(headers, most_bytes=most_bytes)
+    except Problem:
+        if not any(name == b"expect" for name, _ in headers):  # else he waits to be asked for it
+            await exchange.skip(one.receive, most_bytes=_SKIPPED_BYTES, within_s=_SKIP_S)
+        raise
 
 
 def _read(text: bytes) -> _Body:
