@@ -12,6 +12,7 @@ import msgspec
 
 from shared.domain import credentials
 from shared.domain.app import env_place, jwt_secret_place
+from shared.domain.event_source import source_place
 from shared.domain.trigger import trigger_place
 from shared.secrets import Keyring, SealBrokenError, key_of
 from shared.store.client import Document, Store
@@ -94,6 +95,11 @@ def _end_users(document: Document, change: Change) -> Any:
     return {**users, "jwt_secret": change(users["jwt_secret"], place)}
 
 
+def _of_source(document: Document, change: Change) -> Any:
+    tenant, id = document["tenant"], document["id"]
+    return {name: change(text, source_place(tenant, id, name)) for name, text in document["secrets"].items()}
+
+
 _SOME: Document = {"$nin": [None, {}]}
 SEALED = (
     Sealed("functions", "auth_config", {"auth_config": _SOME}, _auth_config),
@@ -101,6 +107,7 @@ SEALED = (
     Sealed("functions", "triggers", {"triggers.config.secret": {"$gt": ""}}, _triggers),
     Sealed("apps", "env", {"env": _SOME}, _env_of_app),
     Sealed("apps", "end_users", {"end_users.jwt_secret": {"$gt": ""}}, _end_users),
+    Sealed("event_sources", "secrets", {"secrets": _SOME}, _of_source),
 )
 """Every place where something sealed is kept. Whoever seals something new adds it here."""
 

@@ -24,6 +24,7 @@ from services.api.core.credentials import Credentials
 from services.api.core.deployments import Beside, Deployments
 from services.api.core.directory import Directory
 from services.api.core.environments import Environments
+from services.api.core.event_sources import EventSources
 from services.api.core.functions import Functions
 from services.api.core.hashing import Hashing
 from services.api.core.history import History
@@ -204,6 +205,8 @@ async def _core(service: Service, shared: _Shared, auth: Auth, *, identity: Iden
         logins=Logins(store, identity, signer, hashing),
         aggregate=Aggregate(functions, system),
         pipelines=Pipelines(store, system),
+        event_sources=EventSources(bus, store, service.keyring, most=settings.event_sources),
+        events_base=settings.triggers_public_url.rstrip("/"),
     )
     return Cores(rest, _apps_core(service, shared, rest, auth=auth, sources=sources))
 

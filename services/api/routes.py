@@ -13,6 +13,7 @@ from services.api.dialects.apps.routes import webhooks as webhook_routes
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked
+from services.api.dialects.rest.routes import event_sources as source_routes
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
@@ -64,6 +65,12 @@ ROUTES = [
     get("/api/apps/{app:str}")(app_routes.show_app),
     patch("/api/apps/{app:str}")(app_routes.rename_app),
     delete("/api/apps/{app:str}")(app_routes.delete_app),
+    get("/api/event-sources")(source_routes.list_event_sources),
+    post("/api/event-sources")(source_routes.create_event_source),
+    get("/api/event-sources/{name:str}")(source_routes.show_event_source),
+    patch("/api/event-sources/{name:str}")(source_routes.change_event_source),
+    delete("/api/event-sources/{name:str}")(source_routes.delete_event_source),
+    post("/api/event-sources/{name:str}/rotate-token", status_code=200)(source_routes.rotate_event_source_token),
     get("/api/users")(user_routes.list_users),
     post("/api/users")(user_routes.create_user),
     get("/api/users/me")(user_routes.show_me),

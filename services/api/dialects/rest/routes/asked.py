@@ -9,6 +9,7 @@ from services.api import reading
 from services.api.core import functions, invocations
 from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
+from services.api.core.event_sources import EventSources
 from services.api.core.history import History
 from services.api.core.logins import Logins
 from services.api.core.pipelines import Pipelines
@@ -32,7 +33,7 @@ _DIGITS = 19  # of the largest number that the store keeps
 
 
 class Core(NamedTuple):
-    """What the handlers speak to."""
+    """What the handlers speak to. `events_base` is where the world reaches the triggers, empty for where it asks."""
 
     functions: functions.Functions
     versions: Versions
@@ -45,6 +46,8 @@ class Core(NamedTuple):
     logins: Logins
     aggregate: Aggregate
     pipelines: Pipelines
+    event_sources: EventSources
+    events_base: str
 
 
 class Part(NamedTuple):

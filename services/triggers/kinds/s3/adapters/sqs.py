@@ -100,7 +100,7 @@ class _Receiving:
         return read, events
 
     async def _take(self, events: Sequence[ObjectEvent]) -> None:
-        """Have them taken, again and again while the platform is away: a return to the queue counts as a failure there."""
+        """Have them taken, again and again while the platform is away: a return to the queue counts as a failure."""
         end = time.monotonic() + _HELD_S
         while events:
             try:
@@ -115,7 +115,7 @@ class _Receiving:
 
     @asynccontextmanager
     async def _kept(self, messages: Sequence[Message]) -> AsyncIterator[None]:
-        """Keep messages from others for as long as the block runs. Where it is cancelled they are given back at once."""
+        """Keep messages from others for as long as the block runs; they are given back at once if it is cancelled."""
         keeping = asyncio.create_task(self._keep(messages))
         try:
             yield
