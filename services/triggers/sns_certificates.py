@@ -89,7 +89,7 @@ class Certificates:
     async def _fetch(self, source: Source) -> Certificate:
         found = await self._web.get(source)
         try:
-            certificate = _certificate(found, is_operators=source.is_operators)
+            certificate = certificate_of(found, is_operators=source.is_operators)
         except NotFromSns:
             _keep(self._missed, source.url, time.monotonic() + _MISSED_S)
             raise
@@ -105,7 +105,7 @@ class Certificates:
             await asyncio.wait(fetching)
 
 
-def _certificate(document: bytes | None, *, is_operators: bool) -> Certificate:
+def certificate_of(document: bytes | None, *, is_operators: bool) -> Certificate:
     """Raises NotFromSns for what is none, or not in the name of SNS; the operator's own hosts have other names."""
     from cryptography import x509
     from cryptography.exceptions import UnsupportedAlgorithm

@@ -27,7 +27,13 @@ class Signer:
     """Signs as SNS does, with a certificate that an authority of its own has signed."""
 
     def __init__(
-        self, *, name: str = "sns.amazonaws.com", days: tuple[int, int] = (-1, 1), bits: int = 2048, curve: bool = False
+        self,
+        *,
+        name: str = "sns.amazonaws.com",
+        also: str = "",
+        days: tuple[int, int] = (-1, 1),
+        bits: int = 2048,
+        curve: bool = False,
     ) -> None:
         own = bits != 2048
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=bits) if own else _RSA
@@ -41,9 +47,11 @@ class Signer:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now + days[0] * _DAY)
             .not_valid_after(now + days[1] * _DAY)
-            .sign(authority, hashes.SHA256())
         )
-        self.pem = made.public_bytes(serialization.Encoding.PEM)
+        if also:
+            made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName(also)]), critical=False)
+        signed = made.sign(authority, hashes.SHA256())
+        self.pem = signed.public_bytes(serialization.Encoding.PEM)
 
     def signed(self, told: dict[str, Any], *, version: str = "2") -> dict[str, Any]:
         """The message with its signature, over those parts that it has."""

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from services.triggers.sns import NotFromSns, Sns
+from services.triggers.sns_certificates import certificate_of
 from services.triggers.sns_web import Web
 from shared.config import ConfigError, Platform
 from shared.domain.problem import Problem
@@ -120,6 +121,28 @@ async def test_what_is_no_certificate_is_not_asked_for_again(server: Server, pem
     for _ in range(3):
         assert "certificate" in await refused(server, body)
     assert server.fetched == [FILE]
+
+
+@pytest.mark.parametrize(
+    ("name", "also", "is_of_sns"),
+    [
+        ("sns.amazonaws.com", "", True),
+        ("sns.us-east-1.amazonaws.com", "", True),
+        ("sns.cn-north-1.amazonaws.com.cn", "", True),
+        ("Amazon", "sns.eu-west-1.amazonaws.com", True),
+        ("s3.amazonaws.com", "", False),
+        ("sns.amazonaws.com.evil.test", "evil.test", False),
+        ("*.amazonaws.com", "xsns.amazonaws.com", False),
+    ],
+)
+def test_in_whose_name_a_certificate_of_aws_is(name: str, also: str, *, is_of_sns: bool):
+    pem = Signer(name=name, also=also).pem
+    assert certificate_of(pem, is_operators=True)
+    if is_of_sns:
+        assert certificate_of(pem, is_operators=False)
+    else:
+        with pytest.raises(NotFromSns, match="not one of SNS"):
+            certificate_of(pem, is_operators=False)
 
 
 def signing_at(url: str) -> bytes:
