@@ -21,7 +21,7 @@ from tests.platform import Platform, running
 from tests.realtime.clients import Client, Door, Raw
 
 HEARTBEAT_S, CHECK_S, IDLE_S = 0.5, 0.3, 5.0
-IN_FLIGHT, TENANT_SOCKETS, FRAME_BYTES, BACKLOG_BYTES = 5, 40, 64 << 10, 128 << 10
+IN_FLIGHT, TENANT_SOCKETS, TENANT_EVENTS, FRAME_BYTES, BACKLOG_BYTES = 5, 40, 12, 64 << 10, 128 << 10
 _numbers = count(1)
 
 
@@ -38,6 +38,7 @@ async def realtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pl
         "SHOAL_TRIGGERS_TENANT_SOCKETS": str(TENANT_SOCKETS),
         "SHOAL_TRIGGERS_SOCKET_GRACE_S": "2",
         "SHOAL_TRIGGERS_QUEUE_S": "20",
+        "SHOAL_TRIGGERS_MAX_WAITING": str(2 * TENANT_EVENTS),
         "SHOAL_CACHE_S": "0",  # functions are written straight into the store
     }
     async with running(folder, **settings) as platform:

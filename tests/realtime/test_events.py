@@ -12,7 +12,7 @@ from shared.domain.request import Response
 from tests.api.apps.edge import signed
 from tests.api.apps.scripted import Scripted
 from tests.realtime.clients import event
-from tests.realtime.conftest import IN_FLIGHT, Room
+from tests.realtime.conftest import IN_FLIGHT, TENANT_EVENTS, Room
 from tests.realtime.scripts import Gated, body, echo, said
 
 
@@ -251,3 +251,22 @@ async def test_a_python_function_answers(room: Room, owner: Any):
     assert answer["data"]["event"] == "hello"
     assert answer["data"]["kind"] == "websocket"
     assert answer["data"]["user"]["id"] == "user-7"
+
+
+async def test_a_tenant_has_so_many_events_under_way_and_no_more(room: Room):
+    gated = Gated()
+    await room.handle(gated, "chat")
+    async with room.open() as one, room.open() as two, room.open() as three:
+        for number, client in enumerate((one, two)):
+            await client.say(*(event("chat", f"{number}-{at}") for at in range(IN_FLIGHT)))
+            await gated.until(min(IN_FLIGHT * (number + 1), 8))  # as many as the executor has hands
+        await three.say(*(event("chat", f"2-{at}") for at in range(IN_FLIGHT - 1)))
+        assert await three.ask('{"type":"ping"}') == {"type": "pong"}  # those before it have been taken
+        room_left = TENANT_EVENTS - 2 * IN_FLIGHT
+        gated.let(*(f"{number}-{at}" for number in range(3) for at in range(IN_FLIGHT)))
+        answers = [await three.hear() for _ in range(IN_FLIGHT - 1)]
+        assert [answer["type"] for answer in answers] == ["event_response"] * room_left + ["error"] * (
+            IN_FLIGHT - 1 - room_left
+        )
+        assert answers[-1]["reason"] == f"{TENANT_EVENTS} events are under way already"
+        assert (await three.ask(event("chat", "2-0")))["data"] == "2-0"

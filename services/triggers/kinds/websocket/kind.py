@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 
@@ -47,22 +47,19 @@ class Websocket:
     async def _serve(self, scope: Scope, receive: Receive, send: Send, named: Mapping[str, str]) -> None:
         """Open a socket, or refuse it; what comes after that needs no task of its own."""
         await receive()
-        try:
-            self._sockets.check_room("")
-            who = await self._admission.admit(scope, named)
-            self._sockets.check_room(who.app.tenant)
-            await send({"type": "websocket.accept"})
-            self._open(scope, who)
-        except NotHereError:
-            await _refuse(send, 404, "App not found")
-        except Problem as problem:
-            await _refuse(send, 400, problem.message)
-        except TurnedAwayError as away:
-            await send({"type": "websocket.accept"})
-            await send({"type": "websocket.send", "text": replies.error(away.sentence)})
-            await send({"type": "websocket.close", "code": away.code, "reason": away.sentence})
-        except OSError:
-            return  # the client has gone
+        with suppress(OSError):  # the client has gone
+            try:
+                self._sockets.check_room("")
+                who = await self._admission.admit(scope, named)
+                self._sockets.check_room(who.app.tenant)
+                await send({"type": "websocket.accept"})
+                self._open(scope, who)
+            except NotHereError:
+                await _refuse(send, 404, "App not found")
+            except Problem as problem:
+                await _refuse(send, 400, problem.message)
+            except TurnedAwayError as away:
+                await _turn_away(send, away)
 
     def _open(self, scope: Scope, who: Who) -> None:
         client = scope["client"]
@@ -72,6 +69,13 @@ class Websocket:
         socket.line = scope["extensions"][TAKE](socket, self._frame_bytes)
         self._sockets.add(socket)
         socket.say(replies.connected(who.app.public_id, who.role, peer.connection_id))
+
+
+async def _turn_away(send: Send, away: TurnedAwayError) -> None:
+    """A page in a browser is told nothing of a refused handshake, but of a close its code and its reason."""
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": replies.error(away.sentence)})
+    await send({"type": "websocket.close", "code": away.code, "reason": away.sentence})
 
 
 async def _refuse(send: Send, status: int, message: str) -> None:

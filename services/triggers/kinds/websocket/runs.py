@@ -1,5 +1,6 @@
 """The functions that a message is for: each is run, and what it answers goes back in the order of their ids."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
@@ -14,11 +15,13 @@ from shared import telemetry
 from shared.domain.app import App
 from shared.domain.function import Function
 from shared.domain.limits import limits_of
+from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Header, Request, params_of
 from shared.submit import Origin, new_task_id, submit
 from shared.waiting import Wait
 
+_SHARES = 2  # of all who may wait here, a tenant's events are at most half
 _PATH = "/realtime"
 _NO_PARAMS = msgspec.Raw(b"{}")
 
@@ -32,27 +35,74 @@ class Peer(NamedTuple):
     ip: str
 
 
-class Run(NamedTuple):
+class _Places:
+    """How many runs each tenant has under way here: one leaves room for the others, however many sockets it has."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Counter[str] = Counter()
+
+    def check(self, tenant: str) -> None:
+        """Raises Problem(unavailable) where there is none left."""
+        if self._taken[tenant] >= self._most:
+            raise Problem("unavailable", f"{self._most} events are under way already")
+
+    def hold(self, wait: Wait) -> "_Held":
+        """One for as long as this wait lasts."""
+        self._taken[wait.tenant] += 1
+        return _Held(wait, self)
+
+    def free(self, tenant: str) -> None:
+        """One is free again."""
+        self._taken[tenant] -= 1
+        if not self._taken[tenant]:
+            del self._taken[tenant]
+
+
+class _Held:
+    """A wait and its place."""
+
+    def __init__(self, wait: Wait, places: _Places) -> None:
+        self._wait = wait
+        self._places: _Places | None = places
+
+    async def outcome(self) -> Outcome | None:
+        """As the wait's."""
+        try:
+            return await self._wait.outcome()
+        finally:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """End the wait. Harmless when it has ended."""
+        self._wait.give_up()
+        places, self._places = self._places, None
+        if places is not None:
+            places.free(self._wait.tenant)
+
+
+class Run:
     """One function's run for an event: waited for, or why there is none. `name` is there where several answer."""
 
-    event: Event
-    name: str | None
-    wait: Wait | None
-    fault: str = ""
+    def __init__(self, event: Event, name: str | None, *, held: "_Held | None" = None, fault: str = "NoAnswer") -> None:
+        self._event = event
+        self._name = name
+        self._held = held
+        self._fault = fault
 
     async def reply(self) -> str:
         """What the client is told of it, when it is over."""
-        outcome = None if self.wait is None else await self.wait.outcome()
-        fault = replies.fault_of(outcome) if outcome is not None else self.fault or "NoAnswer"
+        outcome = None if self._held is None else await self._held.outcome()
+        fault = self._fault if outcome is None else replies.fault_of(outcome)
         telemetry.FRAMES.labels("failed" if fault else "answered").inc()
-        if fault or outcome is None:
-            return replies.failed(self.event, fault, self.name)
-        return replies.answered(self.event, outcome, self.name)
+        if outcome is None or fault:
+            return replies.failed(self._event, fault, self._name)
+        return replies.answered(self._event, outcome, self._name)
 
     def give_up(self) -> None:
         """Nobody is there for the answer."""
-        if self.wait is not None:
-            self.wait.give_up()
+        if self._held is not None:
+            self._held.give_up()
 
 
 class Runs:
@@ -60,6 +110,7 @@ class Runs:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._places = _Places(max(1, world.settings.max_waiting // _SHARES))
 
     async def begin(self, who: Who, event: Event, peer: Peer) -> Sequence[Run] | str:
         """The runs, submitted in the order of their functions; or what the client is told where there are none."""
@@ -76,11 +127,11 @@ class Runs:
     async def _run(self, function: Function, who: Who, event: Event, peer: Peer, *, alone: bool) -> Run:
         name = None if alone else function.name
         try:
-            return Run(event, name, await self._submitted(function, who, event, peer))
+            return Run(event, name, held=await self._submitted(function, who, event, peer))
         except Problem as problem:
-            return Run(event, name, None, problem.message)
+            return Run(event, name, fault=problem.message)
 
-    async def _submitted(self, function: Function, who: Who, event: Event, peer: Peer) -> Wait:
+    async def _submitted(self, function: Function, who: Who, event: Event, peer: Peer) -> _Held:
         """Raises Problem(unavailable, too_large)."""
         world = self._world
         body = body_of(event)
@@ -88,9 +139,10 @@ class Runs:
         limits = limits_of(function.config, world.service.platform.bounds, tenant=ceilings)
         if len(body) > limits.params_bytes:
             raise Problem("too_large", f"The event is longer than {limits.params_bytes} bytes")
+        self._places.check(function.tenant)
         task_id = new_task_id()
         within_s = limits.timeout_s + world.settings.queue_s
-        wait = world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s)
+        held = self._places.hold(world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s))
         request = _request(who.app, peer, body)
         origin = Origin(
             trigger_type="websocket",
@@ -103,9 +155,9 @@ class Runs:
         try:
             await submit(world.service.bus, function, task_id=task_id, params=params, origin=origin)
         except BaseException:
-            wait.give_up()
+            held.give_up()
             raise
-        return wait
+        return held
 
 
 def matching(functions: Sequence[Function], app: App, event: str | None) -> list[Function]:

@@ -196,6 +196,8 @@ class Socket:
         except Exception as error:  # noqa: BLE001 - as above
             self._failed(error)
         finally:
+            for under in self._under_way or ():  # none, but after a fault
+                _give_up(under)
             self._answering = False
             self._under_way = None
             self._end_if_idle()
