@@ -3,11 +3,14 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.triggers.kind import Route, World
+from services.triggers.kind import World
+from services.triggers.kinds.s3.confirming import Confirming
 from services.triggers.kinds.s3.fanout import Fanout
+from services.triggers.kinds.s3.posting import Posting
 from services.triggers.kinds.s3.run import Parts
 from services.triggers.kinds.s3.running import Running
 from services.triggers.kinds.s3.sources import Sources
+from services.triggers.sns import Sns
 
 
 class S3:
@@ -17,14 +20,19 @@ class S3:
         self._sources = Sources(world)
         self._parts = Parts(world, self._sources, Fanout(world))
         self._running = Running(self._parts)
-        self.routes: tuple[Route, ...] = ()
+        self._sns = Sns(world.service.platform, hosts=world.settings.sns_hosts)
+        posting = Posting(world, self._sources, sns=Confirming(self._sns), take=self._parts.take)
+        self.routes = posting.routes
         world.service.facts["sources"] = self._running.facts
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[None]:
         """Run the sources that this process gets."""
-        async with self._sources.at_hand(), self._parts.reports.at_work(), self._running.at_work():
-            yield
+        try:
+            async with self._sources.at_hand(), self._parts.reports.at_work(), self._running.at_work():
+                yield
+        finally:
+            await self._sns.close()
 
 
 def open(world: World) -> S3:  # noqa: A001 - as every kind's is called
