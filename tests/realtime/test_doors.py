@@ -17,7 +17,7 @@ from shared.store.client import Store
 from shared.store.tokens import Tokens, hashed
 from tests.api.apps.edge import SECRET, signed
 from tests.people import account, token_for
-from tests.realtime.clients import Client, event
+from tests.realtime.clients import Client, Door, event
 from tests.realtime.conftest import TENANT_SOCKETS, Room
 from tests.realtime.scripts import echo
 
@@ -142,3 +142,16 @@ async def test_a_tenant_has_so_many_sockets_and_no_more(room: Room, store: Store
     async with room.door.socket(url, token) as client:
         assert (await client.hear())["type"] == "connected"
         assert (await client.ask(event("chat")))["message"] == "No handler for event: chat"
+
+
+async def test_the_api_passes_sockets_on(room: Room):
+    """One address is enough; what is refused behind it is refused before it."""
+    await room.handle(echo, "chat")
+    front = Door(room.platform.url, room.door.token)
+    async with front.open(room.app) as client:
+        assert (await client.ask(event("chat", 5)))["data"] == 5
+        await client.socket.send(b"bytes")
+        assert (await client.closed())[0] == 1003
+    with pytest.raises(websockets.InvalidStatus):
+        async with front.socket(front.url("app_zzzzzzzzzzzz"), front.token):
+            pass
