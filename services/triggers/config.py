@@ -52,7 +52,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     s3_in_flight: Annotated[int, Meta(gt=0, le=10_000)] = 64
     s3_max_depth: Annotated[int, Meta(ge=0, le=1000)] = 8
     s3_max_inferred: Annotated[int, Meta(gt=0, le=10_000)] = 100
-    s3_loop_grace_s: Annotated[float, Meta(ge=0, le=60)] = 1.0
+    s3_loop_grace_s: Annotated[float, Meta(ge=0, le=60)] = 0.25
     source_lease_s: Annotated[float, Meta(ge=1, le=60)] = 6.0
     source_pause_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
     source_heads: Annotated[int, Meta(ge=1, le=64)] = 8

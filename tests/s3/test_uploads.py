@@ -124,7 +124,7 @@ async def test_every_runtime_is_told(
         "etag": "ac77c62b9e09438bca3cc067e6026405",
         "contentType": "image/png",
         "eventName": "ObjectCreated:Put",
-        "eventTime": "2026-11-21T19:14:50Z",
+        "eventTime": "2026-11-21T19:14:50.123Z",
         "sequencer": MINIO["Records"][0]["s3"]["object"]["sequencer"],
         "versionId": None,
         "metadata": {"who": "me"},

@@ -129,7 +129,7 @@ async def test_a_loop_stays_stopped_until_its_runs_are_over():
     for number in range(INFERRED + 1):
         await uploads.come("in/a.png", START + number, Took(0.1, 1.1))
     for number in range(5):
-        assert (await uploads.come("in/a.png", START + INFERRED + 1 + number / 10)).refusal
+        assert (await uploads.come("in/a.png", START + INFERRED + 1 + number / 20)).refusal
     assert (await uploads.come("in/a.png", START + INFERRED + 60)).refusal == ""
 
 

@@ -62,7 +62,7 @@ def test_minio() -> None:
     event = one(MINIO)
     assert (event.teller, event.name, event.key) == ("minio:s3", "ObjectCreated:Put", "2026/a b.png")
     assert (event.content_type, event.metadata) == ("image/png", {"who": "me"})
-    assert event.at == "2026-11-21T19:14:50Z"  # the object's own time, which is in its sequencer
+    assert event.at == "2026-11-21T19:14:50.123Z"  # the object's own time, which is in its sequencer
 
 
 def test_ceph_has_sizes_that_are_texts() -> None:
@@ -115,7 +115,10 @@ def test_seaweedfs() -> None:
     assert (event.bucket, event.key, event.size) == ("uploads", "images/a b+ü.png", 7)
     assert event.etag == "ac77c62b9e09438bca3cc067e6026405"
     assert (event.content_type, event.metadata) == ("image/png", {"who": "me"})
-    assert event.at == "2026-11-21T19:09:45Z"
+    assert event.at == "2026-11-21T19:09:45.318Z"
+    chunk = {**SEAWEEDFS["message"]["new_entry"]["chunks"][0], "modified_ts_ns": 1795288184_999_999_999}
+    assert one(changed(SEAWEEDFS, *ENTRY, chunks=[chunk])).at == "2026-11-21T19:09:45Z"
+    assert one(changed(SEAWEEDFS, *ENTRY, chunks=[])).at == "2026-11-21T19:09:45Z"
 
 
 def test_seaweedfs_without_the_tag_of_its_door() -> None:

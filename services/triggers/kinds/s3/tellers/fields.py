@@ -9,7 +9,7 @@ from typing import Any
 MAX_RECORDS = 1000
 _MAX_KEY, _MAX_BUCKET = 4096, 255  # S3 itself knows 1,024 and 63
 _MAX_TEXT, _MAX_METADATA = 1024, 100
-_MAX_SIZE = 1 << 60
+_MAX_SIZE = 1 << 62
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _MAX_DEPTH = 64
 

@@ -64,6 +64,6 @@ def _key(landed: Fields) -> str:
 def _modified(sequencer: str) -> str:
     """MinIO's sequencer is the object's time in nanoseconds: a listing says the same, the event's own time does not."""
     try:
-        return fields.stamp_of(int(sequencer, _HEX) // _NS)
+        return fields.stamp_of(int(sequencer, _HEX) / _NS)
     except ValueError:
         return ""

@@ -16,6 +16,7 @@ _VERSIONS, _VERSION = ".versions/", "v_"
 _MULTIPART = "CompleteMultipartUpload"
 _META = "x-amz-meta-"
 _MAX_EXTENDED = 200
+_NS = 1_000_000_000
 _VERSION_ID, _ETAG, _DELETED = "Seaweed-X-Amz-Version-Id", "Seaweed-X-Amz-ETag", "Seaweed-X-Amz-Delete-Marker"
 
 
@@ -45,7 +46,7 @@ def uploads(told: Fields) -> list[ObjectEvent]:
             etag=etag,
             content_type=fields.text(attributes, "mime"),
             version_id="" if version == "null" else version,
-            at=fields.stamp_of(_seconds(attributes)),
+            at=_at(entry),
             metadata=_metadata(extended),
             record=told,
         )
@@ -91,6 +92,13 @@ def _size(entry: Fields) -> int:
 
 def _seconds(attributes: Fields) -> int:
     return fields.size(attributes, "mtime")
+
+
+def _at(entry: Fields) -> str:
+    """The second that a listing shows; closer where the last chunk was written in it."""
+    seconds = _seconds(fields.maybe(entry, "attributes"))
+    written = max((fields.size(chunk, "modified_ts_ns") for chunk in _chunks(entry)), default=-1)
+    return fields.stamp_of(written / _NS if written // _NS == seconds else seconds)
 
 
 def _etag(entry: Fields) -> str:
