@@ -1,29 +1,33 @@
 """Sources that events are posted to, on a whole platform: by MinIO, by SNS, and by a SeaweedFS that loses some."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.hooks import serving
 from tests.platform import Platform
-from tests.s3.aws import Moto, moto
 from tests.s3.seaweed import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Seaweed
 from tests.s3.shoal import Uploads, shoal
+from tests.webhooks.sns_signing import FILE, TOPIC, Server, Signer, notification, subscription
 
 TOKEN = "the token of a SeaweedFS"
 
 
 @pytest.fixture(scope="module")
-async def aws(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Moto]:
-    async with moto(tmp_path_factory.mktemp("moto")) as server:
-        yield server
+async def sns() -> AsyncIterator[Server]:
+    """What signs as SNS does, and is asked as SNS is."""
+    async with serving() as hook:
+        yield Server(hook, Signer())
 
 
 @pytest.fixture(scope="module")
-async def platform(tmp_path_factory: pytest.TempPathFactory, aws: Moto) -> AsyncIterator[Platform]:
-    settings = {"SHOAL_TRIGGERS_SNS_HOSTS": f"127.0.0.1:{aws.port}"}
+async def platform(tmp_path_factory: pytest.TempPathFactory, sns: Server) -> AsyncIterator[Platform]:
+    settings = {"SHOAL_TRIGGERS_SNS_HOSTS": f"127.0.0.1:{sns.hook.port}"}
     async with shoal(tmp_path_factory.mktemp("posted"), **settings) as platform:
         yield platform
 
@@ -77,21 +81,30 @@ async def test_a_token_that_was_rotated_is_good_at_once(uploads: Uploads):
     await uploads.delete(source["name"])
 
 
-async def test_sns_posts_what_it_signs(uploads: Uploads, aws: Moto):
-    sns = aws.client("sns")
-    topic = sns.create_topic(Name="posted")["TopicArn"]
-    other = sns.create_topic(Name="strangers")["TopicArn"]
-    bucket = aws.bucket(TopicConfigurations=[{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}])
-    slug = await uploads.function(bucket)
-    source = await uploads.source("http", {"format": "sns", "topics": [topic]})
+async def test_sns_is_answered_and_believed_where_it_signs(uploads: Uploads, sns: Server):
+    slug = await uploads.function("sns-bucket")
+    source = await uploads.source("http", {"format": "sns", "topics": [TOPIC]})
     url = local(uploads, source["url"])
     await uploads.works(source["name"])
-    for arn in (topic, other):
-        await asyncio.to_thread(sns.subscribe, TopicArn=arn, Protocol="http", Endpoint=url)
-    await asyncio.to_thread(sns.publish, TopicArn=other, Message='{"Records": []}')
-    await asyncio.to_thread(aws.s3.put_object, Bucket=bucket, Key="a b.png", Body=b"1")
+
+    async def post(told: dict[str, Any]) -> int:
+        async with httpx.AsyncClient() as sender:
+            return (await sender.post(url, content=json.dumps(told))).status_code
+
+    asked = sns.signer.signed({**subscription(sns.hook.url), "SigningCertURL": sns.hook.url + FILE})
+    assert await post(asked) == 200
+    confirmed = [path for path in sns.fetched if "ConfirmSubscription" in path]
+    assert len(confirmed) == 1
+    message = json.dumps(record("sns-bucket", "a b.png", "1a") | {"EventName": None})
+    told = {**notification(Message=message, Subject="Amazon S3 Notification"), "SigningCertURL": sns.hook.url + FILE}
+    signed = sns.signer.signed(told)
+    assert [await post(signed), await post(signed)] == [200, 200]
+    assert await post({**signed, "Message": message.replace("a b", "forged")}) == 401
+    other = sns.signer.signed({**told, "TopicArn": TOPIC + "-of-a-stranger"})
+    assert await post(other) == 401
     await uploads.until_run(slug, 1)
-    assert (await uploads.works(source["name"]))["events"] <= 1
+    await uploads.until(source["name"], lambda found: found["events"] == 2)
+    assert await uploads.runs(slug) == 1
     await uploads.delete(source["name"])
 
 
