@@ -3,6 +3,7 @@
 Imported only with boto3, by a process that has a source which needs it.
 """
 
+import re
 import socket
 import ssl
 import time
@@ -25,6 +26,8 @@ from shared.config import ConfigError, Platform
 from shared.egress.addresses import Guard, guard_of
 
 _MOST_BYTES = 16 << 20  # a page of 1000 long keys is 5 MiB of XML, ten messages of a queue are 2 MiB of JSON
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REGION = re.compile(r"[a-z0-9-]{1,40}")
 _CONNECT_S = 30.0  # where nobody names a bound
 
 
@@ -130,6 +133,8 @@ class Transport:
         if len(body) > _MOST_BYTES:
             answer.close()
             raise SourceFault(f"The endpoint {parts.netloc} answered with more than {_MOST_BYTES} bytes")
+        if answer.status in _REDIRECTS:
+            raise SourceFault(_redirected(parts.netloc, answer.headers.get("x-amz-bucket-region", "")))
         return AWSResponse(request.url, answer.status, dict(answer.headers), _Read(body))  # type: ignore[arg-type]  # it makes its own of any
 
 
@@ -178,6 +183,12 @@ def _trust(ca_file: str) -> ssl.SSLContext:
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"SHOAL_EGRESS_CA_FILE: {ca_file} cannot be read: {error}") from None
     return tls
+
+
+def _redirected(where: str, region: str) -> str:
+    """Not botocore's to follow: it would ask for the region of a bucket until an endpoint names one."""
+    known = f": the region is {region}" if _REGION.fullmatch(region) else "; is the region the right one?"
+    return f"The endpoint {where} sends us elsewhere, where we do not go{known}"
 
 
 def _bytes(body: Any) -> bytes | None:
