@@ -49,6 +49,7 @@ S3_EVENTS = Counter(
     "shoal_s3_events", "Uploads told, by what became of each for each function that it matched", ["verdict"]
 )
 RETRIED = Counter("shoal_attempts_retried", "Attempts that failed and were followed by another one", ["error"])
+LEFT_OUT = Counter("shoal_matches_left_out", "Functions that an event did not set off: it matched too many", ["kind"])
 SOCKETS = Gauge("shoal_sockets", "Websockets that are open")
 FRAMES = Counter("shoal_frames", "Messages of websockets, by what became of them", ["verdict"])
 SOURCES_RUN = Gauge("shoal_event_sources", "Event sources that this process runs")

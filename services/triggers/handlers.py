@@ -69,7 +69,7 @@ def _world(service: Service, settings: Triggers, fetcher: Fetcher) -> World:
         apps=AppDirectory(bus, store, believed_s=platform.cache_s),
         functions=Directory(store, cache_s=platform.cache_s),
         tenants=Tenants(store, cache_s=platform.cache_s),
-        targets=Targets(store, believed_s=platform.cache_s, most=settings.matches),
+        targets=Targets(store, believed_s=platform.cache_s, matches=settings.matches),
         deliveries=Deliveries(bus, store, dedupe_s=platform.dedupe_s),
         waiting=Waiting(bus, store, instance=service.instance, most=settings.max_waiting),
         auth=auth,

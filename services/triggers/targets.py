@@ -1,8 +1,11 @@
 """Which functions a kind of trigger may set off, at hand without a look into the store."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
+from shared import telemetry
 from shared.bus.messages import FunctionChanged
 from shared.domain.function import Function
 from shared.domain.trigger import TriggerKind
@@ -10,21 +13,40 @@ from shared.remembered import Remembered
 from shared.store.client import Store
 from shared.store.functions import Functions
 
+Target = TypeVar("Target")
 Found = tuple[Function, ...]
+
+_MOST = 10_000  # functions of one tenant with triggers of one kind: those with the lowest ids
+_SAY_AGAIN_S = 60.0
+_log = telemetry.logger("targets")
 
 
 class Targets:
     """Active functions by tenant and trigger, believed for `believed_s` or until one of the tenant's changes."""
 
-    def __init__(self, store: Store, *, believed_s: float, most: int) -> None:
+    def __init__(self, store: Store, *, believed_s: float, matches: int) -> None:
         self._store = store
-        self._most = most
+        self._matches = matches
+        self._said: dict[str, float] = {}
         self._changes: Counter[str] = Counter()
         self._found: Remembered[tuple[str, int, TriggerKind], Found] = Remembered(self._ask, believed_s=believed_s)
 
     async def of(self, tenant: str, kind: TriggerKind) -> Sequence[Function]:
         """The tenant's active functions that have an enabled trigger of this kind, by id. Raises unavailable."""
         return await self._found.find((tenant, self._changes[tenant], kind)) or ()
+
+    def bounded(self, meant: Sequence[Target], *, tenant: str, kind: TriggerKind) -> Sequence[Target]:
+        """Of those that one event is to set off, as many as may be, the first ones; what is left out is said."""
+        if len(meant) <= self._matches:
+            return meant
+        telemetry.LEFT_OUT.labels(kind).inc(len(meant) - self._matches)
+        now = time.monotonic()
+        if now >= self._said.get(tenant, 0.0):
+            if len(self._said) >= _MOST:
+                self._said.clear()
+            self._said[tenant] = now + _SAY_AGAIN_S
+            _log.warning("an event would set off too many functions", tenant=tenant, kind=kind, meant=len(meant))
+        return meant[: self._matches]
 
     async def changed(self, notice: FunctionChanged) -> None:
         """Ask again at the next event."""
@@ -36,4 +58,4 @@ class Targets:
 
     async def _ask(self, key: tuple[str, int, TriggerKind]) -> Found | None:
         tenant, _, kind = key
-        return tuple(await Functions(self._store, tenant).triggered_by(kind, limit=self._most))
+        return tuple(await Functions(self._store, tenant).triggered_by(kind, limit=_MOST))

@@ -82,9 +82,10 @@ class Fanout:
         event = upload.event
         functions = await self._world.targets.of(upload.source.tenant, "s3_upload")
         asked = [_Target(function, found) for function in functions if (found := wanted(function)) is not None]
-        meant = [target for target in asked if target.wanted.is_for(event)]
+        meant: Sequence[_Target] = [target for target in asked if target.wanted.is_for(event)]
         if not meant:
             _count("unmatched").inc()
+        meant = self._world.targets.bounded(meant, tenant=upload.source.tenant, kind="s3_upload")
         for target in meant:  # one after another: 64 uploads are taken at once already
             async with self._slots:
                 await self._offered(upload, target)

@@ -115,7 +115,9 @@ class Runs:
     async def begin(self, who: Who, event: Event, peer: Peer) -> Sequence[Run] | str:
         """The runs, submitted in the order of their functions; or what the client is told where there are none."""
         try:
-            found = matching(await self._world.targets.of(who.app.tenant, "websocket"), who.app, event.event)
+            targets, tenant = self._world.targets, who.app.tenant
+            meant = matching(await targets.of(tenant, "websocket"), who.app, event.event)
+            found = targets.bounded(meant, tenant=tenant, kind="websocket")
             if not found:
                 telemetry.FRAMES.labels("unhandled").inc()
                 return replies.no_handler(event) if event.event is not None else replies.error(NO_EVENT, id=event.id)
