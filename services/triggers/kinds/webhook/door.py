@@ -8,7 +8,7 @@ import msgspec
 
 from services.triggers.kind import World
 from services.triggers.kinds.webhook import verdicts
-from services.triggers.kinds.webhook.handed import Query, handed, query_of, url_of
+from services.triggers.kinds.webhook.handed import handed, query_of, url_of
 from services.triggers.kinds.webhook.places import Place, Places
 from services.triggers.kinds.webhook.reply import Reply
 from services.triggers.kinds.webhook.run import Run
@@ -37,8 +37,8 @@ class _Delivery(NamedTuple):
     scope: Scope
     receive: Receive
     host: str
+    url: str
     sent: Sent
-    query: Query
 
 
 class Door:
@@ -60,7 +60,7 @@ class Door:
             source = source_of(sent, place.config) or ""
             admitted(sent, place.config)
             body = await self._body(place, scope, receive)
-            delivery = _Delivery(place, scope, receive, host, sent._replace(body=body), query_of(scope))
+            delivery = _Delivery(place, scope, receive, host, url, sent._replace(body=body))
             return await self._taken(delivery, source)
         except Forged as forged:
             if forged.reason == "source":
@@ -89,7 +89,7 @@ class Door:
         now = time.time()
         verified = verify(delivery.sent, delivery.place.config, secrets.valid(now), now)
         if not verified.is_signed:
-            if not _is_signed_url(delivery.place, secrets, delivery.query.signature):
+            if not _is_signed_url(delivery.place, secrets, query_of(delivery.scope).signature):
                 return verdicts.rejected(source, "Neither it nor its URL is signed", told=_NEEDS_SIGNATURE)
         elif verified.source == "slack" and (challenge := _challenge(delivery.sent.body)):
             return verdicts.confirmed("slack", "Slack has verified the URL", challenge=challenge)
@@ -115,10 +115,8 @@ class Door:
 
     async def _set_off(self, delivery: _Delivery, source: str, delivery_id: str) -> Verdict:
         world, place = self._world, delivery.place
-        url = url_of(delivery.scope, delivery.host, public_url=world.settings.public_url)
-        given = await handed(
-            delivery.scope, delivery.sent.body, url=url, host=delivery.host, source=source, edge=world.edge
-        )
+        scope, body = delivery.scope, delivery.sent.body
+        given = await handed(scope, body, url=delivery.url, host=delivery.host, source=source, edge=world.edge)
         run = Run(world, place, given)
         # Not by its source: that is told by headers which nobody has signed. SNS gives ids of its own.
         event = f"webhook/{'sns/' if source == 'sns' else ''}{delivery_id}"

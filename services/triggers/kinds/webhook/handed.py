@@ -12,6 +12,7 @@ PROVIDER = "x-webhook-provider"
 SIGNATURE = "sig"
 """The parameter that signs the URL of a function which takes unsigned webhooks."""
 _SIGNATURE = SIGNATURE.encode()
+_NO_HOST = "localhost"  # where a sender speaks HTTP/1.0, or says nothing in its Host
 # Theirs is the platform's word, and a token that is the secret itself is nobody's but the verifier's.
 _NEVER = frozenset({PROVIDER, "x-gitlab-token"})
 
@@ -45,7 +46,7 @@ def query_of(scope: Scope) -> Query:
 def url_of(scope: Scope, host: str, *, public_url: str) -> str:
     """Where the world reached us, without the query."""
     path = scope["raw_path"].decode("latin-1")
-    return public_url.rstrip("/") + path if public_url else f"{scope['scheme']}://{host}{path}"
+    return public_url.rstrip("/") + path if public_url else f"{scope['scheme']}://{host or _NO_HOST}{path}"
 
 
 async def handed(scope: Scope, body: bytes, *, url: str, host: str, source: str, edge: Edge) -> Handed:
