@@ -30,14 +30,19 @@ DEDUPE_S = 600.0
 
 
 @pytest.fixture(scope="module")
-async def bus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bus]:
+async def nats_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     server = embedded.Nats(tmp_path_factory.mktemp("deliveries"))
     await server.start()
-    async with broker.connect(server.url, name="test", timeout_s=5) as bus:
+    yield server.url
+    await server.stop()
+
+
+@pytest.fixture(scope="module")
+async def bus(nats_url: str) -> AsyncIterator[Bus]:
+    async with broker.connect(nats_url, name="test", timeout_s=5) as bus:
         for stream in streams.streams(BOUNDS, first_invocation=1):
             await bus.ensure_stream(stream)
         yield bus
-    await server.stop()
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +55,13 @@ async def empty(bus: Bus, hooked_store: Store) -> None:
 @pytest.fixture
 def deliveries(bus: Bus, hooked_store: Store) -> Deliveries:
     return Deliveries(bus, hooked_store, dedupe_s=DEDUPE_S)
+
+
+@pytest.fixture
+async def replica(nats_url: str, hooked_store: Store) -> AsyncIterator[Deliveries]:
+    """Another process, as far as the bus can tell."""
+    async with broker.connect(nats_url, name="replica", timeout_s=5) as bus:
+        yield Deliveries(bus, hooked_store, dedupe_s=DEDUPE_S)
 
 
 def prepared(task_id: str) -> Command:
@@ -106,8 +118,11 @@ async def test_an_event_is_submitted_once(deliveries: Deliveries, bus: Bus) -> N
 
 
 @pytest.mark.parametrize("again", [False, True])
-async def test_many_are_told_of_it_at_once(deliveries: Deliveries, bus: Bus, *, again: bool) -> None:
-    many = await asyncio.gather(*(deliveries.submit(FUNCTION, "e", prepared, again=again) for _ in range(50)))
+async def test_many_are_told_of_it_at_once(
+    deliveries: Deliveries, replica: Deliveries, bus: Bus, *, again: bool
+) -> None:
+    told = [(deliveries, replica)[number % 2].submit(FUNCTION, "e", prepared, again=again) for number in range(50)]
+    many = await asyncio.gather(*told)
     assert sorted(one.fresh for one in many) == [False] * 49 + [True]
     assert len({one.task_id for one in many}) == 1
     assert await commands(bus) == 1

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.conftest import DOMAIN
+from tests.people import shoal, stranger_to
 from tests.platform import Platform
 from tests.webhooks.conftest import BODY_WAIT_S, PARAMS_BYTES
 from tests.webhooks.receiver import SECRET, WITHIN_S, Receiver, standard, told
@@ -68,6 +69,24 @@ async def test_an_app_is_named_by_its_slug_or_by_the_host_of_its_tenant(receiver
         answer = await receiver.send(hook, b"{}", host=host, **standard(b"{}"))
         assert answer.status_code == status, (host, answer.text)
     assert (await receiver.send(hook, b"{}", host="a b", **standard(b"{}"))).status_code == 400
+
+
+async def test_another_tenants_is_its_own_matter(receiver: Receiver, hooked: Platform) -> None:
+    """By its public id it is there for everybody, by its slug for nobody else; asleep, the tenant takes nothing."""
+    async with stranger_to(hooked) as stranger:
+        theirs = Receiver(stranger, receiver.anyone, receiver.app)
+        hook = await theirs.deploy(secret=SECRET)
+    assert (await receiver.send(hook, b"1", **standard(b"1"))).status_code == 200
+    by_slug = f"/v1/{receiver.app}/webhook/hook"
+    assert (await receiver.send(by_slug, b"2", **standard(b"2"))).status_code == 404
+    assert (await receiver.send(by_slug, b"2", host=f"elsewhere.{DOMAIN}", **standard(b"2"))).status_code == 200
+    assert (await receiver.send(hook, b"3", host=f"default.{DOMAIN}", **standard(b"3"))).status_code == 404
+    for active, status in (("--no-active", 404), ("--active", 200)):
+        code, _, errors = await shoal("tenant", "set", "elsewhere", active, data_dir=hooked.data_dir)
+        assert code == 0, errors
+        async with asyncio.timeout(WITHIN_S):
+            while (await receiver.send(hook, b"{}", **standard(b"{}"))).status_code != status:
+                await asyncio.sleep(0.02)
 
 
 async def test_a_forged_one_is_401_and_burns_nothing(receiver: Receiver) -> None:
