@@ -11,7 +11,7 @@ import pytest
 from services.triggers.kinds.s3 import listing
 from services.triggers.kinds.s3.event import ObjectEvent
 from services.triggers.kinds.s3.identity import identity
-from services.triggers.kinds.s3.parse import parse
+from services.triggers.kinds.s3.parse import parse, read
 from shared.store.objects_seen import Seen
 from tests.hooks import Hook, serving
 from tests.s3.seaweed import Seaweed, seaweed
@@ -132,3 +132,17 @@ async def test_what_is_deleted_and_put_again_is_another_upload(told: Told):
     told.s3.put_object(Bucket="plain", Key="again", Body=b"1")
     assert await told.of("plain", "again", 2) == [first, told.listed("plain", "again")]
     assert first != told.listed("plain", "again")
+
+
+@pytest.mark.parametrize("ns", [0, 999_999_999, 999_999_500, 500_000_000])
+def test_the_last_moment_of_a_second_is_in_it(ns: int):
+    seconds = 1795329646
+    entry = {
+        "name": "k",
+        "chunks": [{"size": 1, "modified_ts_ns": seconds * 1_000_000_000 + ns, "e_tag": "xMpCOKC5I4INzFCab3WEmw=="}],
+        "attributes": {"file_size": 1, "mtime": seconds, "md5": "xMpCOKC5I4INzFCab3WEmw=="},
+    }
+    message = {"new_entry": entry, "new_parent_path": "/buckets/plain"}
+    (event,) = read({"event_type": "create", "key": "/buckets/plain/k", "message": message})
+    row = Seen("k", "c4ca4238a0b923820dcc509a6f75849b", datetime.fromtimestamp(seconds, UTC), 1)
+    assert identity(event) == identity(listing._event("plain", row))

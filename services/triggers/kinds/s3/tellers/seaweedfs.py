@@ -16,7 +16,7 @@ _VERSIONS, _VERSION = ".versions/", "v_"
 _MULTIPART = "CompleteMultipartUpload"
 _META = "x-amz-meta-"
 _MAX_EXTENDED = 200
-_NS = 1_000_000_000
+_NS, _US = 1_000_000_000, 1_000_000
 _VERSION_ID, _ETAG, _DELETED = "Seaweed-X-Amz-Version-Id", "Seaweed-X-Amz-ETag", "Seaweed-X-Amz-Delete-Marker"
 
 
@@ -98,7 +98,9 @@ def _at(entry: Fields) -> str:
     """The second that a listing shows; closer where the last chunk was written in it."""
     seconds = _seconds(fields.maybe(entry, "attributes"))
     written = max((fields.size(chunk, "modified_ts_ns") for chunk in _chunks(entry)), default=-1)
-    return fields.stamp_of(written / _NS if written // _NS == seconds else seconds)
+    in_it = written // _NS == seconds
+    # Whole microseconds: nanoseconds are more than a float holds, and would be rounded into the next second.
+    return fields.stamp_of(written // 1000 / _US if in_it else seconds)
 
 
 def _etag(entry: Fields) -> str:
