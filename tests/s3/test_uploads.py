@@ -334,6 +334,31 @@ async def test_a_storage_that_cannot_be_asked_loses_nothing(
     assert [told["key"] for told in await function.results(1)] == ["HappyFace.jpg"]
 
 
+async def test_the_metadata_is_asked_for_where_the_function_may_have_written_it(
+    uploads: Uploads, door: Door, *, http: httpx.AsyncClient, bucket: str, storage: Storage
+):
+    """AWS tells of none, and each question costs: only an upload that may follow from another one is worth it."""
+    function = await uploads.deploy(PYTHON_MAIN, "python", trigger={"bucket": bucket})
+    path = await door.source(format="minio", token=TOKEN)
+    storage.metadata = {"Shoal-Depth": "4"}
+
+    async def uploaded(key: str, sequencer: str) -> None:
+        assert (await http.post(path, json=aws(bucket, key, sequencer), headers=BEARER)).status_code == 200
+
+    await uploaded("a.png", "01")
+    await uploaded("b.png", "01")
+    assert storage.asked == []
+    await uploaded("a-small.png", "02")
+    assert storage.asked == ["a-small.png"]
+    storage.metadata = {"shoal-depth": "8"}
+    await uploaded("b.png", "02")
+    storage.fault = "Access to the bucket is denied"
+    await uploaded("b.png", "03")
+    runs = await function.runs(5)
+    told = [(run.error_type, msgspec.json.decode(run.params)["depth"]) for run in runs]
+    assert told == [("", 0), ("", 0), ("", 5), ("TriggerLoop", 9), ("", 0)]
+
+
 async def test_a_type_that_nobody_knows_sets_nothing_off(
     uploads: Uploads, door: Door, *, http: httpx.AsyncClient, bucket: str
 ):
