@@ -41,6 +41,7 @@ async def test_rotating(database: Database, store: Store, tmp_path: Path):
         "functions.triggers": 1,
         "apps.env": 2,
         "apps.end_users": 1,
+        "event_sources.secrets": 0,
     }
     code, out, errors = await command(database, "new-key", **places)
     assert (code, errors) == (0, "")
