@@ -9,7 +9,7 @@ from services.triggers.kinds.s3.sources import Opened
 from shared.domain.event_source import PollConfig, S3Access, SqsConfig
 from shared.store.event_sources import Key
 
-_MOST = 256  # storages at hand: a client is 100 KB and some connections
+_MOST = 64  # storages at hand: a client is half a megabyte, and some connections
 
 
 class Storages:
