@@ -3,7 +3,7 @@
 A row's id is made of source, bucket and key, so that the one index that there always is finds it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class ObjectsSeen:
 
     async def begin(self, buckets: Sequence[str], *, prefix: str, made: datetime, changed: datetime) -> None:
         """Note where each bucket's story begins: with the source, or with the change of it that named the bucket."""
-        found = await self._buckets.many({"source_id": self._source_id}, limit=_MOST_BUCKETS)
+        found = await self._buckets.many(self._buckets_of(), limit=_MOST_BUCKETS)
         known = {document["bucket"]: document for document in found}
         since = changed if known else made
         for bucket in buckets:
@@ -108,7 +108,7 @@ class ObjectsSeen:
 
     async def forget_all(self) -> None:
         """Remove everything of the source, which is gone."""
-        while found := await self._buckets.many({"source_id": self._source_id}, limit=_MOST_BUCKETS):
+        while found := await self._buckets.many(self._buckets_of(), limit=_MOST_BUCKETS):
             for document in found:
                 await self.forget(document["bucket"])
 
@@ -122,6 +122,20 @@ class ObjectsSeen:
             removed += await self._rows.delete({"_id": {"$in": [row["_id"] for row in found]}})
             place = {**place, "$gt": found[-1]["_id"]}
 
+    def _buckets_of(self) -> Document:
+        return {"_id": {"$gte": self._root, "$lt": f"{self._root[:-1]}0"}}  # 0 comes right behind /
+
     def _within(self, bucket: str) -> Document:
         start = f"{self._root}{bucket}"
-        return {"_id": {"$gte": f"{start}/", "$lt": f"{start}0"}}  # 0 comes right behind /
+        return {"_id": {"$gte": f"{start}/", "$lt": f"{start}0"}}
+
+
+async def seen_by(store: Store) -> AsyncIterator[tuple[str, int]]:
+    """Tenant and id of every source that has seen anything, some of them several times. Raises Problem(unavailable)."""
+    after = ""
+    while found := await store.global_many(
+        _BEGINNINGS, {"_id": {"$gt": after}}, order=[("_id", 1)], limit=_MOST_BUCKETS, fields=["tenant", "source_id"]
+    ):
+        for document in found:
+            yield document["tenant"], document["source_id"]
+        after = found[-1]["_id"]

@@ -10,9 +10,11 @@ import pytest
 from services.triggers.kinds.s3 import listing
 from services.triggers.kinds.s3.adapter import SourceFault
 from services.triggers.kinds.s3.adapters import http, poll
+from services.triggers.kinds.s3.forgetting import forget_gone
 from shared.domain.event_source import S3Access
 from shared.domain.problem import Problem
 from shared.store.client import Store
+from shared.store.event_sources import EventSources
 from shared.store.objects_seen import ObjectsSeen
 from tests.s3.learner import Learner
 from tests.s3.seaweed import ACCESS_KEY_ID, SECRET_ACCESS_KEY, Seaweed
@@ -206,14 +208,20 @@ async def test_revoked_credentials_are_the_sources_fault(store: Store, access: S
         await poll.run(learner.source)
 
 
-async def test_everything_of_a_source_is_forgotten(s3: "S3Client", store: Store, access: S3Access, bucket: str):
+async def test_everything_of_a_source_that_is_gone_is_forgotten(
+    s3: "S3Client", store: Store, access: S3Access, bucket: str
+):
     learner = polling(store, access, bucket)
     seen = ObjectsSeen(store, tenant="acme", source_id=learner.source.source.id)
     s3.put_object(Bucket=bucket, Key="k", Body=b"1")
     async with learner.running(poll.run):
         await learner.until(1)
         await learner.next_round()
-    await seen.forget_all()
+    await EventSources(store, "acme").insert(learner.source.source)
+    await forget_gone(store)
+    assert (await seen.count(bucket), await seen.beginning(bucket) is None) == (1, False)
+    await EventSources(store, "acme").delete("uploads")
+    await forget_gone(store)
     assert (await seen.count(bucket), await seen.beginning(bucket)) == (0, None)
 
 
