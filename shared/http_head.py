@@ -1,13 +1,16 @@
 """HTTP/1.1 whose request heads are bounded in size and in time, and whose answers do not wait for ever to be taken.
 
-Uvicorn's own protocol leaves all of it open.
+Uvicorn's own protocol leaves all of it open. It also takes what follows a body for part of its head, and loses a body
+whose sender offers to speak another protocol.
 """
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_BYTES = 64 << 10
 HEAD_S = 20.0
@@ -27,6 +30,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_head = True
         self._head_bytes = 0
+        self._idle_bytes = 0  # since the last of a body: of the frame round it, and of lines that follow it
+        self._is_offer = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
         self._stalled: asyncio.TimerHandle | None = None
@@ -56,10 +61,14 @@ class BoundedHttp(HttpToolsProtocol):
         """Parse, and look at what is still head afterwards: a head that comes in one piece costs nothing more."""
         if self._refused:
             return
-        super().data_received(data)
+        self._idle_bytes += len(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if not self._in_head:
             if self._head_timer is not None:
                 self._stop_waiting()
+            if self._idle_bytes > HEAD_BYTES:
+                self._refuse(431, f"More than {HEAD_BYTES} bytes came that are no body")
             return
         self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES:
@@ -69,8 +78,13 @@ class BoundedHttp(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._in_head, self._head_bytes = True, 0
+        self._in_head, self._head_bytes, self._idle_bytes, self._is_offer = True, 0, 0, False
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """What follows a body is no part of the head: nobody has judged it, and nothing bounds it."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The head is whole; one that came in many small pieces may be too long all the same."""
@@ -78,22 +92,58 @@ class BoundedHttp(HttpToolsProtocol):
         if sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES:
             self._refuse(431, f"The head of the request is longer than {HEAD_BYTES} bytes")
             return
-        super().on_headers_complete()
+        is_other = self.parser.should_upgrade() and not self._should_upgrade()
+        self._is_offer = is_other and self.parser.get_method() != b"CONNECT"  # that is one by its method alone
+        if not self._is_offer:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """What follows a refused head is nobody's."""
+        self._idle_bytes = 0
         if not self._refused:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """What follows a refused head is nobody's."""
-        if not self._refused:
+        if not self._refused and not self._is_offer:
             super().on_message_complete()
 
     def handle_websocket_upgrade(self) -> None:
         """The connection is another protocol's from now on; the parser refers to this, which refers to it."""
         super().handle_websocket_upgrade()
         del self.parser
+
+    def _should_upgrade(self) -> bool:
+        """To a websocket, and only with a request that can be one: what has a body is a request like others."""
+        return bool(super()._should_upgrade() and self.parser.get_method() == b"GET" and not _has_body(self.headers))
+
+    def _parse(self, data: bytes) -> None:
+        """As uvicorn does; but a protocol that is offered and not spoken here is passed over, as RFC 9110 has it.
+
+        The parser leaves off at the head that offers one. Another is given that head without the offer, and the rest.
+        """
+        rest = memoryview(data)
+        while not self._refused:
+            try:
+                self.parser.feed_data(rest)
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self._is_offer:
+                    if self._should_upgrade():
+                        self.handle_websocket_upgrade()
+                    return
+                rest = rest[upgrade.args[0] :]
+                head = self._head_without_offer()
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.feed_data(head)
+            except httptools.HttpParserError:
+                self.send_400_response("Invalid HTTP request received.")
+            else:
+                return
+
+    def _head_without_offer(self) -> bytes:
+        line = b"%s %s HTTP/%s\r\n" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+        kept = (b"%s: %s\r\n" % one for one in self.headers if one[0] != b"upgrade")
+        return line + b"".join(kept) + b"\r\n"
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is answered in JSON, as everything else."""
@@ -119,8 +169,21 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._refused = True
         self._stop_waiting()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:  # who is at work on it is told that it is over
+            cycle.disconnected = True
+            cycle.message_event.set()
+            if cycle.response_started:
+                self.transport.close()
+                return
         body = json.dumps({"error": sentence, "message": sentence, "detail": sentence}).encode()
         head = b"HTTP/1.1 %d %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
         self.transport.write(head % (status, _REASONS[status], len(body)) + body)
         self.transport.write_eof()
         self.loop.call_later(_LINGER_S, self.transport.close)
+
+
+def _has_body(headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    return any(
+        name == b"transfer-encoding" or (name == b"content-length" and value.strip() != b"0") for name, value in headers
+    )
