@@ -26,10 +26,10 @@ async def read(receive: Receive, *, most_bytes: int, within_s: float) -> bytes:
     """The body. Raises Problem(too_large, invalid)."""
     try:
         async with asyncio.timeout(within_s):
-            body, more = await _part(receive)
+            body, more = await part(receive)
             while more and len(body) <= most_bytes:
-                part, more = await _part(receive)
-                body += part
+                further, more = await part(receive)
+                body += further
     except TimeoutError:
         raise late(within_s) from None
     if len(body) > most_bytes:
@@ -46,8 +46,8 @@ async def skip(receive: Receive, *, most_bytes: int, within_s: float) -> None:
         async with asyncio.timeout(within_s):
             more = True
             while more and most_bytes > 0:
-                part, more = await _part(receive)
-                most_bytes -= len(part)
+                skipped, more = await part(receive)
+                most_bytes -= len(skipped)
     except (TimeoutError, Problem):
         return
 
@@ -62,7 +62,8 @@ def late(within_s: float) -> Problem:
     return Problem("invalid", f"The body did not arrive within {within_s:g} s")
 
 
-async def _part(receive: Receive) -> tuple[bytes, bool]:
+async def part(receive: Receive) -> tuple[bytes, bool]:
+    """Some of a body, and whether there is more. Raises Problem(invalid) where its sender has gone."""
     event = await receive()
     if event["type"] == "http.disconnect":  # not the end of the body: without this, half a request would be run
         raise Problem("invalid", "The connection was closed before the body had arrived")

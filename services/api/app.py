@@ -76,6 +76,7 @@ _LONG_QUEUED_DAYS = 30.0  # the longest that work is thought to wait: the queue 
 _BACKLOG = 2048
 # The part of the drain time after which waiting callers are told "accepted": the rest is for the telling.
 _DRAIN_SHARE = 0.75
+_LONGEST_QUEUE_S = 3700.0  # of the triggers service: SHOAL_TRIGGERS_QUEUE_S may be an hour
 _BESIDE = 500  # requests in progress beside those that wait for a result: each may hold a whole body
 
 
@@ -107,7 +108,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     jwks = Jwks(fetcher.fetch, believed_s=settings.jwks_cache_s)
     edge = Edge(identity, Verifier(service.keyring, jwks), known=auth.known)
     body_bytes, body_wait_s = body_cap(settings, platform), settings.body_wait_s
-    forwarding = Forwarding(settings.triggers_url) if settings.triggers_url else None
+    forwarding = _forwarding(settings, platform) if settings.triggers_url else None
     door = Door(
         execute.Execute(auth, core.rest.invocations, body_bytes=body_bytes, body_wait_s=body_wait_s),
         Pages(framework(core, auth, settings, body_bytes=body_bytes), auth, edge, shared.apps),
@@ -128,6 +129,12 @@ async def serve(service: Service) -> AsyncIterator[None]:
     await fetcher.close()
     if forwarding is not None:
         await forwarding.close()
+
+
+def _forwarding(settings: Api, platform: config.Platform) -> Forwarding:
+    """To the triggers service, which keeps a sender waiting no longer than a function may run and wait for that."""
+    answer_s = platform.bounds.most.timeout_s + _LONGEST_QUEUE_S
+    return Forwarding(settings.triggers_url, body_wait_s=settings.body_wait_s, answer_s=answer_s)
 
 
 class _Shared(NamedTuple):

@@ -42,6 +42,7 @@ class Door:
         self._most = most
         self._limits = limits
         self._inside = 0
+        self._passed = 0  # of those inside, on to the triggers service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,14 +75,14 @@ class Door:
             leave()
 
     async def _forward(self, scope: Scope, receive: Receive, send: Send, forwarding: Forwarding) -> None:
-        """It is counted and bounded here, and judged where it goes."""
+        """It is counted here, and judged where it goes. Its senders are anybody: half of the room is not for them."""
         words = families.words(scope["path"])
         answer = _Answer(send, None, method=scope["method"], words=words)
-        if self._inside >= self._most:
-            full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
+        if self._inside >= self._most or self._passed >= self._most // 2:
+            full = Problem("unavailable", "Too many requests are in progress already; try again in a moment")
             await execute.answer(answer, *words.rendered(full))
             return
-        scope[LASTS] = leave = self._enter()
+        scope[LASTS] = leave = self._enter(passed=1)
         try:
             await forwarding(scope, receive, answer)
         except Problem as problem:
@@ -89,17 +90,19 @@ class Door:
         finally:
             leave()
 
-    def _enter(self) -> Callable[[], None]:
+    def _enter(self, *, passed: int = 0) -> Callable[[], None]:
         """One more is in progress, until it leaves: with its answer, or before it, if that lasts and is counted else.
 
         Those whose answers last have bounds of their own, and are not to keep the others out.
         """
         inside = True
         self._inside += 1
+        self._passed += passed
 
         def leave() -> None:
             nonlocal inside
             self._inside -= inside
+            self._passed -= passed if inside else 0
             inside = False
 
         return leave

@@ -81,11 +81,16 @@ async def serving(app: Any, **options: Any) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def in_front(
-    upstream: Any, *, url: str = "", trusted: str = "127.0.0.1", ws: WSProtocolType = "websockets-sansio"
+    upstream: Any,
+    *,
+    url: str = "",
+    trusted: str = "127.0.0.1",
+    ws: WSProtocolType = "websockets-sansio",
+    body_wait_s: float = 20,
 ) -> AsyncIterator[str]:
     """The door of the API in front of this application."""
     async with serving(upstream, ws=ws) as behind:
-        forwarding = Forwarding(url or behind)
+        forwarding = Forwarding(url or behind, body_wait_s=body_wait_s, answer_s=20)
         door = Door(refused, refused, forwarding=forwarding, most=50)  # type: ignore[arg-type]  # nothing else is asked
         splice = splicing(url or behind, trusted_proxies=trusted)
         async with serving(door, ws=splice, trusted_proxies=trusted) as front:
