@@ -246,7 +246,6 @@ def socket_of(hub: Hub, bus: Bus, who: Asker, client: Client, *, most: int = 100
 async def test_a_socket_subscribes_publishes_and_unsubscribes(bus: Bus) -> None:
     hub, ann, service = Hub(bus), Client(), Client()
     user, server = socket_of(hub, bus, ANN, ann), socket_of(hub, bus, SERVICE, service)
-    assert await user.frame({"type": "event", "event": "x"}) is None
     for _ in range(2):  # the second changes nothing
         assert await user.frame({"type": "subscribe", "channel": "news"}) == {"type": "subscribed", "channel": "news"}
     said = {"type": "publish", "channel": "news", "event": "e", "payload": {"a": 1}}
@@ -297,7 +296,6 @@ async def test_a_private_channel_is_one_users_and_a_services(bus: Bus) -> None:
 )
 async def test_what_a_socket_cannot_say(bus: Bus, said: dict[str, Any], error: str) -> None:
     answer = await socket_of(Hub(bus), bus, SERVICE, Client()).frame(said)
-    assert answer is not None
     assert answer["type"] == "error"
     assert error in answer["message"]
     msgspec.json.encode(answer)
@@ -305,7 +303,6 @@ async def test_what_a_socket_cannot_say(bus: Bus, said: dict[str, Any], error: s
 
 async def test_an_end_user_publishes_through_functions_only(bus: Bus) -> None:
     answer = await socket_of(Hub(bus), bus, ANN, Client()).frame({"type": "publish", "channel": "c", "payload": 1})
-    assert answer is not None
     assert (answer["type"], answer["code"], answer["channel"]) == ("error", "forbidden", "c")
 
 

@@ -15,6 +15,7 @@ from shared import answers, cors, exchange
 from shared import request_head as heads
 from shared.answers import Answer, Told
 from shared.app_directory import AppDirectory
+from shared.callers.addressed import addressed_app
 from shared.callers.auth import Auth
 from shared.callers.edge import Asker, Edge, Fault, has_our_form, has_ours_within, refused
 from shared.domain.app import App
@@ -22,7 +23,6 @@ from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.problem import Problem
 from shared.domain.request import Header, Request, Response
-from shared.domain.tenant import DEFAULT
 from shared.domain.trigger import HttpAuth
 from shared.exchange import Line, Receive, Scope, Send
 from shared.request_head import Sent
@@ -118,9 +118,8 @@ class CallFunction:
         return await self._outcome(one, call, is_owner=asker.caller is not None)
 
     async def _app(self, called: Target, sent: Sent, caller: Caller | None) -> App:
-        host_tenant = await self._auth.host_tenant(sent.host)
-        app = await self._apps.find(called.app, tenant=host_tenant or (caller.tenant if caller else DEFAULT))
-        if app is None or host_tenant not in (None, app.tenant) or not await self._edge.is_open(app.tenant):
+        app = await addressed_app(self._apps, self._auth, called.app, host=sent.host, caller=caller)
+        if app is None or not await self._edge.is_open(app.tenant):
             raise _missing(called)
         return app
 

@@ -6,11 +6,11 @@ from typing import Any
 from shared import cors
 from shared import request_head as heads
 from shared.app_directory import AppDirectory
+from shared.callers.addressed import addressed_app
 from shared.callers.auth import Auth
 from shared.callers.edge import Edge
 from shared.domain.app import App
 from shared.domain.problem import Problem
-from shared.domain.tenant import DEFAULT
 from shared.exchange import Line, Receive, Scope, Send
 
 Framework = Callable[[Any, Any, Any], Awaitable[None]]
@@ -49,9 +49,7 @@ class Pages:
 
     async def _app(self, named: str, sent: heads.Sent) -> App | None:
         caller = await self._edge.caller(sent.token)
-        host_tenant = await self._auth.host_tenant(sent.host)
-        app = await self._apps.find(named, tenant=host_tenant or (caller.tenant if caller else DEFAULT))
-        return app if app is not None and host_tenant in (None, app.tenant) else None
+        return await addressed_app(self._apps, self._auth, named, host=sent.host, caller=caller)
 
 
 def _beside(send: Send, lines: list[Line]) -> Send:

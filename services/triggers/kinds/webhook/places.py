@@ -6,12 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from services.triggers.kind import World
+from shared.callers.addressed import addressed_app
 from shared.domain import signing_secrets
 from shared.domain.app import App
 from shared.domain.function import Function
 from shared.domain.limits import Limits, limits_of
 from shared.domain.signing_secrets import SigningSecrets
-from shared.domain.tenant import DEFAULT
 from shared.domain.trigger import Webhook, trigger_place
 
 _MOST_OPENED = 2000
@@ -43,9 +43,8 @@ class Places:
     async def find(self, app: str, name: str, *, host: str) -> Place | None:
         """The webhook of the function of this name. Raises Problem(unavailable, invalid, not_found)."""
         world = self._world
-        tenant = await world.auth.host_tenant(host)
-        found = await world.apps.find(app, tenant=tenant or DEFAULT)
-        if found is None or tenant not in (None, found.tenant) or not await world.edge.is_open(found.tenant):
+        found = await addressed_app(world.apps, world.auth, app, host=host)
+        if found is None or not await world.edge.is_open(found.tenant):
             return None
         function = await world.functions.called(found.tenant, found.id, name)
         trigger = None if function is None else function.trigger("webhook")

@@ -1,4 +1,4 @@
-"""Who may open a socket of an app, and whether he still may."""
+"""Who asks at the doors of an app's sockets and channels, and whether he still may."""
 
 import time
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl
 
 from services.triggers.kind import World
 from shared import request_head as heads
+from shared.callers.addressed import addressed_app
 from shared.callers.edge import Asker, refused
 from shared.domain.app import App
 from shared.domain.problem import Problem
-from shared.domain.tenant import DEFAULT
 from shared.exchange import Scope
 from shared.websocket import LATER, POLICY
 
@@ -54,29 +54,37 @@ class Admission:
     async def admit(self, scope: Scope, named: Mapping[str, str]) -> Who:
         """Who opens this socket. Raises NotHereError, TurnedAwayError, Problem(invalid)."""
         sent = heads.sent(scope["headers"])
-        token = sent.token or _in_query(scope["query_string"])
+        token = sent.token or token_in(scope["query_string"])
         try:
-            host_tenant = await self._world.auth.host_tenant(sent.host)
-            caller = await self._world.edge.caller(token)
-            tenant = host_tenant or (caller.tenant if caller else DEFAULT)
-            app = await self._world.apps.find(named["app"], tenant=tenant)
-            if app is None or host_tenant not in (None, app.tenant):
+            app = await self.app(named["app"], host=sent.host, token=token)
+            if app is None:
                 raise NotHereError
             return await self._known(app, token)
         except Problem as problem:
             raise _away(problem) from None
 
-    async def again(self, who: Who) -> Who:
+    async def again(self, app: App, token: str) -> Who:
         """Who he is now, with the same token. Raises TurnedAwayError, Problem(unavailable)."""
-        app = await self._world.apps.find(who.app.public_id, tenant=who.app.tenant)
-        if app is None:
+        found = await self._world.apps.find(app.public_id, tenant=app.tenant)
+        if found is None:
             raise TurnedAwayError(POLICY, "The app is gone")
-        return await self._known(app, who.token)
+        return await self._known(found, token)
+
+    async def app(self, named: str, *, host: str, token: str) -> App | None:
+        """The app that a request is for. Raises Problem(not_found, invalid, unavailable)."""
+        world = self._world
+        caller = await world.edge.caller(token)
+        return await addressed_app(world.apps, world.auth, named, host=host, caller=caller)
+
+    async def asker(self, app: App, token: str) -> Asker:
+        """Who sends this token to the app. Raises Problem(unavailable)."""
+        edge = self._world.edge
+        return await edge.asker(app, token, await edge.caller(token))
 
     async def _known(self, app: App, token: str) -> Who:
         if not await self._world.edge.is_open(app.tenant):
             raise TurnedAwayError(LATER, "This app is paused")
-        asker = await self._world.edge.asker(app, token, await self._world.edge.caller(token))
+        asker = await self.asker(app, token)
         if asker.fault:
             raise TurnedAwayError(POLICY, refused(asker.fault).message)
         return Who(app, asker, token, _expires(asker))
@@ -91,7 +99,7 @@ def _expires(asker: Asker) -> float:
     return float(exp) if isinstance(exp, int | float) else time.time()
 
 
-def _in_query(query: bytes) -> str:
+def token_in(query: bytes) -> str:
     """The token of who can send no header, as a page in a browser. Two are none."""
     try:
         fields = parse_qsl(query.decode("latin-1"), max_num_fields=_MOST_PARAMETERS)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import parse_qsl
 
 import msgspec
 
+from services.triggers import ingress
 from services.triggers.kind import Route, World
 from services.triggers.kinds.websocket import problems
+from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError, token_in
 from services.triggers.kinds.websocket.channels import Hub
 from services.triggers.kinds.websocket.event_stream import EventStreams
 from services.triggers.kinds.websocket.problems import Refused
@@ -20,16 +21,13 @@ from shared.callers.edge import Asker, refused
 from shared.domain import channel as channels
 from shared.domain.app import App
 from shared.domain.problem import Problem, wrong
-from shared.domain.tenant import DEFAULT
 from shared.exchange import Line, Receive, Scope, Send
-from shared.request_head import Sent
 
 PATTERN = "/v1/{app}/realtime/{channel}"
 _METHODS = ("GET", "POST")
 _LISTENS = "GET"
 _DONE = [(b"content-type", b"application/json")], b'{"ok":true}'
 _ENVELOPE_BYTES = 4096  # of a body: the name of the event, and white space
-_MOST_PARAMETERS = 100
 _SKIPPED_BYTES = 4 << 20
 _SKIP_S = 2.0
 
@@ -51,8 +49,9 @@ class _One(NamedTuple):
 class ChannelDoor:
     """What HTTP clients say of channels."""
 
-    def __init__(self, world: World, hub: Hub) -> None:
+    def __init__(self, world: World, admission: Admission, hub: Hub) -> None:
         self._world = world
+        self._admission = admission
         self._streams = EventStreams(world, hub)
         self._most_bytes = world.service.platform.publish_bytes
         self.routes = (Route(PATTERN, self.serve, lasting=frozenset({_LISTENS})),)
@@ -67,17 +66,15 @@ class ChannelDoor:
         except Problem as problem:
             answer = problems.rendered(problem)
         if answer is not None:
-            lines = [*answer.lines, *one.beside]
-            await send({"type": "http.response.start", "status": answer.status, "headers": lines})
-            await send({"type": "http.response.body", "body": answer.body})
+            await ingress.answer(send, answer._replace(lines=[*answer.lines, *one.beside]))
 
     async def _answer(self, one: _One, named: Mapping[str, str]) -> Answer | None:
         """None where it has been sent already."""
         scope = one.scope
         method = scope["method"]
         sent = heads.sent(scope["headers"])
-        token = sent.token or (_in_query(scope["query_string"]) if method == _LISTENS else "")
-        app = await self._app(named["app"], sent, token)
+        token = sent.token or (token_in(scope["query_string"]) if method == _LISTENS else "")
+        app = await self._app(named["app"], host=sent.host, token=token)
         one.beside.extend(cors.lines(app, sent.origin))
         if method == "OPTIONS" and sent.origin and sent.preflight:
             one.beside.clear()  # the answer says it all
@@ -92,19 +89,15 @@ class ChannelDoor:
             return None
         return await self._push(one, app, named["channel"], asker)
 
-    async def _app(self, named: str, sent: Sent, token: str) -> App:
-        world = self._world
-        host_tenant = await world.auth.host_tenant(sent.host)
-        caller = await world.edge.caller(token)
-        app = await world.apps.find(named, tenant=host_tenant or (caller.tenant if caller else DEFAULT))
-        if app is None or host_tenant not in (None, app.tenant) or not await world.edge.is_open(app.tenant):
+    async def _app(self, named: str, *, host: str, token: str) -> App:
+        app = await self._admission.app(named, host=host, token=token)
+        if app is None or not await self._world.edge.is_open(app.tenant):
             raise Problem("not_found", "App not found")
         return app
 
     async def _asker(self, app: App, token: str) -> Asker:
         """Who asks, with a credential that is good. Raises Refused, Problem(forbidden, unavailable)."""
-        edge = self._world.edge
-        asker = await edge.asker(app, token, await edge.caller(token))
+        asker = await self._admission.asker(app, token)
         if asker.fault:
             raise Refused(problems.rendered(refused(asker.fault), asker.fault))
         return asker
@@ -122,11 +115,11 @@ class ChannelDoor:
 
     async def _listen(self, one: _One, app: App, channel: str, token: str) -> None:
         async def may_go_on() -> bool:
-            found = await self._world.apps.find(app.public_id, tenant=app.tenant)
-            if found is None or not await self._world.edge.is_open(found.tenant):
+            try:
+                await self._admission.again(app, token)
+            except TurnedAwayError:
                 return False
-            edge = self._world.edge
-            return not (await edge.asker(found, token, await edge.caller(token))).fault
+            return True
 
         stream = await self._streams.open(app, channel, may_go_on)
         await stream.serve(one.receive, one.send, beside=one.beside)
@@ -151,13 +144,3 @@ def _read(text: bytes) -> _Body:
         raise wrong("body", str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise wrong("body", 'The body must be JSON: {"event": "…", "payload": …}') from None
-
-
-def _in_query(query: bytes) -> str:
-    """The token of who can send no header, as a page in a browser. Two are none."""
-    try:
-        fields = parse_qsl(query.decode("latin-1"), max_num_fields=_MOST_PARAMETERS)
-    except ValueError:
-        return ""
-    tokens = [value for name, value in fields if name == "token"]
-    return tokens[0].strip() if len(tokens) == 1 else ""

@@ -30,7 +30,7 @@ class Websocket:
         self.hub = Hub(world.service.bus, most=settings.channels, most_of_tenant=settings.tenant_channels)
         self._sockets = Sockets(world, self._admission, self.hub)
         self._frame_bytes = world.settings.frame_bytes
-        door = ChannelDoor(world, self.hub)
+        door = ChannelDoor(world, self._admission, self.hub)
         self.routes: tuple[Route, ...] = (Route("/v1/{app}/realtime", self._serve, "websocket"), *door.routes)
         world.service.facts["sockets"] = lambda: len(self._sockets)
         world.service.facts["channels"] = lambda: len(self.hub)

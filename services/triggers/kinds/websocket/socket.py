@@ -172,7 +172,7 @@ class Socket:
                 telemetry.FRAMES.labels("channel").inc()
                 if self._channels is None:
                     self._channels = self._host.channels_of(self)
-                return replies.about_channel(await self._channels.frame(message) or {}, id)
+                return replies.about_channel(await self._channels.frame(message), id)
 
     def _await_answer(self, under: Under) -> None:
         if self._under_way is None:

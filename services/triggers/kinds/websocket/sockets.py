@@ -9,7 +9,7 @@ from typing import Any
 
 from services.triggers.kind import World
 from services.triggers.kinds.websocket import replies
-from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError, Who
+from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError
 from services.triggers.kinds.websocket.channels import Hub, frame
 from services.triggers.kinds.websocket.runs import Runs
 from services.triggers.kinds.websocket.socket import Socket
@@ -102,21 +102,24 @@ class Sockets:
 
     async def _check(self, sockets: Sequence[Socket]) -> None:
         idle_since = asyncio.get_running_loop().time() - self.settings.socket_idle_s
+        staying = []
+        for socket in sockets:
+            if time.time() >= socket.who.expires:
+                socket.turn_away(POLICY, "The token has expired")
+            elif socket.heard_at <= idle_since and socket.is_idle:
+                socket.turn_away(NORMAL, f"No message for {self.settings.socket_idle_s:g} s")
+            else:
+                staying.append(socket)
+        await self._ask_again(staying)
+
+    async def _ask_again(self, sockets: Sequence[Socket]) -> None:
         for socket in sockets:
             try:
-                socket.who = await self._still(socket, idle_since)
+                socket.who = await self._admission.again(socket.who.app, socket.who.token)
             except TurnedAwayError as away:
                 socket.turn_away(away.code, away.sentence)
             except Problem:
                 return  # the store is away: who was let in stays for as long
-
-    async def _still(self, socket: Socket, idle_since: float) -> Who:
-        """Who it is now. Raises TurnedAwayError, Problem(unavailable)."""
-        if time.time() >= socket.who.expires:
-            raise TurnedAwayError(POLICY, "The token has expired")
-        if socket.heard_at <= idle_since and socket.is_idle:
-            raise TurnedAwayError(NORMAL, f"No message for {self.settings.socket_idle_s:g} s")
-        return await self._admission.again(socket.who)
 
 
 def _framed(pushed: Pushed) -> bytes:

@@ -13,8 +13,6 @@ from shared.domain import channel as channels
 from shared.domain.app import App
 from shared.domain.problem import Problem
 
-TYPES = frozenset({"subscribe", "unsubscribe", "publish"})
-"""The types of frames that are for here."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -49,10 +47,8 @@ class Subscribing:
     def __len__(self) -> int:
         return len(self._subscriptions)
 
-    async def frame(self, message: dict[str, Any]) -> dict[str, Any] | None:
-        """The answer to one frame; None where its type is not for here. Frames come one after the other."""
-        if message.get("type") not in TYPES:
-            return None
+    async def frame(self, message: dict[str, Any]) -> dict[str, Any]:
+        """The answer to one frame, whose type is one of `frames.CHANNELS`. Frames come one after the other."""
         channel = message.get("channel")
         named: dict[str, str] = {}
         try:
