@@ -1,7 +1,7 @@
 """boto3's clients with a tenant's own access and no other, over connections that are guarded.
 
-The library is loaded by the first client: it takes 18 megabytes, and half a one for each further client. Nothing of the operator's own is used: no variable
-of the environment, no file, no credentials of the machine.
+The library is loaded by the first client: it takes 18 megabytes, and half a one for each further client. Nothing of the
+operator's own is used: no variable of the environment, no file, no credentials of the machine.
 """
 
 import os
