@@ -11,7 +11,8 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `fd` is an inherited listening socket, -1 for an own one on `host` and `port`. `public_url` is where the world
     reaches this door, where that is not what a request's own head says. `domain` is that of the API.
-    `requests` bounds how many are in progress at once in this process, `body_wait_s` how long a sender may take.
+    `requests` bounds how many are in progress at once in this process, `tenant_requests` how many of those are one
+    tenant's, `body_wait_s` how long a sender may take.
     `max_waiting` bounds how many may wait for an outcome at once, `queue_s` how much longer than the function may run
     one waits. `matches` bounds how many functions one event may set off.
 
@@ -45,6 +46,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     public_url: Annotated[str, Meta(max_length=1000, pattern=r"\A(https?://[^\s?#]+)?\Z")] = ""
     domain: Annotated[str, Meta(max_length=200, pattern=r"\A([a-z0-9-]+(\.[a-z0-9-]+)*)?\Z")] = ""
     requests: Annotated[int, Meta(gt=0, le=100_000)] = 1000
+    tenant_requests: Annotated[int, Meta(gt=0, le=100_000)] = 500
     body_wait_s: Annotated[float, Meta(gt=0)] = 30.0
     max_waiting: Annotated[int, Meta(gt=0, le=100_000)] = 5000
     queue_s: Annotated[float, Meta(gt=0, le=3600)] = 30.0

@@ -9,6 +9,7 @@ from services.triggers.config import Triggers
 from services.triggers.deliveries import Deliveries
 from services.triggers.ingress import Ingress
 from services.triggers.kind import World
+from services.triggers.shares import Shares
 from services.triggers.targets import Targets
 from shared import health
 from shared.app_directory import AppDirectory
@@ -75,6 +76,7 @@ def _world(service: Service, settings: Triggers, fetcher: Fetcher) -> World:
         auth=auth,
         edge=Edge(identity, Verifier(service.keyring, jwks), known=auth.known),
         identity=identity,
+        requests=Shares(settings.tenant_requests),
         ending=asyncio.Event(),
     )
 

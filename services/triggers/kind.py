@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from services.triggers.config import Triggers
 from services.triggers.deliveries import Deliveries
+from services.triggers.shares import Shares
 from services.triggers.targets import Targets
 from shared.app_directory import AppDirectory
 from shared.boot import Service
@@ -34,7 +35,11 @@ class Route(NamedTuple):
 
 
 class World(NamedTuple):
-    """What every kind is given. `ending` is set when the service begins to drain: what lasts is to end then."""
+    """What every kind is given.
+
+    `requests` is what each tenant has of the requests that the door lets in. `ending` is set when the service begins to
+    drain: what lasts is to end then.
+    """
 
     service: Service
     settings: Triggers
@@ -47,6 +52,7 @@ class World(NamedTuple):
     auth: Auth
     edge: Edge
     identity: Identity
+    requests: Shares
     ending: asyncio.Event
 
 

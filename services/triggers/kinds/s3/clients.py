@@ -4,6 +4,7 @@ The library is loaded by the first client: it takes 18 megabytes, and half a one
 operator's own is used: no variable of the environment, no file, no credentials of the machine.
 """
 
+import asyncio
 import os
 import threading
 from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 Service = Literal["s3", "sqs"]
 
+_WITHIN_S = 120.0  # a call, with its wait for a thread: an answer that comes byte by byte would never end
 _OPENING = threading.Lock()  # botocore's session makes one client at a time
 
 _SENTENCES = {
@@ -66,7 +68,11 @@ class Client:
 
     async def ask(self, ask: Callable[[Any], Made], *, what: str) -> Made:
         """What `ask` gets from the client, in a thread. `what` is what is asked for. Raises SourceFault."""
-        return await self._threads.run(lambda: _told(lambda: ask(self._made()), access=self._access, what=what))
+        try:
+            async with asyncio.timeout(_WITHIN_S):
+                return await self._threads.run(lambda: _told(lambda: ask(self._made()), access=self._access, what=what))
+        except TimeoutError:
+            raise SourceFault(f"{what} was not answered for within {_WITHIN_S:g} s") from None
 
     def close(self) -> None:
         """End it; calls under way fail."""

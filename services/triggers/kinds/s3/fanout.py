@@ -87,8 +87,7 @@ class Fanout:
             _count("unmatched").inc()
         meant = self._world.targets.bounded(meant, tenant=upload.source.tenant, kind="s3_upload")
         for target in meant:  # one after another: 64 uploads are taken at once already
-            async with self._slots:
-                await self._offered(upload, target)
+            await self._offered(upload, target)
 
     async def _offered(self, upload: _Upload, target: _Target) -> None:
         verdict = await self._mismatch(upload, target) or await self._submitted(upload, target)
@@ -119,7 +118,8 @@ class Fanout:
             return _command(upload, descent)
 
         try:
-            delivered = await self._world.deliveries.submit(function, identity(event), prepare)
+            async with self._slots:  # not while a tenant's storage is asked: that may take as long as it likes
+                delivered = await self._world.deliveries.submit(function, identity(event), prepare)
         except Problem as problem:
             if problem.code != "too_large":
                 raise

@@ -49,6 +49,7 @@ class Posting:
         self._sources = sources
         self._sns = sns
         self._take = take
+        self._requests = world.requests
         self._body_wait_s = world.settings.body_wait_s
         self.routes = (Route("/events/{source}", self.serve),)
 
@@ -64,7 +65,8 @@ class Posting:
                 refused = answers.plain(405, error="Events are posted")
                 whole = refused._replace(lines=[*refused.lines, _ALLOWED])
             else:
-                whole = await self._posted(opened, opened.config, scope, receive)
+                with self._requests.held(opened.source.tenant):
+                    whole = await self._posted(opened, opened.config, scope, receive)
         except Problem as problem:
             whole = answers.plain(_STATUS.get(problem.code, _WRONG), error=problem.message)
         await answer(send, whole)

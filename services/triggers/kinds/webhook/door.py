@@ -59,9 +59,10 @@ class Door:
         try:
             source = source_of(sent, place.config) or ""
             admitted(sent, place.config)
-            body = await self._body(place, scope, receive)
-            delivery = _Delivery(place, scope, receive, host, url, sent._replace(body=body))
-            return await self._taken(delivery, source)
+            with self._world.requests.held(place.app.tenant):
+                body = await self._body(place, scope, receive)
+                delivery = _Delivery(place, scope, receive, host, url, sent._replace(body=body))
+                return await self._taken(delivery, source)
         except Forged as forged:
             if forged.reason == "source":
                 return verdicts.not_allowed(source, forged.message)

@@ -74,6 +74,7 @@ class Journal:
             self._news.set()
             await asyncio.wait({writing}, timeout=_LAST_WRITES_S)
             writing.cancel()
+            await asyncio.wait({writing}, timeout=_LAST_WRITES_S)  # a batch that was not written waits again
             telemetry.ATTEMPTS_LEFT_OUT.labels("store").inc(len(self._waiting))
 
     def _is_too_many(self, function: Function) -> bool:

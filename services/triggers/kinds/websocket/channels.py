@@ -4,12 +4,12 @@ What is pushed is written once as the clients are to see it, and handed to each 
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
+from services.triggers.shares import Shares
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.channels import Ear, Hearing
@@ -93,10 +93,9 @@ class Hub:
         self._bus = bus
         self._ear = Ear(bus)
         self._most = most
-        self._most_of_tenant = most_of_tenant
         self._grace_s = grace_s
         self._lines: dict[_Key, _Line] = {}
-        self._of_tenant: Counter[str] = Counter()
+        self._shares = Shares(most_of_tenant)
         self._idle: dict[_Key, asyncio.TimerHandle] = {}  # in the order in which they were left
 
     def __len__(self) -> int:
@@ -141,7 +140,7 @@ class Hub:
         line.opening = asyncio.create_task(self._ear.hear(subjects.channel(*key), line.heard))
         line.opening.add_done_callback(lambda opening: self._ended(line, opening))
         self._lines[key] = line
-        self._of_tenant[key.tenant] += 1
+        self._shares.take(key.tenant)
         return line
 
     def _ended(self, line: _Line, opening: "asyncio.Task[Hearing]") -> None:
@@ -151,10 +150,10 @@ class Hub:
 
     def _make_room(self, tenant: str) -> None:
         """Raises Problem(rate_limited, unavailable)."""
-        if self._of_tenant[tenant] >= self._most_of_tenant:
+        if self._shares.is_out(tenant):
             self._drop_idle(tenant)
-            if self._of_tenant[tenant] >= self._most_of_tenant:
-                raise Problem("rate_limited", f"{self._most_of_tenant} channels are open already", retry_after_s=5)
+            if self._shares.is_out(tenant):
+                raise Problem("rate_limited", f"{self._shares.most} channels are open already", retry_after_s=5)
         if len(self._lines) >= self._most:
             self._drop_idle("")
             if len(self._lines) >= self._most:
@@ -173,9 +172,7 @@ class Hub:
         line = self._lines.pop(key)
         if key in self._idle:
             self._idle.pop(key).cancel()
-        self._of_tenant[key.tenant] -= 1
-        if not self._of_tenant[key.tenant]:
-            del self._of_tenant[key.tenant]
+        self._shares.give_back(key.tenant)
         return line
 
 

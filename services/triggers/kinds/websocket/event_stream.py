@@ -1,13 +1,14 @@
 """A channel as server-sent events, for as long as its client listens."""
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
 from services.triggers.kind import World
 from services.triggers.kinds.websocket.channels import Hub, Subscription
+from services.triggers.shares import Shares
 from shared.bus.messages import Pushed
 from shared.domain.app import App
 from shared.domain.problem import Problem
@@ -39,31 +40,25 @@ class EventStreams:
         self._hub = hub
         self._ending = world.ending
         self._most = settings.event_streams
-        self._most_of_tenant = settings.tenant_event_streams
         self._keep_alive_s = settings.keep_alive_s
-        self._of_tenant: Counter[str] = Counter()
-        world.service.facts["event_streams"] = self._of_tenant.total
+        self._shares = Shares(settings.tenant_event_streams)
+        world.service.facts["event_streams"] = lambda: len(self._shares)
 
     async def open(self, app: App, channel: str, may_go_on: Callable[[], Awaitable[bool]]) -> "EventStream":
         """Listen. Raises Problem(unavailable, rate_limited)."""
-        if self._ending.is_set() or self._of_tenant.total() >= self._most:
+        if self._ending.is_set() or len(self._shares) >= self._most:
             raise Problem("unavailable", "No more clients can listen here just now")
-        if self._of_tenant[app.tenant] >= self._most_of_tenant:
-            raise Problem("rate_limited", f"{self._most_of_tenant} clients listen already", retry_after_s=5)
-        self._of_tenant[app.tenant] += 1
+        if self._shares.is_out(app.tenant):
+            raise Problem("rate_limited", f"{self._shares.most} clients listen already", retry_after_s=5)
+        self._shares.take(app.tenant)
         stream = EventStream(may_go_on, ending=self._ending, keep_alive_s=self._keep_alive_s)
         try:
             subscription = await self._hub.join(app.tenant, app.id, channel, stream.deliver, form=form)
         except BaseException:
-            self._closed(app.tenant)
+            self._shares.give_back(app.tenant)
             raise
-        stream.opened(subscription, lambda: self._closed(app.tenant))
+        stream.opened(subscription, lambda: self._shares.give_back(app.tenant))
         return stream
-
-    def _closed(self, tenant: str) -> None:
-        self._of_tenant[tenant] -= 1
-        if not self._of_tenant[tenant]:
-            del self._of_tenant[tenant]
 
 
 class EventStream:

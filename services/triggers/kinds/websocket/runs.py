@@ -1,6 +1,5 @@
 """The functions that a message is for: each is run, and what it answers goes back in the order of their ids."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
@@ -11,6 +10,7 @@ from services.triggers.kind import World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Who
 from services.triggers.kinds.websocket.frames import NO_EVENT, Event, body_of
+from services.triggers.shares import Shares
 from shared import telemetry
 from shared.domain.app import App
 from shared.domain.function import Function
@@ -35,36 +35,13 @@ class Peer(NamedTuple):
     ip: str
 
 
-class _Places:
-    """How many runs each tenant has under way here: one leaves room for the others, however many sockets it has."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._taken: Counter[str] = Counter()
-
-    def check(self, tenant: str) -> None:
-        """Raises Problem(unavailable) where there is none left."""
-        if self._taken[tenant] >= self._most:
-            raise Problem("unavailable", f"{self._most} events are under way already")
-
-    def hold(self, wait: Wait) -> "_Held":
-        """One for as long as this wait lasts."""
-        self._taken[wait.tenant] += 1
-        return _Held(wait, self)
-
-    def free(self, tenant: str) -> None:
-        """One is free again."""
-        self._taken[tenant] -= 1
-        if not self._taken[tenant]:
-            del self._taken[tenant]
-
-
 class _Held:
-    """A wait and its place."""
+    """A wait, and its tenant's place for as long as it lasts."""
 
-    def __init__(self, wait: Wait, places: _Places) -> None:
+    def __init__(self, wait: Wait, shares: Shares) -> None:
         self._wait = wait
-        self._places: _Places | None = places
+        self._shares: Shares | None = shares
+        shares.take(wait.tenant)
 
     async def outcome(self) -> Outcome | None:
         """As the wait's."""
@@ -76,15 +53,15 @@ class _Held:
     def give_up(self) -> None:
         """End the wait. Harmless when it has ended."""
         self._wait.give_up()
-        places, self._places = self._places, None
-        if places is not None:
-            places.free(self._wait.tenant)
+        shares, self._shares = self._shares, None
+        if shares is not None:
+            shares.give_back(self._wait.tenant)
 
 
 class Run:
     """One function's run for an event: waited for, or why there is none. `name` is there where several answer."""
 
-    def __init__(self, event: Event, name: str | None, *, held: "_Held | None" = None, fault: str = "NoAnswer") -> None:
+    def __init__(self, event: Event, name: str | None, *, held: _Held | None = None, fault: str = "NoAnswer") -> None:
         self._event = event
         self._name = name
         self._held = held
@@ -110,7 +87,7 @@ class Runs:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._places = _Places(max(1, world.settings.max_waiting // _SHARES))
+        self._shares = Shares(max(1, world.settings.max_waiting // _SHARES))
 
     async def begin(self, who: Who, event: Event, peer: Peer) -> Sequence[Run] | str:
         """The runs, submitted in the order of their functions; or what the client is told where there are none."""
@@ -141,10 +118,11 @@ class Runs:
         limits = limits_of(function.config, world.service.platform.bounds, tenant=ceilings)
         if len(body) > limits.params_bytes:
             raise Problem("too_large", f"The event is longer than {limits.params_bytes} bytes")
-        self._places.check(function.tenant)
+        if self._shares.is_out(function.tenant):
+            raise Problem("unavailable", f"{self._shares.most} events are under way already")
         task_id = new_task_id()
         within_s = limits.timeout_s + world.settings.queue_s
-        held = self._places.hold(world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s))
+        held = _Held(world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s), self._shares)
         request = _request(who.app, peer, body)
         origin = Origin(
             trigger_type="websocket",

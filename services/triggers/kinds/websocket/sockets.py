@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +14,7 @@ from services.triggers.kinds.websocket.runs import Runs
 from services.triggers.kinds.websocket.socket import Socket
 from services.triggers.kinds.websocket.subscribing import Subscribing
 from services.triggers.kinds.websocket.wheel import Wheel
+from services.triggers.shares import Shares
 from shared import telemetry
 from shared.bus.messages import Pushed
 from shared.domain.problem import Problem
@@ -32,22 +32,22 @@ class Sockets:
         self._service = world.service
         self._admission = admission
         self._hub = hub
-        self._of_tenant: Counter[str] = Counter()
+        self._shares = Shares(self.settings.tenant_sockets)
         self._beats: Wheel[Socket] = Wheel(self.settings.socket_heartbeat_s, self._beat)
         self._checks: Wheel[Socket] = Wheel(self.settings.socket_check_s, self._check)
         self._minded: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        return self._of_tenant.total()
+        return len(self._shares)
 
     def check_room(self, tenant: str) -> None:
         """Raises TurnedAwayError where there is none for another socket; "" asks for any tenant's."""
-        if len(self) >= self.settings.sockets or self._of_tenant[tenant] >= self.settings.tenant_sockets:
+        if len(self) >= self.settings.sockets or self._shares.is_out(tenant):
             raise TurnedAwayError(LATER, "Too many sockets are open")
 
     def add(self, socket: Socket) -> None:
         """It is open."""
-        self._of_tenant[socket.who.app.tenant] += 1
+        self._shares.take(socket.who.app.tenant)
         socket.spokes = self._beats.add(socket), self._checks.add(socket)
         telemetry.SOCKETS.inc()
 
@@ -66,10 +66,7 @@ class Sockets:
 
     def gone(self, socket: Socket) -> None:
         """It is closed."""
-        tenant = socket.who.app.tenant
-        self._of_tenant[tenant] -= 1
-        if not self._of_tenant[tenant]:
-            del self._of_tenant[tenant]
+        self._shares.give_back(socket.who.app.tenant)
         self._beats.remove(socket, socket.spokes[0])
         self._checks.remove(socket, socket.spokes[1])
         telemetry.SOCKETS.dec()
