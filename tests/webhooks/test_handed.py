@@ -93,3 +93,11 @@ async def test_the_public_door_passes_them_on(receiver: Receiver, hooked: Platfo
         assert given["url"] == f"http://hooks.example{hook.path}"
         assert given["headers"]["x-forwarded-for"] == "127.0.0.1"
         assert (await through.send(hook, b"{}")).status_code == 401
+
+
+async def test_a_token_of_the_platform_in_the_url_reaches_nobody(receiver: Receiver, hooked: Platform) -> None:
+    hook = await receiver.deploy(secret=SECRET, mode="sync")
+    escaped = hooked.token.replace("_", "%5F")
+    given = await _given(receiver, f"{hook.path}?a=1&token={hooked.token}&t={escaped}&shoal=own")
+    assert given["query"] == {"a": "1", "shoal": "own"}
+    assert hooked.token.removeprefix("shoal_") not in str(given)

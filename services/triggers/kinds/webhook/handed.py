@@ -32,13 +32,13 @@ class Query(NamedTuple):
 
 
 def query_of(scope: Scope) -> Query:
-    """The query of a request in two. What is left of it is as it came."""
+    """The query of a request in two. What is left of it is as it came, but for tokens of the platform."""
     rest, signature = [], b""
     for part in scope["query_string"].split(b"&"):
         name, _, value = part.partition(b"=")
         if unquote_to_bytes(name) == _SIGNATURE:
             signature = unquote_to_bytes(value)
-        else:
+        elif not has_ours_within(unquote_to_bytes(part).decode("latin-1")):
             rest.append(part)
     return Query(b"&".join(rest), signature.decode("latin-1"))
 
