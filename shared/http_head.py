@@ -110,6 +110,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """The connection is another protocol's from now on; the parser refers to this, which refers to it."""
+        if self._refused:
+            return
         super().handle_websocket_upgrade()
         del self.parser
 

@@ -24,9 +24,15 @@ STALLED_S = 60.0
 """Who takes nothing of what waits for him in so long is cut off."""
 _CLOSING_S = 5.0  # how long a peer may take to answer a close
 _LINGER_S = 1.0  # how long one that broke the protocol may go on sending: else a reset overtakes the close frame
+_UNTAKEN_BYTES = 4096  # of a message to a socket that nobody takes over: it is not read
 _PIECE_BYTES = 2048  # parsed at once: it bounds how many frames a taker is given that has said `hold`
 _NOTHING = memoryview(b"")
 _NOTE_BYTES = 120  # of a close reason, which may have 123
+_SENTENCE = b'{"error":"The head of a handshake has no body, and no more than 128 lines, each of up to 8192 bytes"}'
+_REFUSAL = (
+    b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
+    b"content-length: %d\r\n\r\n%s" % (len(_SENTENCE), _SENTENCE)
+)
 _PING = Frame(Opcode.PING, b"beat").serialize(mask=False, extensions=[])
 
 
@@ -76,12 +82,26 @@ def text_frame(text: str) -> bytes:
 class Handshake(WebSocketsSansIOProtocol):
     """The opening of a socket, and the whole of one that nobody takes over. It offers no compression.
 
-    What is compressed may be a thousand times as long, and each socket would keep a window for it.
+    What is compressed may be a thousand times as long, and each socket would keep a window for it. Frames may come when
+    the opening was answered: what is sent before that is kept by nobody.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.conn = ServerProtocol(extensions=[], max_size=self.config.ws_max_size, logger=self.logger)
+        self.conn = ServerProtocol(extensions=[], max_size=_UNTAKEN_BYTES, logger=self.logger)
+        self._refused = False
+        self._hasty = False  # something came before the opening was answered
+
+    def data_received(self, data: bytes) -> None:
+        """The head, and what follows the answer to it."""
+        if self._refused:
+            return
+        if self.handshake_initiated and not self.handshake_complete:
+            self._hasty = True
+            return
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            self._refuse()  # uvicorn waits for ever for a head that the parser does not take
 
     def handle_connect(self, event: Any) -> None:
         """Offer the extension."""
@@ -102,13 +122,18 @@ class Handshake(WebSocketsSansIOProtocol):
         self.stop_keepalive()
         line = Line(self.transport, taker, self.connections, most_bytes=most_bytes)
         self.connections.discard(self)
-        early = bytes(self.conn.reader.buffer)
         self.conn.parser.close()  # it refers to its owner, which refers to it
         self.transport.set_protocol(line)
         self.transport = _Elsewhere()  # the application's end is not the socket's
-        if early or not self.queue.empty():
+        if self._hasty:
             line.end(POLICY, "Frames came before the handshake had ended")
         return line
+
+    def _refuse(self) -> None:
+        self._refused = True
+        self.handshake_complete = True
+        self.transport.write(_REFUSAL)
+        self.transport.close()
 
 
 class _Elsewhere(asyncio.Transport):
