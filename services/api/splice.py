@@ -9,6 +9,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from services.api.forwarding import is_triggers
 
+STALLED_S = 60.0
+"""Who takes nothing of what waits for him in so long is cut off, on either side."""
 _CONNECT_S = 5.0
 _DRAIN_S = 2.0  # the triggers service, told to end too, says goodbye on every socket meanwhile
 _REFUSAL = b"HTTP/1.1 %s\r\ncontent-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n%s\r\n%s"
@@ -42,6 +44,7 @@ class _Side(asyncio.Protocol):
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
         self.other: _Side | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -51,16 +54,36 @@ class _Side(asyncio.Protocol):
             self.other.transport.write(data)
 
     def pause_writing(self) -> None:
+        self._wait()
         if self.other is not None and self.other.transport is not None:
             self.other.transport.pause_reading()
 
     def resume_writing(self) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self._goes_on()
         if self.other is not None and self.other.transport is not None:
             self.other.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self.other is not None and self.other.transport is not None:
-            self.other.transport.close()
+        self._goes_on()
+        self.transport = None
+        if self.other is not None:
+            self.other.end()
+
+    def end(self) -> None:
+        """Close it, when what waits was taken; nobody is there to cut off who takes nothing, but us."""
+        if self.transport is not None:
+            self.transport.close()
+            self._wait()
+
+    def _wait(self) -> None:
+        if self._stalled is None and self.transport is not None:
+            self._stalled = asyncio.get_running_loop().call_later(STALLED_S, self.transport.abort)
+
+    def _goes_on(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
 
 
 class Splice(_Side):
@@ -113,8 +136,10 @@ class Splice(_Side):
         except OSError:  # TimeoutError is one
             self._refuse(*_AWAY)
             return
-        assert other.transport is not None
         self.other, other.other = other, self
+        if other.transport is None:  # it was closed again meanwhile
+            self._refuse(*_AWAY)
+            return
         other.transport.write(self._head(head))
         self.transport.resume_reading()
 

@@ -13,6 +13,7 @@ import websockets
 from uvicorn.config import WSProtocolType
 from websockets.asyncio.client import connect
 
+from services.api import splice as splices
 from services.api.door import Door
 from services.api.forwarding import Forwarding, is_triggers
 from services.api.splice import splicing
@@ -225,3 +226,25 @@ async def test_who_reads_nothing_is_sent_no_more_than_fits_between() -> None:
                 now = sent
         assert 0 < now < 64 << 20
         client.transport.abort()
+
+
+async def test_who_reads_nothing_for_long_is_cut_off_and_so_is_what_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only its own end knows: the service behind may be cutting it off too, but would never be heard of again."""
+    monkeypatch.setattr(splices, "STALLED_S", 0.5)
+    left = asyncio.Event()
+
+    async def endless(scope: Scope, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        try:
+            while True:
+                await send({"type": "websocket.send", "bytes": bytes(1 << 16)})
+        finally:
+            left.set()
+
+    async with in_front(endless) as front:
+        client = await connect(front.replace("http", "ws") + "/v1/a/realtime", max_queue=1, compression=None)
+        await asyncio.wait_for(left.wait(), timeout=20)
+        client.transport.resume_reading()  # type: ignore[attr-defined]  # what the types know of is less
+        await asyncio.wait_for(client.wait_closed(), timeout=20)
+        assert client.close_code == 1006
