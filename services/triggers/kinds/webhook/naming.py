@@ -1,6 +1,6 @@
 """What makes a delivery this one and no other.
 
-docs/decisions/webhooks-signatures.md says why a name that nobody signed does not do alone.
+docs/decisions/webhook-signatures.md says why a name that nobody signed does not do alone.
 """
 
 import hashlib
