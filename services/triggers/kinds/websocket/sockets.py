@@ -1,7 +1,6 @@
 """All sockets of this process: how many there are, their heartbeats, and whether they may stay."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,6 +9,7 @@ from services.triggers.kind import World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError
 from services.triggers.kinds.websocket.channels import Hub, frame
+from services.triggers.kinds.websocket.checks import Checks
 from services.triggers.kinds.websocket.runs import Runs
 from services.triggers.kinds.websocket.socket import Socket
 from services.triggers.kinds.websocket.subscribing import Subscribing
@@ -17,8 +17,7 @@ from services.triggers.kinds.websocket.wheel import Wheel
 from services.triggers.shares import Shares
 from shared import telemetry
 from shared.bus.messages import Pushed
-from shared.domain.problem import Problem
-from shared.websocket import FAULT, LATER, NORMAL, POLICY, text_frame
+from shared.websocket import FAULT, LATER, text_frame
 
 _HEARTBEAT = text_frame(replies.HEARTBEAT)
 
@@ -30,11 +29,11 @@ class Sockets:
         self.settings = world.settings
         self.runs = Runs(world)
         self._service = world.service
-        self._admission = admission
         self._hub = hub
         self._shares = Shares(self.settings.tenant_sockets)
         self._beats: Wheel[Socket] = Wheel(self.settings.socket_heartbeat_s, self._beat)
-        self._checks: Wheel[Socket] = Wheel(self.settings.socket_check_s, self._check)
+        checks = Checks(admission.again, mind=self._watched, idle_s=self.settings.socket_idle_s)
+        self._checks: Wheel[Socket] = Wheel(self.settings.socket_check_s, checks.turn)
         self._minded: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -73,9 +72,16 @@ class Sockets:
 
     def mind(self, work: Coroutine[Any, Any, None]) -> None:
         """Do this, and see to it that it is not forgotten."""
+        self._begun(work)
+
+    def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        self._service.watch(self._begun(work))
+
+    def _begun(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._minded.add(task)
         task.add_done_callback(self._minded.discard)
+        return task
 
     @asynccontextmanager
     async def turning(self) -> AsyncIterator[None]:
@@ -96,27 +102,6 @@ class Sockets:
                 socket.line.end(FAULT, "No answer to pings")
             elif not socket.line.backlog:  # else it has enough to take
                 socket.line.ping(_HEARTBEAT)
-
-    async def _check(self, sockets: Sequence[Socket]) -> None:
-        idle_since = asyncio.get_running_loop().time() - self.settings.socket_idle_s
-        staying = []
-        for socket in sockets:
-            if time.time() >= socket.who.expires:
-                socket.turn_away(POLICY, "The token has expired")
-            elif socket.heard_at <= idle_since and socket.is_idle:
-                socket.turn_away(NORMAL, f"No message for {self.settings.socket_idle_s:g} s")
-            else:
-                staying.append(socket)
-        await self._ask_again(staying)
-
-    async def _ask_again(self, sockets: Sequence[Socket]) -> None:
-        for socket in sockets:
-            try:
-                socket.who = await self._admission.again(socket.who.app, socket.who.token)
-            except TurnedAwayError as away:
-                socket.turn_away(away.code, away.sentence)
-            except Problem:
-                return  # the store is away: who was let in stays for as long
 
 
 def _framed(pushed: Pushed) -> bytes:
