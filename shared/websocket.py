@@ -28,7 +28,7 @@ _UNTAKEN_BYTES = 4096  # of a message to a socket that nobody takes over: it is 
 _PIECE_BYTES = 2048  # parsed at once: it bounds how many frames a taker is given that has said `hold`
 _NOTHING = memoryview(b"")
 _NOTE_BYTES = 120  # of a close reason, which may have 123
-_SENTENCE = b'{"error":"The head of a handshake has no body, and no more than 128 lines, each of up to 8192 bytes"}'
+_SENTENCE = b'{"error":"A handshake has up to 128 lines of up to 8192 bytes each"}'
 _REFUSAL = (
     b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\n"
     b"content-length: %d\r\n\r\n%s" % (len(_SENTENCE), _SENTENCE)
