@@ -15,6 +15,7 @@ from shared import answers, cors, exchange
 from shared import request_head as heads
 from shared.answers import Answer, Told
 from shared.app_directory import AppDirectory
+from shared.callers import refusals
 from shared.callers.addressed import addressed_app
 from shared.callers.auth import Auth
 from shared.callers.edge import Asker, Edge, Fault, has_our_form, has_ours_within, refused
@@ -26,12 +27,6 @@ from shared.domain.request import Header, Request, Response
 from shared.domain.trigger import HttpAuth
 from shared.exchange import Line, Receive, Scope, Send
 from shared.request_head import Sent
-
-_CODES: dict[Fault, str] = {
-    "missing": problems.NO_TOKEN,
-    "jwt": "AUTH_INVALID_END_USER_JWT",
-    "expired": "AUTH_END_USER_JWT_EXPIRED",
-}
 
 _TEST = ("POST",)
 _OF_PROXIES = frozenset({"CONNECT", "TRACE"})  # between a client and who relays for it; Fetch has no such requests
@@ -87,7 +82,7 @@ class CallFunction:
         except Crowded:
             answer = answers.crowded()
         except Problem as problem:
-            answer = _rendered(*problems.rendered(problem))
+            answer = refusals.answer_to(problem)
         except Exception as error:  # noqa: BLE001 - the outermost frame: our own fault becomes a 500 and a log line
             answer = _rendered(*problems.crashed(error, path=scope["path"]))
         if answer is not None:
@@ -255,9 +250,7 @@ def _turned_away(fault: Fault) -> Exception:
     problem = refused(fault)
     if problem.code != "unauthenticated":
         return problem
-    status, headers, _ = problems.rendered(problem)
-    body = problems.body(problems.FAULTS[problem.code], problem.message, code=_CODES.get(fault, ""))
-    return _Refused(_rendered(status, headers, body))
+    return _Refused(refusals.answer_to(problem, stranger=fault))
 
 
 def _tested(called: Target, found: Function | None, app: App, method: str) -> _Place:

@@ -7,16 +7,15 @@ import msgspec
 
 from services.triggers import ingress
 from services.triggers.kind import Route, World
-from services.triggers.kinds.websocket import problems
 from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError, token_in
 from services.triggers.kinds.websocket.channels import Hub
 from services.triggers.kinds.websocket.event_stream import EventStreams
-from services.triggers.kinds.websocket.problems import Refused
 from services.triggers.kinds.websocket.subscribing import check_listen, pushed
 from shared import answers, cors, exchange
 from shared import request_head as heads
 from shared.answers import Answer
 from shared.bus.channels import push
+from shared.callers import refusals
 from shared.callers.edge import Asker, refused
 from shared.domain import channel as channels
 from shared.domain.app import App
@@ -35,6 +34,14 @@ _SKIP_S = 2.0
 class _Body(msgspec.Struct, forbid_unknown_fields=True):
     payload: msgspec.Raw
     event: str | None = None
+
+
+class _Refused(Exception):  # noqa: N818 - an answer on its way out
+    """What is answered in place of what was asked for."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
 
 
 class _One(NamedTuple):
@@ -61,10 +68,10 @@ class ChannelDoor:
         one = _One(scope, receive, send, [])
         try:
             answer = await self._answer(one, named)
-        except Refused as refusal:
+        except _Refused as refusal:
             answer = refusal.answer
         except Problem as problem:
-            answer = problems.rendered(problem)
+            answer = refusals.answer_to(problem)
         if answer is not None:
             await ingress.answer(send, answer._replace(lines=[*answer.lines, *one.beside]))
 
@@ -80,7 +87,7 @@ class ChannelDoor:
             one.beside.clear()  # the answer says it all
             return Answer(204, cors.preflight(app, sent.origin, wanted=sent.wanted, methods=_METHODS), b"")
         if method not in _METHODS:
-            raise problems.not_allowed(_METHODS)
+            raise _Refused(refusals.not_allowed(_METHODS))
         asker = await self._asker(app, token)
         channels.check_name(named["channel"])
         if method == _LISTENS:
@@ -97,10 +104,10 @@ class ChannelDoor:
         return app
 
     async def _asker(self, app: App, token: str) -> Asker:
-        """Who asks, with a credential that is good. Raises Refused, Problem(forbidden, unavailable)."""
+        """Who asks, with a credential that is good. Raises _Refused, Problem(forbidden, unavailable)."""
         asker = await self._admission.asker(app, token)
         if asker.fault:
-            raise Refused(problems.rendered(refused(asker.fault), asker.fault))
+            raise _Refused(refusals.answer_to(refused(asker.fault), stranger=asker.fault))
         return asker
 
     async def _push(self, one: _One, app: App, channel: str, asker: Asker) -> Answer:
