@@ -1,9 +1,8 @@
 """Which functions a kind of trigger may set off, at hand without a look into the store."""
 
 import time
-from collections import Counter
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from shared import telemetry
 from shared.bus.messages import FunctionChanged
@@ -17,6 +16,7 @@ Target = TypeVar("Target")
 Found = tuple[Function, ...]
 
 _MOST = 10_000  # functions of one tenant with triggers of one kind: those with the lowest ids
+_MOST_SAID = 10_000  # tenants of whom it is known when that was said
 _SAY_AGAIN_S = 60.0
 _log = telemetry.logger("targets")
 
@@ -28,12 +28,11 @@ class Targets:
         self._store = store
         self._matches = matches
         self._said: dict[str, float] = {}
-        self._changes: Counter[str] = Counter()
-        self._found: Remembered[tuple[str, int, TriggerKind], Found] = Remembered(self._ask, believed_s=believed_s)
+        self._found: Remembered[tuple[str, TriggerKind], Found] = Remembered(self._ask, believed_s=believed_s)
 
     async def of(self, tenant: str, kind: TriggerKind) -> Sequence[Function]:
         """The tenant's active functions that have an enabled trigger of this kind, by id. Raises unavailable."""
-        return await self._found.find((tenant, self._changes[tenant], kind)) or ()
+        return await self._found.find((tenant, kind)) or ()
 
     def bounded(self, meant: Sequence[Target], *, tenant: str, kind: TriggerKind) -> Sequence[Target]:
         """Of those that one event is to set off, as many as may be, the first ones; what is left out is said."""
@@ -42,7 +41,7 @@ class Targets:
         telemetry.LEFT_OUT.labels(kind).inc(len(meant) - self._matches)
         now = time.monotonic()
         if now >= self._said.get(tenant, 0.0):
-            if len(self._said) >= _MOST:
+            if len(self._said) >= _MOST_SAID:
                 self._said.clear()
             self._said[tenant] = now + _SAY_AGAIN_S
             _log.warning("an event would set off too many functions", tenant=tenant, kind=kind, meant=len(meant))
@@ -50,12 +49,13 @@ class Targets:
 
     async def changed(self, notice: FunctionChanged) -> None:
         """Ask again at the next event."""
-        self._changes[notice.tenant] += 1
+        for kind in get_args(TriggerKind):
+            self._found.drop((notice.tenant, kind))
 
     def doubt(self) -> None:
         """Notices may have been missed: ask again for everything."""
         self._found.doubt()
 
-    async def _ask(self, key: tuple[str, int, TriggerKind]) -> Found | None:
-        tenant, _, kind = key
+    async def _ask(self, key: tuple[str, TriggerKind]) -> Found | None:
+        tenant, kind = key
         return tuple(await Functions(self._store, tenant).triggered_by(kind, limit=_MOST))
