@@ -12,7 +12,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `fd` is an inherited listening socket, -1 for an own one on `host` and `port`. `public_url` is where the world
     reaches this door, where that is not what a request's own head says. `domain` is that of the API.
     `requests` bounds how many are in progress at once in this process, `tenant_requests` how many of those are one
-    tenant's, `body_wait_s` how long a sender may take.
+    tenant's once they are believed, `body_wait_s` how long a sender may take.
     `max_waiting` bounds how many may wait for an outcome at once, `queue_s` how much longer than the function may run
     one waits. `matches` bounds how many functions one event may set off.
 

@@ -37,8 +37,8 @@ class Route(NamedTuple):
 class World(NamedTuple):
     """What every kind is given.
 
-    `requests` is what each tenant has of the requests that the door lets in. `ending` is set when the service begins to
-    drain: what lasts is to end then.
+    `requests` is what each tenant has of the requests in progress, once they are here and believed. `ending` is set
+    when the service begins to drain: what lasts is to end then.
     """
 
     service: Service

@@ -65,8 +65,7 @@ class Posting:
                 refused = answers.plain(405, error="Events are posted")
                 whole = refused._replace(lines=[*refused.lines, _ALLOWED])
             else:
-                with self._requests.held(opened.source.tenant):
-                    whole = await self._posted(opened, opened.config, scope, receive)
+                whole = await self._posted(opened, opened.config, scope, receive)
         except Problem as problem:
             whole = answers.plain(_STATUS.get(problem.code, _WRONG), error=problem.message)
         await answer(send, whole)
@@ -85,7 +84,8 @@ class Posting:
             _log.warning("an event cannot be read", source=opened.source.public_id, reason=str(fault))
             return answers.plain(400, error=str(fault))
         try:
-            await self._take(opened, events)
+            with self._requests.held(opened.source.tenant):
+                await self._take(opened, events)
         except SourceFault as fault:
             _log.warning("events cannot be taken", source=opened.source.public_id, reason=str(fault))
             raise Problem("unavailable", "The events cannot be taken just now; try again in a moment") from None

@@ -59,10 +59,9 @@ class Door:
         try:
             source = source_of(sent, place.config) or ""
             admitted(sent, place.config)
-            with self._world.requests.held(place.app.tenant):
-                body = await self._body(place, scope, receive)
-                delivery = _Delivery(place, scope, receive, host, url, sent._replace(body=body))
-                return await self._taken(delivery, source)
+            body = await self._body(place, scope, receive)
+            delivery = _Delivery(place, scope, receive, host, url, sent._replace(body=body))
+            return await self._taken(delivery, source)
         except Forged as forged:
             if forged.reason == "source":
                 return verdicts.not_allowed(source, forged.message)
@@ -110,7 +109,8 @@ class Door:
         """It is who it says: from here on, what goes wrong is not the sender's fault."""
         source = verified.source if verified.is_signed else ""
         try:
-            return await self._set_off(delivery, source, verified.delivery_id)
+            with self._world.requests.held(delivery.place.app.tenant):
+                return await self._set_off(delivery, source, verified.delivery_id)
         except Problem as problem:
             return verdicts.stopped(problem, source, verified.delivery_id)
 

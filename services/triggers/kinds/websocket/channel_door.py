@@ -94,8 +94,7 @@ class ChannelDoor:
             check_listen(asker, named["channel"])
             await self._listen(one, app, named["channel"], token)
             return None
-        with self._world.requests.held(app.tenant):
-            return await self._push(one, app, named["channel"], asker)
+        return await self._push(one, app, named["channel"], asker)
 
     async def _app(self, named: str, *, host: str, token: str) -> App:
         app = await self._admission.app(named, host=host, token=token)
