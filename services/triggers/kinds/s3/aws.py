@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from services.triggers.kinds.s3.clients import Client, code_of
+from services.triggers.kinds.s3.tellers import fields
 from shared.config import Platform
 from shared.domain.event_source import S3Access
 
@@ -97,14 +98,14 @@ class S3:
         def ask(client: "S3Client") -> Page:
             where: Any = {"ContinuationToken": token} if token else {"StartAfter": start_after} if start_after else {}
             found = client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=most, **where)
-            objects = [
-                Listed(one["Key"], one.get("Size", -1), one.get("ETag", "").strip('"'), one["LastModified"])
-                for one in found.get("Contents", ())
-            ]
-            following = found.get("NextContinuationToken", "") if found.get("IsTruncated") else ""
-            return Page(objects, following, _date(found), datetime.now(UTC))
+            return _page(found, asked=token, most=most)
 
         return await self._client.ask(ask, what=f"bucket '{bucket}'")
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return self._client.is_idle
 
     def close(self) -> None:
         """End it; calls under way fail."""
@@ -132,15 +133,7 @@ class Sqs:
                 VisibilityTimeout=int(hidden_s),
                 MessageSystemAttributeNames=["ApproximateReceiveCount"],
             )
-            return [
-                Message(
-                    one.get("MessageId", ""),
-                    one["ReceiptHandle"],
-                    one.get("Body", ""),
-                    int(one.get("Attributes", {}).get("ApproximateReceiveCount", 1)),
-                )
-                for one in found.get("Messages", ())
-            ]
+            return [_message(one) for one in found.get("Messages", ())[:most]]
 
         return await self._client.ask(ask, what=self._what)
 
@@ -170,11 +163,39 @@ class Sqs:
         self._client.close()
 
 
+def _message(one: Any) -> Message:
+    """Raises ValueError, KeyError."""
+    id, body = one.get("MessageId", ""), one.get("Body", "")
+    if not isinstance(id, str) or not fields.is_whole(id) or not isinstance(body, str):
+        raise ValueError("a message is no text")
+    return Message(id, one["ReceiptHandle"], body, int(one.get("Attributes", {}).get("ApproximateReceiveCount", 1)))
+
+
 def _with_endpoint(access: S3Access, queue_url: str) -> S3Access:
     """A queue is asked where its address says, unless the access says another place."""
     parts = urlsplit(queue_url)
     endpoint = access.endpoint_url or f"{parts.scheme}://{parts.netloc}"
     return msgspec.structs.replace(access, endpoint_url=endpoint)
+
+
+def _page(found: Any, *, asked: str, most: int) -> Page:
+    """A page as it was answered. What is no list must not be taken for an empty one: rows are forgotten by that.
+
+    Raises ValueError, KeyError.
+    """
+    contents = found.get("Contents", ())
+    following = found.get("NextContinuationToken", "") if found["IsTruncated"] else ""
+    if found["IsTruncated"] and following in ("", asked):
+        raise ValueError("there is more, and no token for it")
+    if len(contents) > most:
+        raise ValueError("more objects than were asked for")
+    objects = [_listed(one) for one in contents if len(one["Key"]) <= fields.MAX_KEY]  # of a longer one nobody can tell
+    return Page(objects, following, _date(found), datetime.now(UTC))
+
+
+def _listed(one: Any) -> Listed:
+    etag = fields.text(one, "ETag").strip('"')
+    return Listed(one["Key"], fields.size(one, "Size"), etag, one["LastModified"].astimezone(UTC))
 
 
 def _date(answer: Any) -> datetime | None:

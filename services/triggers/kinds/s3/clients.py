@@ -7,6 +7,7 @@ operator's own is used: no variable of the environment, no file, no credentials 
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -25,6 +26,9 @@ Service = Literal["s3", "sqs"]
 
 _WITHIN_S = 120.0  # a call, with its wait for a thread: an answer that comes byte by byte would never end
 _OPENING = threading.Lock()  # botocore's session makes one client at a time
+_MOST_CODE = 100
+# What botocore stumbles over in answers that are not those of the service.
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError, RuntimeError, ArithmeticError)
 
 _SENTENCES = {
     "InvalidAccessKeyId": "The access key id is not known to {where}",
@@ -68,11 +72,34 @@ class Client:
 
     async def ask(self, ask: Callable[[Any], Made], *, what: str) -> Made:
         """What `ask` gets from the client, in a thread. `what` is what is asked for. Raises SourceFault."""
+        until_s = time.monotonic() + _WITHIN_S
         try:
             async with asyncio.timeout(_WITHIN_S):
-                return await self._threads.run(lambda: _told(lambda: ask(self._made()), access=self._access, what=what))
+                return await self._threads.run(lambda: self._asked(ask, what=what, until_s=until_s))
         except TimeoutError:
+            if self._transport is not None:
+                self._transport.cut()  # else an answer that never ends would keep its thread
             raise SourceFault(f"{what} was not answered for within {_WITHIN_S:g} s") from None
+
+    def _asked(self, ask: Callable[[Any], Made], *, what: str, until_s: float) -> Made:
+        """In one of the threads."""
+
+        def asked() -> Made:
+            client = self._made()
+            if self._transport is not None:
+                self._transport.begin(until_s=until_s)
+            return ask(client)
+
+        try:
+            return _told(asked, access=self._access, what=what)
+        finally:
+            if self._transport is not None:
+                self._transport.done()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way."""
+        return self._threads.is_idle
 
     def close(self) -> None:
         """End it; calls under way fail."""
@@ -94,8 +121,9 @@ class Client:
 
 
 def code_of(error: Any) -> str:
-    """What a service's answer calls the fault."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    """What a service's answer calls the fault: whoever answers may have chosen it."""
+    said = str(error.response.get("Error", {}).get("Code", ""))
+    return "".join(letter for letter in said[:_MOST_CODE] if letter.isascii() and letter.isprintable())
 
 
 def _opened(service: Service, access: S3Access, secret: str, transport: "Transport") -> Any:
@@ -144,14 +172,18 @@ def _told(ask: Callable[[], Made], *, access: S3Access, what: str) -> Made:
     """What the question is answered with, its faults in sentences. Raises SourceFault."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    where = urlsplit(access.endpoint_url).netloc if access.endpoint_url else "AWS"
+    where = _where(access)
     try:
         return ask()
     except ClientError as error:
         code = code_of(error)
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        sentence = _SENTENCES.get(code) or f"{{where}} answered {status} ({code[:100]}) when asked for {{what}}"
-        said = sentence.format(where=where, what=what, region=access.region)
+        sentence = _SENTENCES.get(code, "{where} answered {status} ({code}) when asked for {what}")
+        said = sentence.format(where=where, what=what, region=access.region, status=status, code=code)
         raise SourceFault(said[:1].upper() + said[1:]) from None
-    except (BotoCoreError, ValueError, KeyError) as error:
+    except (BotoCoreError, *_NONSENSE) as error:
         raise SourceFault(f"{where} gave no answer that can be understood: {type(error).__name__}") from None
+
+
+def _where(access: S3Access) -> str:
+    return urlsplit(access.endpoint_url).netloc if access.endpoint_url else "AWS"

@@ -46,7 +46,8 @@ class Reports:
 
     def say(self, source: EventSource, state: SourceState, error: str = "") -> None:
         """The source, which is ours, does so now. `error` is a sentence without secrets."""
-        key, error = (source.tenant, source.id), error[:_MOST_TEXT]
+        key = (source.tenant, source.id)
+        error = error[:_MOST_TEXT].encode(errors="replace").decode()  # what cannot be written would end the service
         before = self._said.get(key)
         if before is not None and (before.state, before.error) == (state, error):
             return

@@ -39,6 +39,11 @@ class Threads:
         made: Made = await job.made
         return made
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being done, or waits to be."""
+        return not self._busy
+
     def close(self) -> None:
         """Let the threads end with what they do now."""
         for _ in range(self._begun):

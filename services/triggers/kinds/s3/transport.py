@@ -3,11 +3,14 @@
 Imported only with boto3, by a process that has a source which needs it.
 """
 
+import math
 import re
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,10 +25,10 @@ from urllib3.exceptions import SSLError as TlsError
 from urllib3.exceptions import TimeoutError as TookTooLong
 
 from services.triggers.kinds.s3.adapter import SourceFault
+from services.triggers.kinds.s3.bodies import Excess, Reading
 from shared.config import ConfigError, Platform
 from shared.egress.addresses import Guard, guard_of
 
-_MOST_BYTES = 16 << 20  # a page of 1000 long keys is 5 MiB of XML, ten messages of a queue are 2 MiB of JSON
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REGION = re.compile(r"[a-z0-9-]{1,40}")
 _CONNECT_S = 30.0  # where nobody names a bound
@@ -39,6 +42,13 @@ class _Guarded(HTTPConnection):
     """Resolves the name, judges every address, and connects to one that passed: there is no second look-up."""
 
     guard: Guard
+    opened: "_Opened"
+    until_s = math.inf
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """Send a request, and note until when its answer is waited for."""
+        self.until_s = self.opened.until_s
+        super().request(*args, **kwargs)
 
     def _new_conn(self) -> socket.socket:
         end = time.monotonic() + (self.timeout if isinstance(self.timeout, int | float) else _CONNECT_S)
@@ -69,13 +79,48 @@ class _GuardedTls(_Guarded, HTTPSConnection):
     """The same, under TLS: the certificate is checked against the name."""
 
 
+class _Opened:
+    """Connections while they are open, whatever threads they belong to."""
+
+    def __init__(self) -> None:
+        self._found: WeakSet[_Guarded] = WeakSet()
+        self._lock = threading.Lock()
+        self._of_thread = threading.local()
+
+    @property
+    def until_s(self) -> float:
+        """Until when somebody waits for what this thread does, on the clock that nobody sets."""
+        until_s: float = getattr(self._of_thread, "until_s", math.inf)
+        return until_s
+
+    @until_s.setter
+    def until_s(self, until_s: float) -> None:
+        self._of_thread.until_s = until_s
+
+    def add(self, connection: _Guarded) -> None:
+        """One more."""
+        with self._lock:
+            self._found.add(connection)
+
+    def shut(self, *, late_at_s: float) -> None:
+        """End those whose answer is not waited for any more at this moment: who reads it gets an error."""
+        with self._lock:
+            late = [one for one in self._found if one.until_s <= late_at_s]
+        for connection in late:
+            made = connection.sock
+            if made is not None:
+                with suppress(OSError):  # it was not connected, or not any more
+                    socket.socket.shutdown(made, socket.SHUT_RDWR)
+
+
 class Transport:
     """Sends what botocore has prepared and signed. Follows no redirect, asks no proxy, keeps `most` connections."""
 
     def __init__(self, platform: Platform, *, most: int, read_s: float) -> None:
         self._timeout = urllib3.Timeout(connect=platform.egress_connect_s, read=read_s)
         self._aborted = False
-        self._open: WeakSet[HTTPConnection] = WeakSet()
+        self._open = _Opened()
+        self._of_thread = threading.local()
         self._pools = urllib3.PoolManager(
             num_pools=8, maxsize=most, block=False, retries=False, ssl_context=_trust(platform.egress_ca_file)
         )
@@ -104,13 +149,28 @@ class Transport:
     def abort(self) -> None:
         """End whatever is under way: who waits for an answer gets a SourceFault."""
         self._aborted = True
-        for connection in list(self._open):
-            if connection.sock is not None:
-                try:
-                    socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
-                except OSError:
-                    continue  # it was not connected, or not any more
+        self._open.shut(late_at_s=math.inf)
         self._pools.clear()
+
+    def begin(self, *, until_s: float) -> None:
+        """What this thread asks for is waited for until then."""
+        self._open.until_s = until_s
+
+    def cut(self) -> None:
+        """End requests that nobody waits for any more."""
+        self._open.shut(late_at_s=time.monotonic())
+
+    def done(self) -> None:
+        """What this thread was last answered has been parsed."""
+        self._reading.end()
+
+    @property
+    def _reading(self) -> Reading:
+        """This thread's."""
+        found: Reading | None = getattr(self._of_thread, "reading", None)
+        if found is None:
+            found = self._of_thread.reading = Reading()
+        return found
 
     def _sent(self, request: AWSPreparedRequest) -> AWSResponse:
         parts = urlsplit(request.url)
@@ -129,10 +189,14 @@ class Transport:
             decode_content=False,
             timeout=self._timeout,
         )
-        body = answer.read(_MOST_BYTES + 1)
-        if len(body) > _MOST_BYTES:
+        reading = self._reading
+        reading.end()  # of an attempt before
+        try:
+            body = reading.read(answer)
+            reading.parse(body)
+        except Excess as excess:
             answer.close()
-            raise SourceFault(f"The endpoint {parts.netloc} answered with more than {_MOST_BYTES} bytes")
+            raise SourceFault(f"The endpoint {parts.netloc} {excess}") from None
         if answer.status in _REDIRECTS:
             raise SourceFault(_redirected(parts.netloc, answer.headers.get("x-amz-bucket-region", "")))
         return AWSResponse(request.url, answer.status, dict(answer.headers), _Read(body))  # type: ignore[arg-type]  # it makes its own of any
@@ -149,19 +213,21 @@ class _Read:
         yield self._body
 
 
-def _pool_classes(guard: Guard, opened: "WeakSet[HTTPConnection]") -> dict[str, type[urllib3.HTTPConnectionPool]]:
+def _pool_classes(guard: Guard, opened: _Opened) -> dict[str, type[urllib3.HTTPConnectionPool]]:
     """Pools whose connections are guarded by this guard, and noted while they are open."""
 
     class Plain(_Guarded):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.guard = guard
+            self.opened = opened
             opened.add(self)
 
     class Tls(_GuardedTls):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.guard = guard
+            self.opened = opened
             opened.add(self)
 
     class PlainPool(urllib3.HTTPConnectionPool):

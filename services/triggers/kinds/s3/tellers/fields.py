@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 MAX_RECORDS = 1000
-_MAX_KEY, _MAX_BUCKET = 4096, 255  # S3 itself knows 1,024 and 63
+MAX_KEY, _MAX_BUCKET = 4096, 255  # S3 itself knows 1,024 and 63
 _MAX_TEXT, _MAX_METADATA = 1024, 100
 _MAX_SIZE = 1 << 62
 _NUMBER = re.compile(r"[0-9]{1,19}")
@@ -43,8 +43,8 @@ def text(of: Fields, *names: str, most: int = _MAX_TEXT) -> str:
 def key(of: Fields, name: str = "key") -> str:
     """The key of an object, which must be there."""
     found = of.get(name)
-    if not isinstance(found, str) or not 0 < len(found) <= _MAX_KEY or not is_whole(found):
-        raise Malformed(f"{name} is missing, or no text of 1 to {_MAX_KEY} characters")
+    if not isinstance(found, str) or not 0 < len(found) <= MAX_KEY or not is_whole(found):
+        raise Malformed(f"{name} is missing, or no text of 1 to {MAX_KEY} characters")
     return found
 
 

@@ -1,0 +1,223 @@
+"""Storage and queues that answer whatever they like: a fault of that source, soon, and at nobody else's cost."""
+
+import asyncio
+import threading
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from services.triggers.kinds.s3 import bodies, clients
+from services.triggers.kinds.s3.adapter import SourceFault
+from services.triggers.kinds.s3.aws import S3, Sqs
+from services.triggers.kinds.s3.bodies import Excess, Reading, Room
+from shared.config import Platform
+from shared.domain.event_source import S3Access
+from tests.hooks import Received, always, response, serving
+
+OPEN = Platform(nats_url="", mongodb_url="", egress_private=True)
+ENTITIES = "".join(f"<!ENTITY e{at + 1} '{f'&e{at};' * 10}'>" for at in range(6))
+BOMB = f"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY e0 '{'a' * 1000}'>{ENTITIES}]>"
+CONTENTS = "<Contents><Key>{key}</Key><LastModified>{at}</LastModified><Size>{size}</Size></Contents>"
+
+
+def xml(text: str, *, status: int = 200, encoding: str = "utf-8") -> bytes:
+    return response(status, text.encode(encoding), kind="application/xml")
+
+
+def listing(*, is_truncated: str = "false", more: str = "", **one: Any) -> bytes:
+    values = {"key": "a", "at": "2026-01-01T00:00:00Z", "size": "1"} | one
+    inside = f"<IsTruncated>{is_truncated}</IsTruncated>{CONTENTS.format(**values)}{more}"
+    return xml(f"<ListBucketResult>{inside}</ListBucketResult>")
+
+
+def error(code: str) -> bytes:
+    return xml(f"<Error><Code>{code}</Code><Message>m</Message></Error>", status=400)
+
+
+async def listed(answer: bytes) -> Any:
+    async with serving() as hook:
+        hook.answer = always(answer)
+        s3 = S3(S3Access(endpoint_url=hook.url, access_key_id="AKIATENANT"), "tenants own", OPEN)
+        try:
+            return await s3.list_page("photos")
+        finally:
+            s3.close()
+
+
+async def received(answer: bytes) -> Any:
+    async with serving() as hook:
+        hook.answer = always(answer)
+        queue = Sqs(f"{hook.url}/1/uploads", S3Access(access_key_id="AKIATENANT"), "tenants own", OPEN)
+        try:
+            return await queue.receive(wait_s=0)
+        finally:
+            queue.close()
+
+
+@pytest.mark.parametrize("code", ["{x}", "{what.__class__}", "{what:100000000}", "{0}", "}"])
+async def test_the_name_of_a_fault_is_a_name_and_no_template(code: str):
+    with pytest.raises(SourceFault) as found:
+        await listed(error(code))
+    assert f"answered 400 ({code})" in str(found.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        response(200, b"<html><body>We are back soon</body></html>", kind="text/html"),
+        response(200, b"", kind=""),
+        xml("<ListBucketResult><Name>photos</Name></ListBucketResult>"),
+        xml("<Error><Code>SlowDown</Code></Error>"),
+        listing(is_truncated="true"),
+        listing(is_truncated="true", more="<NextContinuationToken></NextContinuationToken>"),
+    ],
+)
+async def test_what_is_no_listing_is_no_empty_bucket(answer: bytes):
+    """Two empty listings would have all rows forgotten, and the next one tell of every object again."""
+    with pytest.raises(SourceFault):
+        await listed(answer)
+
+
+async def test_a_page_that_leads_to_itself_is_no_listing():
+    async with serving() as hook:
+        hook.answer = always(listing(is_truncated="true", more="<NextContinuationToken>t</NextContinuationToken>"))
+        s3 = S3(S3Access(endpoint_url=hook.url, access_key_id="AKIATENANT"), "x", OPEN)
+        page = await s3.list_page("photos")
+        assert page.next == "t"
+        with pytest.raises(SourceFault):
+            await s3.list_page("photos", token=page.next)
+        s3.close()
+
+
+@pytest.mark.parametrize("at", ["x", "1e30", "inf", "nan", "0001-01-01T00:00:00+14:00"])
+async def test_a_time_that_is_none_is_a_fault(at: str):
+    with pytest.raises(SourceFault):
+        await listed(listing(at=at))
+
+
+async def test_a_size_that_is_none_and_a_key_that_nobody_can_tell_of():
+    assert [one.size for one in (await listed(listing(size="9" * 30))).objects] == [-1]
+    assert (await listed(listing(key="k" * 5000))).objects == []
+
+
+async def test_no_more_objects_than_were_asked_for():
+    with pytest.raises(SourceFault):
+        await listed(listing(more=CONTENTS.format(key="b", at="2026-01-01T00:00:00Z", size=1) * 1000))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+async def test_entities_are_not_expanded(encoding: str):
+    """Padded, so that the parser's own bound, a hundred times of what came, would let a gigabyte through."""
+    padded = f"{BOMB}<!--{'x' * (1 << 20)}--><ListBucketResult><IsTruncated>false</IsTruncated><Name>&e4;&e4;</Name>"
+    tracemalloc.start()
+    try:
+        with pytest.raises(SourceFault) as found:
+            await listed(xml(f"{padded}</ListBucketResult>", encoding=encoding))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert "document type" in str(found.value)
+    assert peak < 100 << 20
+
+
+async def test_the_parts_of_an_answer_are_bounded():
+    with pytest.raises(SourceFault, match="more than 100000 elements"):
+        await listed(xml(f"<ListBucketResult>{'<a/>' * 200_000}</ListBucketResult>"))
+    with pytest.raises(SourceFault, match="more than 1000000 values"):
+        await received(response(200, b'{"a":[' + b"{}," * 700_000 + b"{}]}"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]", b"null", b"1", b"[" * 100_000, b'{"Messages":"x"}', b'{"Messages":5}', b'{"Messages":[null]}',
+        b'{"Messages":[{"ReceiptHandle":"x","Body":5}]}', b'{"Messages":[{"ReceiptHandle":"x","MessageId":{}}]}',
+        b'{"Messages":[{"ReceiptHandle":"x","Attributes":[1]}]}',
+        b'{"Messages":[{"ReceiptHandle":"x","MessageId":"\\ud800"}]}',
+        b'{"Messages":[{"ReceiptHandle":"x","Attributes":{"ApproximateReceiveCount":"x"}}]}',
+    ],
+)  # fmt: skip
+async def test_messages_that_are_none_are_a_fault(body: bytes):
+    with pytest.raises(SourceFault):
+        await received(response(200, body, kind="application/x-amz-json-1.0"))
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"__type":"\\ud800"}', b'{"__type":5}', b"[]", b'{"__type":{}}', b'{"__type":"A\\nB"}']
+)
+async def test_a_fault_that_is_none_is_said_in_letters(body: bytes):
+    with pytest.raises(SourceFault) as found:
+        await received(response(400, body, kind="application/x-amz-json-1.0"))
+    assert str(found.value).isascii()
+    assert str(found.value).isprintable()
+
+
+async def drips(_: Received, writer: asyncio.StreamWriter) -> None:
+    """A byte now and then, each well within the time between two."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/xml\r\nContent-Length: 1000000\r\n\r\n")
+    while True:
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+async def continues(_: Received, writer: asyncio.StreamWriter) -> None:
+    """Heads that say that there will be another one."""
+    while True:
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("answer", [drips, continues])
+async def test_an_answer_that_never_ends_is_given_up_and_its_thread_is_free(
+    answer: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(clients, "_WITHIN_S", 1.0)
+    async with serving() as hook:
+        hook.answer = answer
+        s3 = S3(S3Access(endpoint_url=hook.url, access_key_id="AKIATENANT"), "x", OPEN, most=1)
+        with pytest.raises(SourceFault, match="not answered for within 1 s"):
+            await s3.list_page("photos")
+        hook.answer = always(listing())
+        assert [one.key for one in (await s3.list_page("photos")).objects] == ["a"]
+        s3.close()
+
+
+class Slowly:
+    """An answer of so many chunks."""
+
+    def __init__(self, chunks: int) -> None:
+        self.left = chunks
+
+    def read(self, amount: int, /) -> bytes:
+        self.left -= 1
+        return b" " * amount if self.left >= 0 else b""
+
+
+def test_all_answers_at_once_have_their_bound_and_small_ones_their_place(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Reading, "_room", Room(2 * bodies._CHUNK))
+    first, second = Reading(), Reading()
+    first.read(Slowly(3))
+    with pytest.raises(Excess, match="no room"):
+        second.read(Slowly(2))
+    second.read(Slowly(1))
+    first.end()
+    second.read(Slowly(3))
+
+
+def test_two_large_answers_are_parsed_at_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Reading, "_parsing", threading.BoundedSemaphore(2))
+    large = b"<a>" + b" " * bodies._LARGE
+    readings = [Reading() for _ in range(3)]
+    for reading in readings[:2]:
+        reading.parse(large)
+    begun = threading.Event()
+    third = threading.Thread(target=lambda: (readings[2].parse(large), begun.set()), daemon=True)
+    third.start()
+    assert not begun.wait(0.2)
+    readings[0].end()
+    assert begun.wait(10)
+    for reading in readings[1:]:
+        reading.end()
