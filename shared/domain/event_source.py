@@ -17,6 +17,9 @@ SourceState = Literal["starting", "running", "failing", "stopped"]
 ID_PREFIX = "src_"
 """What the public id of a source begins with; its events are posted to `/events/{public id}`."""
 
+ID_LENGTH = 20
+ID_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
 _Url = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[a-z]+://[^\x00-\x20\x7f]*\Z")]
 _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\A[^\x00-\x20\x7f]*\Z")]
 _Bucket = Annotated[str, Meta(min_length=3, max_length=255, pattern=r"\A[A-Za-z0-9._-]*\Z")]
@@ -127,6 +130,12 @@ class EventSource(msgspec.Struct, frozen=True, kw_only=True):
     revision: int = 1
     created_at: datetime
     updated_at: datetime
+
+
+def is_source_id(text: str) -> bool:
+    """Whether a text has the form of a source's public id."""
+    digits = text.removeprefix(ID_PREFIX)
+    return text.startswith(ID_PREFIX) and len(digits) == ID_LENGTH and all(digit in ID_DIGITS for digit in digits)
 
 
 def source_place(tenant: str, source_id: int, secret: str) -> str:

@@ -13,7 +13,7 @@ from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import SourceChanged
 from shared.domain.caller import Caller
-from shared.domain.event_source import ID_PREFIX, EventSource, SourceKind, source_place
+from shared.domain.event_source import ID_DIGITS, ID_LENGTH, ID_PREFIX, EventSource, SourceKind, source_place
 from shared.domain.problem import Problem, wrong
 from shared.domain.trigger import SHOWN_SECRET
 from shared.secrets import Keyring
@@ -22,8 +22,6 @@ from shared.store.client import Store
 from shared.store.objects_seen import ObjectsSeen
 
 _TRIES = 20  # each is lost only to another change of the same source in the same moment
-_ID_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_ID_LENGTH = 20
 _TOKEN_PREFIX = "shoal_src_"  # noqa: S105 - what a token begins with
 _TOKEN_BYTES = 32
 _COLLECTION = stored.COLLECTION
@@ -71,7 +69,7 @@ class EventSources:
         source = EventSource(
             id=id,
             tenant=caller.tenant,
-            public_id=ID_PREFIX + "".join(secrets.choice(_ID_DIGITS) for _ in range(_ID_LENGTH)),
+            public_id=ID_PREFIX + "".join(secrets.choice(ID_DIGITS) for _ in range(ID_LENGTH)),
             name=draft.name,
             kind=draft.kind,
             enabled=draft.enabled,

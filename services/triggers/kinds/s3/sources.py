@@ -12,7 +12,7 @@ from services.triggers.kinds.s3.adapter import SourceFault
 from shared import telemetry
 from shared.bus import subjects
 from shared.bus.messages import IdentityChanged, SourceChanged
-from shared.domain.event_source import CONFIGS, EventSource, SourceConfig, source_place
+from shared.domain.event_source import CONFIGS, EventSource, SourceConfig, is_source_id, source_place
 from shared.domain.problem import Problem
 from shared.secrets import Keyring, SealBrokenError
 from shared.store import event_sources as stored
@@ -151,6 +151,8 @@ class Sources:
 
     async def _just_made(self, public_id: str) -> EventSource | None:
         """A source that nobody has told of yet."""
+        if not is_source_id(public_id):  # whoever guesses costs the store nothing
+            return None
         source = await stored.find_public(self._store, public_id)
         if source is None or not source.enabled or await tenants.inactive(self._store, [source.tenant]):
             return None
