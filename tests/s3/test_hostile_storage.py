@@ -3,16 +3,20 @@
 import asyncio
 import threading
 import tracemalloc
-from typing import Any
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
-from services.triggers.kinds.s3 import bodies, clients
+from services.triggers.kind import World
+from services.triggers.kinds.s3 import bodies, clients, storage
 from services.triggers.kinds.s3.adapter import SourceFault
 from services.triggers.kinds.s3.aws import S3, Sqs
 from services.triggers.kinds.s3.bodies import Excess, Reading, Room
+from services.triggers.kinds.s3.sources import Opened
 from shared.config import Platform
-from shared.domain.event_source import S3Access
+from shared.domain.event_source import EventSource, PollConfig, S3Access
 from tests.hooks import Received, always, response, serving
 
 OPEN = Platform(nats_url="", mongodb_url="", egress_private=True)
@@ -221,3 +225,41 @@ def test_two_large_answers_are_parsed_at_once(monkeypatch: pytest.MonkeyPatch):
     assert begun.wait(10)
     for reading in readings[1:]:
         reading.end()
+
+
+def poll_source(id: int, url: str) -> Opened:
+    now = datetime.now(UTC)
+    of = EventSource(
+        id=id, tenant="acme", public_id=f"src_{id}", name=f"s-{id}", kind="poll", created_at=now, updated_at=now
+    )
+    config = PollConfig(s3=S3Access(endpoint_url=url, access_key_id="AKIATENANT"), buckets=["photos"])
+    return Opened(of, config, {"s3_secret_access_key": "x"})
+
+
+async def test_a_storage_that_is_being_asked_is_not_closed_for_another(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(storage, "_MOST", 1)
+    world = SimpleNamespace(service=SimpleNamespace(platform=OPEN), settings=SimpleNamespace(source_heads=1))
+    storages = storage.Storages(cast(World, world))
+    async with serving() as slow, serving() as quick:
+        asked, answers = asyncio.Event(), asyncio.Event()
+
+        async def late(_: Received, writer: asyncio.StreamWriter) -> None:
+            asked.set()
+            await answers.wait()
+            writer.write(response(200, b"", kind="image/png"))
+
+        slow.answer, quick.answer = late, always(response(200, b"", kind="image/gif"))
+        heads = [storages.head_of(poll_source(id, url)) for id, url in enumerate((slow.url, quick.url, quick.url))]
+        assert all(heads)
+        first = asyncio.create_task(heads[0]("photos", "a", ""))  # type: ignore[arg-type,misc]
+        await asked.wait()
+        for head in heads[1:]:
+            found = await head("photos", "a", "")  # type: ignore[misc]
+            assert found is not None
+            assert found.content_type == "image/gif"
+        assert len(storages._open) == 2  # the one that is asked, and the last one
+        answers.set()
+        found = await first
+        assert found is not None
+        assert found.content_type == "image/png"
+    storages.close()

@@ -44,12 +44,18 @@ class Storages:
             self._open.move_to_end(key)
             return known[1]
         self.close(key)
-        if len(self._open) >= _MOST:
-            self.close(next(iter(self._open)))
+        self._make_room()
         access, secret = _access(opened) or (S3Access(), "")
         storage = S3(access, secret, self._platform, most=self._at_once)
         self._open[key] = (revision, storage)
         return storage
+
+    def _make_room(self) -> None:
+        """Close those that are longest unused; one that is being asked is kept, for its source would fail."""
+        spare = len(self._open) - _MOST + 1
+        idle = [key for key, (_, storage) in self._open.items() if storage.is_idle] if spare > 0 else []
+        for key in idle[:spare]:
+            self.close(key)
 
 
 def _access(opened: Opened) -> tuple[S3Access, str] | None:
