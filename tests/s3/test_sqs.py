@@ -14,6 +14,7 @@ import pytest
 from tests.platform import Platform
 from tests.s3.aws import ACCESS_KEY_ID, REGION, SECRET_ACCESS_KEY, Moto, moto
 from tests.s3.shoal import Uploads, another_triggers, shoal
+from tests.s3.told import AWS, changed
 
 TAKEOVER_S = 10.0
 MANY = 300
@@ -98,6 +99,22 @@ async def test_one_queue_has_the_words_of_s3_of_sns_and_of_eventbridge(uploads: 
     status = await uploads.until(name, lambda found: found["events"] == 4)
     assert (status["state"], status["error"]) == ("running", "")
     assert status["last_event_at"]
+    await uploads.delete(name)
+
+
+async def test_of_a_message_with_a_record_that_cannot_be_read_the_others_are_taken(uploads: Uploads, aws: Moto):
+    queue_url, _ = aws.queue()
+    slug = await uploads.function("photos")
+    name = await reading(uploads, aws, queue_url)
+    told = {
+        "Records": [
+            changed(AWS, "Records", 0, "s3", bucket={"name": "photos"}, object={"key": key})["Records"][0]
+            for key in ("a", "%FF", "b")
+        ]
+    }
+    aws.sqs.send_message(QueueUrl=queue_url, MessageBody=json.dumps(told))
+    await uploads.until_run(slug, 2)
+    await until_empty(aws, queue_url, but=1)  # it is left to the queue's own policy
     await uploads.delete(name)
 
 

@@ -391,3 +391,17 @@ async def test_a_bus_that_is_away_is_said(platform: Platform, uploads: Uploads, 
                 await asyncio.sleep(0.1)
         assert (await bus.stream.stream_info("INVOKE")).state.messages == 2
     await server.stop()
+
+
+async def test_a_record_that_cannot_be_read_is_said_and_the_others_are_taken(
+    door: Door, uploads: Uploads, http: httpx.AsyncClient
+):
+    bucket = next(_buckets)
+    function = await uploads.deploy(PYTHON_MAIN, "python", trigger={"bucket": bucket})
+    path = await door.source(format="minio", token=TOKEN)
+    told = {"Records": [minio(bucket, key)["Records"][0] for key in ("a", "%FF", "b")]}
+    for _ in range(2):
+        answer = await http.post(path, json=told, headers=BEARER)
+        assert (answer.status_code, answer.json()) == (400, {"error": "key is not UTF-8"})
+    runs = await function.runs(2)
+    assert sorted(msgspec.json.decode(run.result)["key"] for run in runs) == ["a", "b"]

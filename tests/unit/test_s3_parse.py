@@ -242,6 +242,7 @@ MALFORMED: dict[str, bytes | str] = {
     "an endless number": '{"Records": ' + "9" * 5000 + "}",
     "a number without bounds": '{"Records": 1e999}',
     "too long": " " * (5 << 20),
+    "too many values": '{"a":[' + "[]," * 200_000 + "[]]}",
     "records that are none": '{"Records": {}}',
     "too many records": json.dumps({"Records": [{}] * 1001}),
     "another version": json.dumps(changed(AWS, *RECORD, eventVersion="3.0")),
@@ -433,3 +434,12 @@ def test_times() -> None:
     for wrong in ("", "yesterday", "2026-11-21", "99999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"):
         assert fields.moment({"at": wrong}, "at") == ""
     assert fields.stamp_of(1e30) == ""
+
+
+def test_one_record_that_cannot_be_read_keeps_none_of_the_others():
+    """Nor is it forgotten: whoever has them says so to their teller."""
+    records = [changed(AWS, *OBJECT, key=f"{number}")["Records"][0] for number in range(10)]
+    records[4] = changed(AWS, *OBJECT, key="%FF")["Records"][0]
+    with pytest.raises(Malformed) as found:
+        parse(json.dumps({"Message": json.dumps({"Records": records})}))
+    assert [event.key for event in found.value.uploads] == [str(number) for number in range(10) if number != 4]

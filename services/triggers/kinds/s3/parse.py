@@ -12,6 +12,7 @@ from services.triggers.kinds.s3.tellers.fields import Fields, Malformed
 __all__ = ["Malformed", "parse", "read"]
 
 MAX_BYTES = 4 << 20
+_MOST_VALUES = 100_000  # a thousand records have some 30,000; all else of the process waits while they are looked at
 _WRAPPED = 4  # an SNS message in a queue is wrapped once, what another queue or topic passes on twice
 
 _SHAPES: tuple[tuple[frozenset[str], Callable[[Fields], list[ObjectEvent]]], ...] = (
@@ -50,7 +51,12 @@ def _decoded(body: bytes | str) -> Any:
     if len(body) > MAX_BYTES:
         raise Malformed(f"It is longer than {MAX_BYTES} bytes")
     try:
-        return msgspec.json.decode(body.encode() if isinstance(body, str) else body)
+        data = body.encode() if isinstance(body, str) else body
+        if sum(data.count(sign) for sign in (b"{", b"[", b",")) > _MOST_VALUES:
+            raise Malformed(f"It has more than {_MOST_VALUES} values")
+        return msgspec.json.decode(data)
+    except Malformed:
+        raise
     except (ValueError, RecursionError) as fault:
         raise Malformed(f"It is no JSON: {str(fault)[:200]}") from None
 

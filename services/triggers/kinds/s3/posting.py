@@ -77,19 +77,20 @@ class Posting:
         body = await exchange.read(receive, most_bytes=MAX_BYTES, within_s=self._body_wait_s)
         if config.format == "sns":
             await self._sns.verified(body, topics=config.topics)
+        malformed = ""
         try:
             events = parse(body)
         except Malformed as fault:
+            events, malformed = list(fault.uploads), str(fault)
             telemetry.S3_EVENTS.labels("malformed").inc()
-            _log.warning("an event cannot be read", source=opened.source.public_id, reason=str(fault))
-            return answers.plain(400, error=str(fault))
+            _log.warning("an event cannot be read", source=opened.source.public_id, reason=malformed)
         try:
             with self._requests.held(opened.source.tenant):
                 await self._take(opened, events)
         except SourceFault as fault:
             _log.warning("events cannot be taken", source=opened.source.public_id, reason=str(fault))
             raise Problem("unavailable", "The events cannot be taken just now; try again in a moment") from None
-        return answers.whole(200, [], b"")
+        return answers.plain(400, error=malformed) if malformed else answers.whole(200, [], b"")
 
 
 def _known(opened: Opened, sender: HttpFormat, scope: Scope) -> None:

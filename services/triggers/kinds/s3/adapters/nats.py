@@ -1,5 +1,6 @@
 """A NATS server that MinIO publishes to."""
 
+import asyncio
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -34,8 +35,10 @@ async def _read(source: Source, reader: foreign.Reader) -> None:
     dropped = 0
     while True:
         source.well()
-        batch = await reader.batch()
-        events = [event for body in batch for event in _uploads(source, body)]
+        events: list[ObjectEvent] = []
+        for body in await reader.batch():
+            events += _uploads(source, body)
+            await asyncio.sleep(0)  # a hundred large ones would keep everybody else waiting
         if events:
             await source.take(events)
         await reader.done()
@@ -45,12 +48,12 @@ async def _read(source: Source, reader: foreign.Reader) -> None:
 
 
 def _uploads(source: Source, body: bytes) -> list[ObjectEvent]:
-    """What a message tells of; nothing where it cannot be understood, for it would be no better the next time."""
+    """What a message tells of, as far as it can be understood: it would be no better the next time."""
     try:
         return parse.parse(body)
     except parse.Malformed as fault:
         _log.warning("event not understood", source=source.source.public_id, reason=str(fault))
-        return []
+        return list(fault.uploads)
 
 
 class _Address(NamedTuple):

@@ -1,6 +1,7 @@
 """A queue of Amazon SQS that S3 fills, or SNS, or EventBridge: messages are deleted when what they tell of is on disk.
 
-What cannot be read is left in the queue, whose own redrive policy says what becomes of it.
+What cannot be read is left in the queue, whose own redrive policy says what becomes of it; so is a message with one
+record that cannot, when the others are taken.
 """
 
 import asyncio
@@ -76,21 +77,23 @@ class _Receiving:
         if not messages:
             return 0
         async with self._kept(messages):
-            read, events = self._read(messages)
+            read, events = await self._read(messages)
             await self._take(events)
             failed = await self._queue.delete(read) if read else 0
         if failed:  # they come again, and set nothing off again
             _log.warning("messages could not be deleted", source=self._source.source.public_id, count=failed)
         return len(messages)
 
-    def _read(self, messages: Sequence[Message]) -> tuple[list[Message], list[ObjectEvent]]:
+    async def _read(self, messages: Sequence[Message]) -> tuple[list[Message], list[ObjectEvent]]:
         """Which messages can be read, and the uploads that they tell of: of none, as a test does, or of several."""
         read: list[Message] = []
         events: list[ObjectEvent] = []
         for message in messages:
+            await asyncio.sleep(0)  # ten large ones would keep everybody else waiting
             try:
                 events += parse(message.body)
             except Malformed as fault:
+                events += fault.uploads
                 telemetry.SOURCE_UNREAD.labels("sqs").inc()
                 if message.deliveries == 1:
                     source = self._source.source.public_id

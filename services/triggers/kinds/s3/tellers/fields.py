@@ -3,8 +3,11 @@
 import base64
 import binascii
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from services.triggers.kinds.s3.event import ObjectEvent
 
 MAX_RECORDS = 1000
 MAX_KEY, _MAX_BUCKET = 4096, 255  # S3 itself knows 1,024 and 63
@@ -17,7 +20,9 @@ Fields = dict[str, Any]
 
 
 class Malformed(ValueError):  # noqa: N818 - it is the event's, and the name says it
-    """What was told cannot be understood, for the reason that its text says."""
+    """What was told cannot be understood, for the reason that its text says; `uploads` are what could be beside it."""
+
+    uploads: Sequence[ObjectEvent] = ()
 
 
 def part(of: Fields, name: str) -> Fields:
@@ -139,9 +144,12 @@ def is_whole(found: str) -> bool:
     return True
 
 
-def is_deep(value: object, *, left: int = _MAX_DEPTH) -> bool:
+def is_deep(value: Fields) -> bool:
     """Whether it is nested deeper than anybody who tells of an upload has reason to."""
-    if left == 0:
-        return True
-    inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(is_deep(one, left=left - 1) for one in inside)
+    level: list[Any] = [value]
+    for _ in range(_MAX_DEPTH):
+        inside = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [part for parts in inside for part in parts if isinstance(part, dict | list)]
+        if not level:
+            return False
+    return True

@@ -13,11 +13,22 @@ _NS = 1_000_000_000
 
 
 def uploads(told: Fields) -> list[ObjectEvent]:
-    """The uploads among the records. Raises Malformed."""
+    """The uploads among the records. Raises Malformed, with those that can be read beside one that cannot."""
     records = told["Records"]
     if not isinstance(records, list) or len(records) > fields.MAX_RECORDS:
         raise Malformed(f"Records is no list of up to {fields.MAX_RECORDS}")
-    return [_upload(record) for record in records if isinstance(record, dict) and _is_upload(record)]
+    found: list[ObjectEvent] = []
+    fault: Malformed | None = None
+    for record in records:
+        try:
+            if isinstance(record, dict) and _is_upload(record):
+                found.append(_upload(record))
+        except Malformed as malformed:
+            fault = fault or malformed
+    if fault is not None:
+        fault.uploads = found
+        raise fault
+    return found
 
 
 def _is_upload(record: Fields) -> bool:
