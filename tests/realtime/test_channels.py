@@ -1,12 +1,14 @@
 """What is pushed to a channel reaches everybody who listens on it, in order, on a real bus."""
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
 import pytest
+from nats.aio.subscription import Subscription
 
 from services.triggers.kinds.websocket.channels import Hub
 from services.triggers.kinds.websocket.event_stream import form
@@ -153,6 +155,23 @@ async def test_who_has_left_hears_nothing_and_the_last_one_closes_the_channel(bu
     assert [told["payload"] for told in await one.has(1)] == [2]
     await third.leave()
     await until(lambda: len(hub) == 0 and subscriptions(bus) == 0)
+
+
+async def test_a_channel_that_is_closed_leaves_nothing_to_the_garbage_collector(bus: Bus) -> None:
+    """It comes seldom in a service: thousands of channels that come and go would be hundreds of megabytes until then."""
+    hub, client = Hub(bus, grace_s=0.01), Client()
+    await (await hub.join("acme", 7, "news", client.deliver)).leave()  # what is made once is there
+    await until(lambda: subscriptions(bus) == 0)
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(20):
+            await (await hub.join("acme", 7, f"news-{number}", client.deliver)).leave()
+        await until(lambda: subscriptions(bus) == 0)
+        # The clean-up of the last ones ends a moment later.
+        await until(lambda: sum(isinstance(one, Subscription) for one in gc.get_objects()) <= len(bus.client._subs) + 1)
+    finally:
+        gc.enable()
 
 
 async def test_each_sort_of_client_has_its_own_form_of_the_same_message(bus: Bus, other: Bus) -> None:

@@ -166,7 +166,7 @@ class Hub:
 
     def _drop(self, key: _Key) -> None:
         line = self._forget(key)
-        self._bus.mind(_closed(line.opening))
+        self._bus.mind(_closed(line))
 
     def _forget(self, key: _Key) -> _Line:
         line = self._lines.pop(key)
@@ -176,8 +176,10 @@ class Hub:
         return line
 
 
-async def _closed(opening: "asyncio.Task[Hearing]") -> None:
+async def _closed(line: _Line) -> None:
     """Stop it, however far it has come."""
+    opening = line.opening
+    del line.opening  # it refers to the subscription, which refers to the line: they would pile up for the collector
     try:
         hearing = await opening
     except Problem:

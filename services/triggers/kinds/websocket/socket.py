@@ -227,8 +227,11 @@ class Socket:
                 self.line.go_on()
 
     def _leave_channels(self) -> None:
-        if self._channels is not None:
-            self._host.mind(self._channels.close())
+        channels = self._channels
+        if channels is not None:
+            self._host.mind(channels.close())
+            if not self._submitting:
+                self._channels = None  # who refers to this
 
     def _end_if_idle(self) -> None:
         if self._leaving and not self._submitting and not self._answering:
