@@ -28,8 +28,8 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     run for one it had written, and so on, `s3_max_depth` times; `s3_max_inferred` where that is inferred from the time
     at which the same key is written again, with `s3_loop_grace_s` between the clocks.
     An event source is its owner's for `source_lease_s` after a sign of life; one that fails is tried again after
-    `source_pause_s` at most. At once, of one source, `source_heads` objects are asked for, and `sqs_receivers` wait for
-    messages of its queue.
+    `source_pause_s` at most. Of one bucket `source_objects` are listed at most. At once, of one source, `source_heads`
+    objects are asked for, and `sqs_receivers` wait for messages of its queue.
 
     Of a function, `attempts_a_minute` requests at its webhook are written down, for `attempt_days`; at most
     `attempts_queue` wait to be written.
@@ -57,6 +57,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     s3_loop_grace_s: Annotated[float, Meta(ge=0, le=60)] = 0.25
     source_lease_s: Annotated[float, Meta(ge=1, le=60)] = 6.0
     source_pause_s: Annotated[float, Meta(ge=0.5, le=3600)] = 30.0
+    source_objects: Annotated[int, Meta(ge=1000, le=1_000_000_000)] = 10_000_000
     source_heads: Annotated[int, Meta(ge=1, le=64)] = 8
     sqs_receivers: Annotated[int, Meta(ge=1, le=64)] = 4
     attempts_a_minute: Annotated[int, Meta(ge=0)] = 600

@@ -8,6 +8,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
+from services.triggers.config import Triggers
 from services.triggers.kind import World
 from services.triggers.kinds.s3.adapter import Adapter, Source
 from services.triggers.kinds.s3.event import ObjectEvent
@@ -31,6 +32,7 @@ class Learner:
         secrets: Mapping[str, str],
         store: Store | None = None,
         made: datetime | None = None,
+        objects: int = 1000,
         **platform: Any,
     ) -> None:
         self.told: list[ObjectEvent] = []
@@ -43,7 +45,7 @@ class Learner:
         self._id = next(_numbers)
         options = {"nats_url": "", "mongodb_url": "", "egress_private": True} | platform
         service = SimpleNamespace(store=store, platform=Platform(**options))
-        self._world = cast(World, SimpleNamespace(service=service))
+        self._world = cast(World, SimpleNamespace(service=service, settings=Triggers(source_objects=objects)))
         self.configure(**config)
 
     def configure(self, **config: Any) -> None:

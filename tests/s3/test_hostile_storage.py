@@ -4,6 +4,7 @@ import asyncio
 import threading
 import tracemalloc
 from datetime import UTC, datetime
+from itertools import count
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -12,12 +13,16 @@ import pytest
 from services.triggers.kind import World
 from services.triggers.kinds.s3 import bodies, clients, storage
 from services.triggers.kinds.s3.adapter import SourceFault
+from services.triggers.kinds.s3.adapters import poll
 from services.triggers.kinds.s3.aws import S3, Sqs
 from services.triggers.kinds.s3.bodies import Excess, Reading, Room
 from services.triggers.kinds.s3.sources import Opened
 from shared.config import Platform
 from shared.domain.event_source import EventSource, PollConfig, S3Access
+from shared.store.client import Store
+from shared.store.objects_seen import ObjectsSeen
 from tests.hooks import Received, always, response, serving
+from tests.s3.learner import Learner
 
 OPEN = Platform(nats_url="", mongodb_url="", egress_private=True)
 ENTITIES = "".join(f"<!ENTITY e{at + 1} '{f'&e{at};' * 10}'>" for at in range(6))
@@ -263,3 +268,31 @@ async def test_a_storage_that_is_being_asked_is_not_closed_for_another(monkeypat
         assert found is not None
         assert found.content_type == "image/png"
     storages.close()
+
+
+def page(number: int, objects: int) -> bytes:
+    """One of a list without an end, whose keys are never the same."""
+    found = "".join(CONTENTS.format(key=f"{number}-{at}", at="2026-01-01T00:00:00Z", size=1) for at in range(objects))
+    more = f"<NextContinuationToken>{number}</NextContinuationToken>"
+    return xml(f"<ListBucketResult><IsTruncated>true</IsTruncated>{found}{more}</ListBucketResult>")
+
+
+@pytest.mark.parametrize("objects", [0, 400])
+async def test_a_list_without_an_end_comes_to_one(objects: int, store: Store):
+    async with serving() as hook:
+        numbers = count(1)
+
+        async def endless(_: Received, writer: asyncio.StreamWriter) -> None:
+            writer.write(page(next(numbers), objects))
+
+        hook.answer = endless
+        access = S3Access(endpoint_url=hook.url, access_key_id="AKIATENANT")
+        config = {"s3": access, "buckets": ["photos"], "interval_s": 0.1}
+        learner = Learner("poll", config, secrets={"s3_secret_access_key": "x"}, store=store, objects=1000)
+        told = "has more than 1000 objects"
+        for _ in range(10):  # the rows of what was listed before are bounded, too
+            with pytest.raises(SourceFault) as found:
+                await poll.run(learner.source)
+        assert (told if objects == 0 else "More was seen") in str(found.value)
+        assert len(hook.received) < (10 * 102 if objects == 0 else 20)
+        assert await ObjectsSeen(store, tenant="acme", source_id=learner.source.source.id).count("photos") <= 4000

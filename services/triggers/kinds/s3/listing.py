@@ -20,6 +20,8 @@ _PAGE = PAGE
 _TAKEN_AT_ONCE = 100
 _SWEPT_ALWAYS = 10_000  # rows; of more, those of deleted objects are looked for when they are a tenth of them
 _SWEPT_SHARE = 10
+_LEAST = 10  # objects that a page counts for: who lists nothing for ever comes to an end, too
+_ROWS = 3  # rows for each object that a bucket may have: before they are swept there may be others in two listings
 _log = telemetry.logger("s3")
 
 
@@ -51,6 +53,7 @@ class Lister:
         self._source = source
         self._s3 = s3
         self._prefix = prefix
+        self._most = source.world.settings.source_objects
         of = source.source
         self._seen = ObjectsSeen(source.world.service.store, tenant=of.tenant, source_id=of.id)
         self._to_sweep: set[str] = set()
@@ -76,9 +79,14 @@ class Lister:
         if beginning is None:
             return
         walk = _Walk(bucket, beginning, listing=time.time_ns() // 1_000_000, sweeps=bucket in self._to_sweep)
-        objects, token = 0, ""
+        if await self._seen.count(bucket) > _ROWS * self._most:  # of listings that were each too long
+            raise SourceFault(f"More was seen of bucket '{bucket}' than is kept; make the source anew, for less of it")
+        objects, looked_at, token = 0, 0, ""
         while True:
             page = await self._s3.list_page(walk.bucket, prefix=self._prefix, token=token, most=_PAGE)
+            looked_at += max(len(page.objects), _LEAST)
+            if looked_at > self._most:
+                raise SourceFault(f"Bucket '{bucket}' has more than {self._most} objects; name a prefix")
             objects += await self._page(walk, page)
             if not page.next:
                 break
