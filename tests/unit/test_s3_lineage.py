@@ -77,6 +77,19 @@ async def test_what_a_function_says_counts():
     assert uploads.asked == 0
 
 
+async def test_what_functions_say_counts_through_all_of_them():
+    """A writes where B is set off, and B where A is."""
+    uploads, other = Uploads(), function(Trigger("s3_upload", {"bucket": "uploads", "prefix": "out/"}), id=2)
+    theirs = wanted(other)
+    assert theirs is not None
+    for depth in range(0, DEEP, 2):
+        assert not (await uploads.come("in/a", START + depth, shoal_depth=str(depth))).refusal
+        said = {"shoal-depth": str(depth + 1)}
+        descent = await uploads.lineage.descent(other, theirs, event("out/a", at=stamp_of(START + depth)), said)
+        assert (descent.depth, descent.refusal) == (depth + 2, "")
+    assert (await uploads.come("in/a", START + DEEP, shoal_depth=str(DEEP))).refusal
+
+
 @pytest.mark.parametrize("said", ["", "-1", "two", "1.5", "9" * 50, "²", "0x1"])
 async def test_what_is_no_depth_is_none(said: str):
     descent = await Uploads().come("in/a", START, shoal_depth=said, shoal_task="not a task")
