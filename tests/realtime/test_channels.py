@@ -158,7 +158,7 @@ async def test_who_has_left_hears_nothing_and_the_last_one_closes_the_channel(bu
 
 
 async def test_a_channel_that_is_closed_leaves_nothing_to_the_garbage_collector(bus: Bus) -> None:
-    """It comes seldom in a service: thousands of channels that come and go would be hundreds of megabytes until then."""
+    """It comes seldom in a service: thousands of channels would be hundreds of megabytes until then."""
     hub, client = Hub(bus, grace_s=0.01), Client()
     await (await hub.join("acme", 7, "news", client.deliver)).leave()  # what is made once is there
     await until(lambda: subscriptions(bus) == 0)
