@@ -43,6 +43,14 @@ CASES = {
     "show_pipeline": Case("user", READ),
     "change_pipeline": Case("developer", WRITE, {"description": "changed"}),
     "delete_pipeline": Case("developer", WRITE),
+    "list_event_sources": Case("user", READ),
+    "create_event_source": Case(
+        "developer", WRITE, {"name": "made-by-a-case", "kind": "http", "config": {"format": "minio"}}
+    ),
+    "show_event_source": Case("user", READ),
+    "change_event_source": Case("developer", WRITE, {"enabled": False}),
+    "rotate_event_source_token": Case("developer", WRITE),
+    "delete_event_source": Case("developer", WRITE),
     "list_executions": Case("user", READ),
     "show_result": Case("user", RESULT),
     "list_invocations": Case("user", READ),

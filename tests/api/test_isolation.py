@@ -36,6 +36,8 @@ async def owned(client: httpx.AsyncClient, deploy: Deploy, store: Store) -> dict
     detail = (await client.get(f"/api/functions/{slug}/")).json()
     pipeline = {"name": "owned-pipeline", "steps": [{"function": slug}]}
     assert (await client.post("/api/pipelines/", json=pipeline)).status_code == 201
+    source = {"name": "owned-pipeline", "kind": "http", "config": {"format": "minio"}}
+    assert (await client.post("/api/event-sources/", json=source)).status_code == 201
     assert (await client.get(f"/api/functions/result/{ran['task_id']}/")).json()["status"] == "SUCCESS"
     return {
         "slug": slug,
@@ -80,6 +82,7 @@ async def test_after_all_that_everything_is_as_it_was(owned: dict[str, Any], cli
     assert (await client.get(f"/api/tokens/{owned['token']}/")).json()["revoked_at"] is None
     assert (await client.get("/api/apps/tests/")).json()["name"] == "Tests"
     assert (await client.get("/api/pipelines/owned-pipeline/")).json()["description"] == ""
+    assert (await client.get("/api/event-sources/owned-pipeline/")).json()["enabled"] is True
 
 
 @pytest.mark.parametrize("parameter", ["function_slug", "function__slug", "user_id", "function_id", "search"])
