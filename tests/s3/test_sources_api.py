@@ -267,3 +267,11 @@ async def test_secrets_of_sources_are_sealed_anew_under_another_key(store: Store
     found = await store.table("event_sources", "acme").one({"id": 1})
     assert found is not None
     assert new.unseal(found["secrets"]["token"], place=place) == b"t"
+
+
+async def test_a_tenant_has_no_more_of_them_however_many_are_made_at_once(http: httpx.AsyncClient):
+    answers = await asyncio.gather(*(create(http, "http", MINIO) for _ in range(120)))
+    assert {answer.status_code for answer in answers} == {201, 400}
+    made = (await http.get("/api/event-sources/")).json()["count"]
+    assert made == sum(answer.status_code == 201 for answer in answers)
+    assert made <= 100

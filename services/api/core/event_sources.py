@@ -64,7 +64,7 @@ class EventSources:
         config = source_settings.checked(draft.kind, draft.config, given)
         owned = self._of(caller)
         if await owned.count() >= self._most:
-            raise Problem("invalid", f"There are {self._most} event sources already; delete one first")
+            raise self._too_many()
         id, now = await self._store.next_id(_COLLECTION), datetime.now(UTC)
         source = EventSource(
             id=id,
@@ -84,6 +84,9 @@ class EventSources:
             if problem.code != "conflict":
                 raise
             raise wrong("name", f"An event source named '{source.name}' exists already") from None
+        if await owned.count() > self._most:  # others were made in the same moment
+            await owned.delete(source.name)
+            raise self._too_many()
         await self._announce(source, revision=source.revision)
         return source, token
 
@@ -146,6 +149,9 @@ class EventSources:
             raise _unknown(name)
         await self._announce(gone, revision=0)
         await ObjectsSeen(self._store, tenant=gone.tenant, source_id=gone.id).forget_all()
+
+    def _too_many(self) -> Problem:
+        return Problem("invalid", f"There are {self._most} event sources already; delete one first")
 
     async def _named(self, caller: Caller, name: str) -> EventSource:
         found = await self._of(caller).by_name(name)
