@@ -16,10 +16,13 @@ from services.triggers.kinds.s3.adapter import SourceFault
 from services.triggers.kinds.s3.adapters import poll
 from services.triggers.kinds.s3.aws import S3, Sqs
 from services.triggers.kinds.s3.bodies import Excess, Reading, Room
+from services.triggers.kinds.s3.reports import Reports
 from services.triggers.kinds.s3.sources import Opened
+from shared.boot import Service
 from shared.config import Platform
 from shared.domain.event_source import EventSource, PollConfig, S3Access
 from shared.store.client import Store
+from shared.store.event_sources import EventSources
 from shared.store.objects_seen import ObjectsSeen
 from tests.hooks import Received, always, response, serving
 from tests.s3.learner import Learner
@@ -296,3 +299,16 @@ async def test_a_list_without_an_end_comes_to_one(objects: int, store: Store):
         assert (told if objects == 0 else "More was seen") in str(found.value)
         assert len(hook.received) < (10 * 102 if objects == 0 else 20)
         assert await ObjectsSeen(store, tenant="acme", source_id=learner.source.source.id).count("photos") <= 4000
+
+
+async def test_what_is_said_of_a_source_can_be_written(store: Store):
+    """What cannot be would end the service, which writes for all sources."""
+    bus: Any = None
+    reports = Reports(cast(Service, SimpleNamespace(bus=bus, store=store, instance="me")))
+    source = poll_source(1, "http://storage").source
+    await EventSources(store, "acme").insert(source)
+    reports.say(source, "failing", "half a letter: \ud800")
+    await reports._flush()
+    found = await EventSources(store, "acme").by_name(source.name)
+    assert found is not None
+    assert found.status.error == "half a letter: ?"
