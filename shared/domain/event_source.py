@@ -22,6 +22,7 @@ ID_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 _Url = Annotated[str, Meta(min_length=1, max_length=1000, pattern=r"\A[a-z]+://[^\x00-\x20\x7f]*\Z")]
 _Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\A[^\x00-\x20\x7f]*\Z")]
+_Region = Annotated[str, Meta(max_length=63, pattern=r"\A(?![0-9]+\Z)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\Z")]
 _Bucket = Annotated[str, Meta(min_length=3, max_length=255, pattern=r"\A[A-Za-z0-9._-]*\Z")]
 _Topic = Annotated[str, Meta(max_length=400, pattern=r"\Aarn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]+:[A-Za-z0-9_.-]+\Z")]
 
@@ -37,8 +38,8 @@ class S3Access(_Strict, frozen=True):
     """
 
     endpoint_url: _Url | None = None
-    region: _Name = "us-east-1"
-    access_key_id: Annotated[str, Meta(max_length=200)] = ""
+    region: _Region = "us-east-1"
+    access_key_id: Annotated[str, Meta(max_length=200, pattern=r"\A[\x21-\x7e]*\Z")] = ""
 
 
 class SqsConfig(_Strict, frozen=True):

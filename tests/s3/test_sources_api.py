@@ -161,6 +161,18 @@ async def test_a_token_is_shown_once_and_rotated(http: httpx.AsyncClient, tenant
         ("sqs", {**SQS, "queue_url": "ftp://example.org/q"}, {"secret_access_key": "x"}, "config.queue_url"),
         ("sqs", {**SQS, "queue_url": "https://me:pw@example.org/q"}, {"secret_access_key": "x"}, "config.queue_url"),
         ("sqs", {**SQS, "access": {**ACCESS, "region": 1}}, {"secret_access_key": "x"}, "config.access.region"),
+        (
+            "sqs",
+            {**SQS, "access": {**ACCESS, "region": "@x.example/#"}},
+            {"secret_access_key": "x"},
+            "config.access.region",
+        ),
+        (
+            "sqs",
+            {**SQS, "access": {**ACCESS, "access_key_id": "a\r\nb: c"}},
+            {"secret_access_key": "x"},
+            "config.access.access_key_id",
+        ),
         ("sqs", {**SQS, "s3": {"endpoint_url": "nowhere://x"}}, {"secret_access_key": "x"}, "config.s3.endpoint_url"),
         ("sqs", SQS, {"secret_access_key": "x", "s3_secret_access_key": "x"}, "secrets.s3_secret_access_key"),
         ("sqs", SQS, {"secret_access_key": "x", "password": "x"}, "secrets.password"),
