@@ -20,8 +20,8 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `sockets` bounds how many are open at once in this process, `tenant_sockets` how many of those are one tenant's. Of
     one socket, `frame_bytes` bounds a message, `socket_in_flight` how many of them are under way at once, and
-    `socket_backlog_bytes` what waits for a client that takes nothing. Every `socket_heartbeat_s` each is told that the
-    platform is there, and asked the same; every `socket_check_s` its credential is looked at again. One from which no
+    `socket_backlog_bytes` what waits for a client that takes nothing; `sockets_backlog_bytes` what does for all of them.
+    Every `socket_heartbeat_s` each is told that the platform is there, and asked the same; every `socket_check_s` its credential is looked at again. One from which no
     message has come for `socket_idle_s`, and which listens to nothing, is closed. At the end `socket_grace_s` are left
     for answers.
     `s3_in_flight` bounds how many runs for uploads are submitted at once. A function may have written an upload by a
@@ -76,6 +76,7 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     tenant_sockets: Annotated[int, Meta(gt=0, le=1_000_000)] = 10_000
     frame_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
     socket_in_flight: Annotated[int, Meta(gt=0, le=1000)] = 8
+    sockets_backlog_bytes: Annotated[int, Meta(ge=1 << 20)] = 256 << 20
     socket_backlog_bytes: Annotated[int, Meta(ge=64 << 10, le=64 << 20)] = 1 << 20
     socket_heartbeat_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0
     socket_check_s: Annotated[float, Meta(ge=0.1, le=3600)] = 30.0

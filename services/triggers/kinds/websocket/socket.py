@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from services.triggers.config import Triggers
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Who
+from services.triggers.kinds.websocket.backlog import Backlog
 from services.triggers.kinds.websocket.frames import Channel, Control, Event, Wrong, message_of
 from services.triggers.kinds.websocket.runs import Peer, Run, Runs
 from services.triggers.kinds.websocket.subscribing import Subscribing
@@ -31,6 +32,7 @@ class Host(Protocol):
 
     settings: Triggers
     runs: Runs
+    backlog: Backlog
 
     def channels_of(self, socket: "Socket") -> Subscribing:
         """What it listens to: nothing yet."""
@@ -90,10 +92,11 @@ class Socket:
 
     def push(self, framed: bytes) -> None:
         """`say`, for a frame that many get."""
-        if self.line.backlog > self._host.settings.socket_backlog_bytes:
-            self.line.end(LATER, _BEHIND)
+        line = self.line
+        if line.is_choked and not self._host.backlog.allows(self, line.backlog):
+            line.end(LATER, _BEHIND)
         else:
-            self.line.send(framed)
+            line.send(framed)
 
     def heard(self, text: str) -> None:
         """A message has come."""
@@ -111,6 +114,7 @@ class Socket:
 
     def drained(self) -> None:
         """There is room for more to be sent."""
+        self._host.backlog.caught_up(self)
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
 

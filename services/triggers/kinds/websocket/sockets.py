@@ -8,6 +8,7 @@ from typing import Any
 from services.triggers.kind import World
 from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Admission, TurnedAwayError
+from services.triggers.kinds.websocket.backlog import Backlog
 from services.triggers.kinds.websocket.channels import Hub, frame
 from services.triggers.kinds.websocket.checks import Checks
 from services.triggers.kinds.websocket.runs import Runs
@@ -28,6 +29,8 @@ class Sockets:
     def __init__(self, world: World, admission: Admission, hub: Hub) -> None:
         self.settings = world.settings
         self.runs = Runs(world)
+        settings = self.settings
+        self.backlog = Backlog(each_bytes=settings.socket_backlog_bytes, all_bytes=settings.sockets_backlog_bytes)
         self._service = world.service
         self._hub = hub
         self._shares = Shares(self.settings.tenant_sockets)
