@@ -20,10 +20,10 @@ class Triggers(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     `sockets` bounds how many are open at once in this process, `tenant_sockets` how many of those are one tenant's. Of
     one socket, `frame_bytes` bounds a message, `socket_in_flight` how many of them are under way at once, and
-    `socket_backlog_bytes` what waits for a client that takes nothing; `sockets_backlog_bytes` what does for all of them.
-    Every `socket_heartbeat_s` each is told that the platform is there, and asked the same; every `socket_check_s` its credential is looked at again. One from which no
-    message has come for `socket_idle_s`, and which listens to nothing, is closed. At the end `socket_grace_s` are left
-    for answers.
+    `socket_backlog_bytes` what waits for a client that takes nothing, `sockets_backlog_bytes` what does for all such.
+    Every `socket_heartbeat_s` each is told that the platform is there, and asked the same; every `socket_check_s` its
+    credential is looked at again. One from which no message has come for `socket_idle_s`, and which listens to nothing,
+    is closed. At the end `socket_grace_s` are left for answers.
     `s3_in_flight` bounds how many runs for uploads are submitted at once. A function may have written an upload by a
     run for one it had written, and so on, `s3_max_depth` times; `s3_max_inferred` where that is inferred from the time
     at which the same key is written again, with `s3_loop_grace_s` between the clocks.
