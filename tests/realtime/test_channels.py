@@ -175,12 +175,15 @@ async def test_a_channel_that_is_closed_leaves_nothing_to_the_garbage_collector(
 
 
 async def test_each_sort_of_client_has_its_own_form_of_the_same_message(bus: Bus, other: Bus) -> None:
-    hub, client, texts = Hub(bus), Client(), asyncio.Queue[str]()
+    hub, client, texts, others = Hub(bus), Client(), asyncio.Queue[bytes](), asyncio.Queue[bytes]()
     await hub.join("acme", 7, "news", client.deliver)
+    await hub.join("acme", 7, "news", others.put_nowait, form=form)
     stream = await hub.join("acme", 7, "news", texts.put_nowait, form=form)
     await push(other, message([1], event="step"))
     async with asyncio.timeout(WITHIN_S):
-        assert await texts.get() == "event: step\ndata: [1]\n\n"
+        told = await texts.get()
+        assert told == b"event: step\ndata: [1]\n\n"
+        assert await others.get() is told  # what waits for many is in memory once
     await client.has(1)
     await stream.leave()
     await push(other, message([2]))

@@ -26,10 +26,10 @@ _HEADERS: list[Line] = [
 ]
 
 
-def form(pushed: Pushed) -> str:
-    """A message as an event: its payload is on one line."""
-    name = f"event: {pushed.event}\n" if pushed.event else ""
-    return f"{name}data: {bytes(pushed.payload).decode()}\n\n"
+def form(pushed: Pushed) -> bytes:
+    """A message as an event, the same for all who get it: its payload is on one line."""
+    name = f"event: {pushed.event}\n".encode() if pushed.event else b""
+    return b"%sdata: %s\n\n" % (name, pushed.payload)
 
 
 class EventStreams:
@@ -80,11 +80,10 @@ class EventStream:
         self._subscription = subscription
         self._leave = leave
 
-    def deliver(self, text: str) -> None:
+    def deliver(self, data: bytes) -> None:
         """Take a message for the client."""
         if self._slow.is_set():
             return
-        data = text.encode()
         self._waiting.append(data)
         self._waiting_bytes += len(data)
         self._some.set()
