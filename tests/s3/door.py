@@ -56,7 +56,7 @@ class Door:
         made = EventSource(
             id=id,
             tenant=TENANT,
-            public_id=f"{ID_PREFIX}test{id:08}",
+            public_id=f"{ID_PREFIX}test{id:016}",
             name=f"source-{number}",
             kind=kind,
             enabled=enabled,

@@ -305,7 +305,7 @@ async def test_what_is_said_of_a_source_can_be_written(store: Store):
     """What cannot be would end the service, which writes for all sources."""
     bus: Any = None
     reports = Reports(cast(Service, SimpleNamespace(bus=bus, store=store, instance="me")))
-    source = poll_source(1, "http://storage").source
+    source = poll_source(7_000, "http://storage").source
     await EventSources(store, "acme").insert(source)
     reports.say(source, "failing", "half a letter: \ud800")
     await reports._flush()
