@@ -191,7 +191,7 @@ async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> boo
         event_bytes=platform.event_bytes,
         dedupe_s=platform.dedupe_s,
         delivery_age_s=platform.delivery_days * streams.DAY_S,
-        delivery_bytes=platform.delivery_bytes,
+        deliveries=platform.deliveries,
     )
     for stream in streams.streams(bounds, first_invocation=first):
         await bus.ensure_stream(stream)

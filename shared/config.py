@@ -51,7 +51,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `egress_connect_s`; `egress_ca_file` holds certificates of authorities to be believed beside the usual ones.
     `api_url` is where functions reach the API, which they find as `SHOAL_API_URL`; `max_depth` how many functions may
     call each other in a row, the first one not counted.
-    For `delivery_days` an event from outside is known again, so that none is run twice.
+    For `delivery_days` an event from outside is known again, so that none is run twice, of up to `deliveries` of them.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
@@ -97,7 +97,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     dedupe_s: Annotated[float, Meta(ge=1)] = 600.0
     publish_bytes: Annotated[int, Meta(gt=0, le=MOST_PUBLISHED)] = MOST_PUBLISHED
     delivery_days: Positive = 3.0
-    delivery_bytes: Annotated[int, Meta(ge=1 << 20)] = 1 << 30
+    deliveries: Annotated[int, Meta(ge=1000)] = 4_000_000
 
     @property
     def bounds(self) -> Bounds:

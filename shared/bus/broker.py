@@ -30,6 +30,7 @@ Answer = TypeVar("Answer")
 Body = TypeVar("Body")
 
 _NAME_IN_USE = 10058
+_NO_ROOM = 10047
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _UNANSWERED = "No service answered; try again in a moment"
 _SAY_AGAIN_S = 30.0
@@ -39,6 +40,13 @@ _ENCODER = msgspec.json.Encoder()
 def encode(body: msgspec.Struct) -> bytes:
     """A message's bytes."""
     return _ENCODER.encode(body)
+
+
+def _too_small(stream: Stream) -> str:
+    return (
+        f"the disk of the NATS server has no room for {stream.max_bytes >> 20:,} MiB of the stream {stream.name}; "
+        "make room, or lower SHOAL_INVOKE_BYTES and SHOAL_EVENT_BYTES"
+    )
 
 
 class UnheardError(Problem):
@@ -214,6 +222,7 @@ class Bus:
             storage=StorageType.MEMORY if stream.counters else StorageType.FILE,
             max_age=stream.max_age_s,
             max_bytes=stream.max_bytes,
+            max_msgs=stream.max_messages,
             num_replicas=stream.replicas,
             duplicate_window=min(stream.dedupe_s, stream.max_age_s or stream.dedupe_s),
             allow_direct=True,
@@ -228,6 +237,8 @@ class Bus:
             try:
                 await self.stream.add_stream(config.evolve(first_seq=stream.first_sequence))
             except APIError as error:
+                if error.err_code == _NO_ROOM:
+                    raise Problem("unavailable", _too_small(stream)) from error
                 if error.err_code != _NAME_IN_USE:  # else another service made it a moment ago
                     raise
 

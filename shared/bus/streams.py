@@ -17,12 +17,13 @@ SCHEDULES = "SCHEDULES"
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
-_LEASES_BYTES = 16 << 20
+_LEASES = 100_000
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored stream. `max_age_s` and `max_bytes` bound a log, which lets go of its oldest.
+    """A stored stream. `max_age_s`, `max_bytes` and `max_messages` bound a log, which lets go of its oldest.
 
+    The server sets bytes aside on its disk, and refuses a stream that it has not: what is small is bounded in number.
     A work queue keeps what is not done, however old and however much. A stream of `counters` is in the bus's
     memory, and keeps one number a subject. One of the `latest` keeps the last message of each subject.
     """
@@ -32,6 +33,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     retention: Literal["limits", "workqueue"] = "limits"
     max_age_s: float = 0.0
     max_bytes: int = -1
+    max_messages: int = -1
     replicas: int = 1
     dedupe_s: float = 600.0
     schedules: bool = False
@@ -69,7 +71,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     event_bytes: int
     dedupe_s: float
     delivery_age_s: float
-    delivery_bytes: int
+    deliveries: int
 
 
 def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
@@ -122,7 +124,7 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             name=DELIVERIES,
             subjects=["deliveries.*.*.*"],
             max_age_s=bounds.delivery_age_s,
-            max_bytes=bounds.delivery_bytes,
+            max_messages=bounds.deliveries,
             replicas=bounds.replicas,
             dedupe_s=1.0,  # whose was first is said by the sequence of the subject, not by a message's id
             latest=True,
@@ -131,7 +133,7 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             name=LEASES,
             subjects=["leases.*.*"],
             max_age_s=DAY_S,
-            max_bytes=_LEASES_BYTES,
+            max_messages=_LEASES,
             replicas=bounds.replicas,
             dedupe_s=1.0,
             latest=True,

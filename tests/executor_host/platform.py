@@ -52,7 +52,7 @@ BOUNDS = Bounds(
     event_bytes=1 << 28,
     dedupe_s=60,
     delivery_age_s=3600,
-    delivery_bytes=1 << 28,
+    deliveries=100_000,
 )
 USER = User(7, "ann", "ann@acme.test")
 
