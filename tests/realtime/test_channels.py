@@ -169,7 +169,7 @@ async def test_a_channel_that_is_closed_leaves_nothing_to_the_garbage_collector(
             await (await hub.join("acme", 7, f"news-{number}", client.deliver)).leave()
         await until(lambda: subscriptions(bus) == 0)
         # The clean-up of the last ones ends a moment later.
-        await until(lambda: sum(isinstance(one, Subscription) for one in gc.get_objects()) <= len(bus.client._subs) + 1)
+        await until(lambda: sum(type(one) is Subscription for one in gc.get_objects()) <= len(bus.client._subs) + 1)
     finally:
         gc.enable()
 
