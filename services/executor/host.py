@@ -8,9 +8,10 @@ from services.executor.config import Executor
 from services.executor.environment import Environments
 from services.executor.invoking import Bounds, Invoking
 from services.executor.links import Aside
-from services.executor.mode import Reach
+from services.executor.mode import Person, Reach
 from services.executor.publishing import Publishing
 from services.executor.streaming import Streaming
+from services.executor.valves import Valves
 from shared.bus.messages import Dispatch
 from shared.config import Platform
 from shared.domain.function import Function
@@ -30,6 +31,7 @@ class Owned(NamedTuple):
     children: Children
     claiming: Claiming
     publishing: Publishing
+    valves: Valves
     bounds: Bounds
 
 
@@ -47,8 +49,9 @@ class Hosts:
         )
         claiming = Claiming(reach.store, most=executor.claims)
         environments = Environments(reach.store, keyring, api_url=platform.api_url, cache_s=platform.cache_s)
+        valves = Valves(reach.store, keyring, cache_s=platform.cache_s)
         publishing = Publishing(reach.bus, most=executor.publishes, most_bytes=platform.publish_bytes)
-        self._owned = Owned(reach, environments, children, claiming, publishing, bounds)
+        self._owned = Owned(reach, environments, children, claiming, publishing, valves, bounds)
 
     def of(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> "CallHost":
         """The host of one call, which is `fresh` unless it may have been run before."""
@@ -94,6 +97,14 @@ class CallHost:
         """To a channel of its app."""
         self._publishes += 1
         await self._owned.publishing.publish(self._function, channel, payload, event=event, number=self._publishes)
+
+    async def valves(self) -> bytes:
+        """Those of its plugin."""
+        return self._owned.valves.of(self._function)
+
+    async def person(self) -> Person | None:
+        """Its user."""
+        return await self._owned.valves.person(self._dispatch, self._function)
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         """A part of the answer."""

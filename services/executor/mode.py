@@ -1,6 +1,6 @@
 """The contract of a mode of execution. A mode is a folder under modes/, and is named nowhere else."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -39,6 +39,24 @@ NO_CODE = Artefact("", b"")
 """What a mode is handed that runs none."""
 
 
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """For whom a call is made. `valves` are what he has set for this plugin: JSON text of an object."""
+
+    id: str
+    email: str = ""
+    name: str = ""
+    role: str = ""
+    valves: bytes = b"{}"
+
+
+class Examination(msgspec.Struct, frozen=True, kw_only=True):
+    """Not a call, but a look into a plugin's code; the fields are those of `shared.bus.messages.Examine`, opened."""
+
+    what: Literal["code", "spec", "values"]
+    of: Literal["valves", "user_valves"] = "valves"
+    values: bytes = b""
+
+
 class Host(Protocol):
     """What the platform does for one call while it runs: what a handler finds in its `ctx`.
 
@@ -75,6 +93,20 @@ class Host(Protocol):
         """
         ...
 
+    async def valves(self) -> bytes:
+        """The plugin's valves, opened: JSON text of an object, empty for a function that is no plugin.
+
+        They are as new as `Call.function`. Raises SecretUnreadableError.
+        """
+        ...
+
+    async def person(self) -> Person | None:
+        """For whom the call is made, with what he has set for this plugin by now; None where that is nobody.
+
+        Raises Unavailable, and SecretUnreadableError.
+        """
+        ...
+
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         """Send the next part of the answer, the first one with its head; False when nobody is there to take it.
 
@@ -90,7 +122,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     `function` has its settings as they are stored, with what is secret still sealed; a mode that runs no code is given
     no artefact. `request` is what came over HTTP, its secret headers among the others, None for what did not
     (`requests.request_of` makes one of it); `actor` is who asks. `streams` says whether somebody takes an answer in
-    parts. `attempt` counts from 1, `depth` the functions that called each other down to this one.
+    parts. `attempt` counts from 1, `depth` the functions that called each other down to this one. With an `examination`
+    it is no call, but that: what is found is the result, as JSON text.
     """
 
     task_id: str
@@ -109,6 +142,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     streams: bool = False
     depth: int = 0
     host: Host | None = None
+    examination: Examination | None = None
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else

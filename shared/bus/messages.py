@@ -1,11 +1,14 @@
 """Every struct on the wire: JSON with a `type` tag that carries the version. Never a secret, never code."""
 
+from typing import Literal
+
 import msgspec
 
 from shared.domain.caller import User
 from shared.domain.invocation import Timeline, TriggerType
 from shared.domain.limits import Limits
-from shared.domain.outcome import Outcome
+from shared.domain.outcome import NULL, Outcome
+from shared.domain.plugin import PluginKind
 from shared.domain.request import Actor, Request, Response
 from shared.domain.version import CompileError
 
@@ -211,6 +214,46 @@ class Compiled(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """The answer to Compile: reasons of refusal, or why it could not be tried. Neither means that it is stored."""
 
     errors: list[CompileError] = []
+    unavailable: str = ""
+
+
+class Examine(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="examine.v1"):
+    """Look into a plugin's stored code, in a worker: `code` asks what it is, `spec` for the JSON schema of its valves,
+    `values` to check some and say what is to be kept of them.
+
+    `of` says which valves. `values` (`shared.valves`, place `examine_place(id, "asked")`) are those to check, with
+    `code` the plugin's own ones, which have to fit it as far as they go; empty for none. `user_id` is who asks, for
+    choices that depend on it; 0 for nobody. `function_id` is 0 for a plugin that is about to be.
+    """
+
+    id: str
+    tenant: str
+    function_id: int
+    code_hash: str
+    what: Literal["code", "spec", "values"]
+    of: Literal["valves", "user_valves"] = "valves"
+    values: str = ""
+    user_id: int = 0
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="examined.v1"):
+    """The answer to Examine. An `error` is the fault of the code, or with `misfit` of the values; `unavailable` ours.
+
+    Of `code`: `kind`, `toggle`, which valves it has, and whether one of their fields is `secret`. Of `spec`: JSON text,
+    null where there are no such valves. Of `values`: those to keep, place `examine_place(id, "answered")`; `missing`
+    says that there are no such valves.
+    """
+
+    kind: PluginKind = "function"
+    toggle: bool = False
+    has_valves: bool = False
+    has_user_valves: bool = False
+    secret: bool = False
+    spec: msgspec.Raw = NULL
+    values: str = ""
+    missing: bool = False
+    misfit: bool = False
+    error: str = ""
     unavailable: str = ""
 
 

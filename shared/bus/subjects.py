@@ -80,6 +80,11 @@ def compile_code(pool: str) -> str:
     return f"compile.{pool}"
 
 
+def examine(pool: str) -> str:
+    """Request to any executor of the pool: look into a plugin's stored code. Not stored."""
+    return f"examine.{pool}"
+
+
 def delivery(tenant: str, function_id: int, digest: str) -> str:
     """What came of one event from outside for one function; `digest` is of what makes the event that one.
 

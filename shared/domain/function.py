@@ -11,6 +11,7 @@ import msgspec
 
 from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
+from shared.domain.plugin import Plugin
 from shared.domain.problem import Problem, wrong
 from shared.domain.retry import MAX_RETRIES
 from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger, TriggerKind
@@ -62,7 +63,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     `triggers` are all but the one of kind cron, which is the schedule. `env` are sealed values by key (place
     `app.env_place`), and `env_revision` grows when they change, or those of the app. `deployed_as` is the name under
     which it was deployed, one of its own in its app; empty for one that was not. One with `deleted_at` is not there any
-    more but for who asks for deleted ones, and may come back.
+    more but for who asks for deleted ones, and may come back. `plugin` is there for what is kept as a plugin: its code
+    and its name are changed as such, and by no other way.
     """
 
     id: int
@@ -98,6 +100,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     deployed_as: str = ""
     deployed_at: datetime | None = None
     deleted_at: datetime | None = None
+    plugin: Plugin | None = None
     revision: int = 1
     created_at: datetime
     updated_at: datetime

@@ -7,7 +7,10 @@ import msgspec
 
 
 class CodeVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """One uploaded source. Whether it is the active one is said by its function, not here."""
+    """One uploaded source. Whether it is the active one is said by its function, not here.
+
+    `message` is what its author says of the change.
+    """
 
     id: int
     tenant: str
@@ -17,6 +20,7 @@ class CodeVersion(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
     created_by: int
     created_by_username: str
+    message: str = ""
 
 
 class CompileError(msgspec.Struct, frozen=True):

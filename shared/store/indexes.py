@@ -24,6 +24,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("functions", [("tenant", 1), ("name", 1), ("id", -1)], False, "by_name"),
     ("functions", [("tenant", 1), ("app", 1), ("name", 1), ("id", 1)], False, "by_app_and_name"),
     ("functions", [("tenant", 1), ("triggers.type", 1), ("id", 1)], False, "by_trigger"),
+    ("user_valves", [("tenant", 1), ("function_id", 1), ("user_id", 1)], True, "owner"),
     ("pipelines", [("tenant", 1), ("name", 1)], True, "name"),
     ("event_sources", [("tenant", 1), ("id", 1)], True, "id"),
     ("event_sources", [("tenant", 1), ("name", 1)], True, "name"),
@@ -67,6 +68,7 @@ SPARSE: list[tuple[str, str]] = [("functions", "schedule_due"), ("invocations", 
 PARTIAL: list[tuple[str, list[tuple[str, int]], bool, str, Document]] = [
     ("functions", [("tenant", 1), ("app", 1), ("deployed_as", 1)], True, "deployed_as", {"deployed_as": {"$gt": ""}}),
     ("functions", [("tenant", 1), ("app_slug", 1)], False, "deleted", DELETED),
+    ("functions", [("tenant", 1), ("plugin.key", 1)], True, "plugin_key", {"plugin.key": {"$gt": ""}}),
     ("invocations", [*_BY_END], False, "failures_by_end", {"failed": True}),
 ]
 

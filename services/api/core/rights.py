@@ -1,6 +1,7 @@
 """Who may do what: the role allows, the scopes of a token narrow. Nowhere else is it decided.
 
-Everybody reads and calls, developers and administrators change functions, administrators keep users, tokens and apps.
+Everybody reads and calls, developers and administrators change functions, administrators keep users, tokens, apps and
+plugins.
 """
 
 from shared.domain.caller import Caller, Scope
@@ -41,14 +42,30 @@ def may_develop(caller: Caller) -> bool:
 
 def must_administer(caller: Caller) -> None:
     """Raises Problem(forbidden) for a caller who may not keep the tenant's users, tokens and apps."""
-    if caller.role != "admin":
-        raise Problem("forbidden", "Only an administrator may do this")
+    _must_be_admin(caller)
     _must_reach(caller, "admin")
+
+
+def must_read_plugins(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may not see the code and the valves of plugins."""
+    _must_be_admin(caller)
+    _must_reach(caller, "functions:read")
+
+
+def must_keep_plugins(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may not make, change or remove plugins, and set their valves."""
+    _must_be_admin(caller)
+    _must_reach(caller, "functions:write")
 
 
 def must_keep_account(caller: Caller) -> None:
     """Raises Problem(forbidden) for a token that is not meant to change its user's own account and tokens."""
     _must_reach(caller, "admin")
+
+
+def _must_be_admin(caller: Caller) -> None:
+    if caller.role != "admin":
+        raise Problem("forbidden", "Only an administrator may do this")
 
 
 def _must_reach(caller: Caller, scope: Scope) -> None:

@@ -1,0 +1,28 @@
+"""Valves, as they are kept and as they travel: JSON text of an object, or that sealed, which never begins with `{`."""
+
+from shared.domain.problem import Problem
+from shared.secrets import Keyring
+
+_OPEN = "{"
+
+
+def kept(values: bytes, keyring: Keyring, *, place: str, secret: bool) -> str:
+    """JSON text of an object in the form to keep: sealed wherever there is a key.
+
+    Raises Problem(unavailable) without a key for those that have a `secret` among them.
+    """
+    if keyring or secret:
+        return keyring.seal(values, place=place)
+    return values.decode()
+
+
+def opened(text: str, keyring: Keyring, *, place: str) -> bytes:
+    """The JSON text of what is kept; of nothing, an empty object. Raises SealBrokenError."""
+    if not text:
+        return b"{}"
+    return text.encode() if text.startswith(_OPEN) else keyring.unseal(text, place=place)
+
+
+def readable(problem: Exception) -> Problem:
+    """What a caller is told whose valves no key at hand opens."""
+    return Problem("unavailable", f"The valves cannot be opened with the operator's key: {problem}")
