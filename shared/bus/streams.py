@@ -17,6 +17,8 @@ SCHEDULES = "SCHEDULES"
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
+_DEAD_SHARE = 8  # of the room of events: dead letters are few
+_LEAST_DEAD_BYTES = 16 << 20  # more than any one message
 _LEASES = 100_000
 
 
@@ -116,7 +118,7 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             name=DEAD,
             subjects=["dead.*.*"],
             max_age_s=30 * DAY_S,
-            max_bytes=bounds.event_bytes,
+            max_bytes=max(bounds.event_bytes // _DEAD_SHARE, _LEAST_DEAD_BYTES),
             replicas=bounds.replicas,
             dedupe_s=bounds.dedupe_s,
         ),
