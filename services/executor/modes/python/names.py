@@ -63,10 +63,10 @@ def fresh_globals(output: Output, context: dict[str, Any]) -> dict[str, Any]:
 
     `log` and `Response` are among them rather than built-ins: a function may have a `log` of its own, `math`'s for one.
     """
-    printer = Printer(output)
     return {
         "__builtins__": _BUILT_INS,
-        "_print_": lambda _: printer,
+        "_print_": Printer(output).print,
+        "_printed_": output.text,
         "context": context,
         "log": output.log,
         "Response": Response,

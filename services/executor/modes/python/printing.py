@@ -6,16 +6,12 @@ from services.executor.modes.python.output import Output
 
 
 class Printer:
-    """What the compiled code uses in place of `print`: every scope of one call gets the same one."""
+    """The `print` of one call."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
 
-    def __call__(self) -> str:
-        """The value of the name `printed`."""
-        return self._output.text()
-
-    def _call_print(
+    def print(
         self,
         *values: Any,
         sep: str | None = " ",
@@ -23,6 +19,7 @@ class Printer:
         file: None = None,
         flush: bool = False,
     ) -> None:
+        """The built-in `print`, into what is kept of the call."""
         if file is not None:
             raise TypeError("print() takes no file here")
         separator = " " if sep is None else sep

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 # Raise it with every change of policy.py or guards.py that makes code compiled before wrong or unsafe.
-POLICY = 1
+POLICY = 2
 
 COMPILER = f"py{sys.version_info[0]}.{sys.version_info[1]}-rp{version('RestrictedPython')}-policy{POLICY}"
 
