@@ -13,6 +13,7 @@ from services.api.core.history import History
 from services.api.core.rights import must_develop, must_read
 from services.api.core.sources import Sources
 from services.api.core.triggers import Triggers
+from services.api.core.writing import Writing
 from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.environment import check_whole
@@ -32,7 +33,6 @@ from shared.domain.function import (
 from shared.domain.limits import Bounds, Limits, limits_of
 from shared.domain.problem import Problem
 from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger
-from shared.domain.version import CodeVersion
 from shared.registry import WITHOUT_PACKAGES, Registry
 from shared.store import functions as stored
 from shared.store import tenants, versions
@@ -118,9 +118,9 @@ class Deployments:
         app = await self._apps.meant(caller, named)
         async with self._sources.compiled(caller.tenant, wanted.environment, wanted.code) as digest:
             app = app or await self._apps.kept(caller, named)
-            writing = _Writing(self._store, caller, app, digest)
+            writing = Writing(self._store, caller, digest)
             try:
-                deployed = await self._kept(writing, wanted)
+                deployed = await self._kept(writing, app, wanted)
             finally:
                 await writing.tidy()
         function = deployed.function
@@ -178,12 +178,12 @@ class Deployments:
         check_config(wanted.config, self._bounds.most, tenant=tenant.limits if tenant else {})
         return msgspec.structs.replace(wanted, triggers=self._triggers.checked(wanted.triggers))
 
-    async def _kept(self, writing: "_Writing", wanted: Deployment) -> Deployed:
+    async def _kept(self, writing: Writing, app: App, wanted: Deployment) -> Deployed:
         """The function written, whoever else writes it meanwhile. The unique indexes decide every race.
 
         A secret that was made for a try that was lost is told to nobody: the next one finds what the winner has stored.
         """
-        owned, app = self._of(writing.caller), writing.app
+        owned = self._of(writing.caller)
         for _ in range(_TRIES):
             latest = await owned.deployed(app.id, wanted.name) or await owned.oldest(app.id, wanted.name)
             active = await writing.active(latest)
@@ -199,10 +199,11 @@ class Deployments:
                 written = await _written(owned, latest, _different(latest, values))
             if written is not None:
                 return Deployed(app, written, triggers.generated)
+            writing.lost()
         raise _crowded()
 
     def _values(
-        self, writing: "_Writing", wanted: Deployment, latest: Function | None, active: ActiveVersion
+        self, writing: Writing, wanted: Deployment, latest: Function | None, active: ActiveVersion
     ) -> dict[str, Any]:
         """All that the deployment sets beside the triggers, as it is written."""
         tenant, id, now = writing.caller.tenant, writing.function_id, datetime.now(UTC)
@@ -235,60 +236,6 @@ class Deployments:
 
     def _of(self, caller: Caller) -> stored.Functions:
         return stored.Functions(self._store, caller.tenant)
-
-
-class _Writing:
-    """One deployment on its way: the id of the function and the version of the code, made anew as races are lost."""
-
-    def __init__(self, store: Store, caller: Caller, app: App, digest: str) -> None:
-        self.caller = caller
-        self.app = app
-        self.function_id = 0
-        self._digest = digest
-        self._store = store
-        self._versions = versions.Versions(store, caller.tenant)
-        self._fresh = 0
-        self._made: CodeVersion | None = None
-        self._used = False
-
-    async def active(self, latest: Function | None) -> ActiveVersion:
-        """The version to be active: the one that is, where it has this very code, else a new one."""
-        if latest is None:
-            self._fresh = self._fresh or await stored.Functions(self._store, self.caller.tenant).next_id()
-        self.function_id = self._fresh if latest is None else latest.id
-        if latest is not None and latest.active is not None and latest.active.code_hash == self._digest:
-            self._used = False
-            return latest.active
-        if self._made is None or self._made.function_id != self.function_id:
-            await self._drop()
-            self._made = await self._version()
-        self._used = True
-        return ActiveVersion(id=self._made.id, version=self._made.version, code_hash=self._digest)
-
-    async def tidy(self) -> None:
-        """Remove the version that was made for nothing."""
-        if not self._used:
-            await self._drop()
-
-    async def _drop(self) -> None:
-        if self._made is not None:
-            await self._versions.drop(self._made.id)
-            self._made = None
-
-    async def _version(self) -> CodeVersion:
-        id, now = await self._versions.next_id(), datetime.now(UTC)
-        version = CodeVersion(
-            id=id,
-            tenant=self.caller.tenant,
-            function_id=self.function_id,
-            version=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z-{id}",
-            code_hash=self._digest,
-            created_at=now,
-            created_by=self.caller.user.id,
-            created_by_username=self.caller.user.username,
-        )
-        await self._versions.insert(version)
-        return version
 
 
 def _new(app: App, id: int, values: dict[str, Any]) -> Function:
