@@ -34,6 +34,7 @@ from services.api.core.logs import Logs
 from services.api.core.metrics import FunctionMetrics
 from services.api.core.pipelines import Pipelines
 from services.api.core.recent import Recent
+from services.api.core.removal import Removal
 from services.api.core.schedules import Schedules
 from services.api.core.sources import Sources
 from services.api.core.tokens import Tokens
@@ -169,13 +170,14 @@ async def _core(service: Service, shared: _Shared, auth: Auth, *, identity: Iden
     waiting, recent, directory, known_apps = shared
     history = History(store)
     forgotten_s = (max(platform.invoke_days, platform.event_days) + _LONG_QUEUED_DAYS) * _DAY_S
+    removal = Removal(store, directory, history=history, forgotten_s=forgotten_s)
     functions = Functions(
         store,
         directory,
         history=history,
         credentials=Credentials(service.keyring),
         most=platform.bounds.most,
-        forgotten_s=forgotten_s,
+        removal=removal,
         registry=system,
     )
     sources = Sources(bus, store, code_bytes=settings.code_bytes, wait_s=settings.compile_wait_s)
@@ -215,10 +217,12 @@ async def _core(service: Service, shared: _Shared, auth: Auth, *, identity: Iden
         event_sources=EventSources(bus, store, service.keyring, most=settings.event_sources),
         events_base=settings.triggers_public_url.rstrip("/"),
     )
-    return Cores(rest, _apps_core(service, shared, rest, auth=auth, sources=sources))
+    return Cores(rest, _apps_core(service, shared, rest, auth=auth, sources=sources, removal=removal))
 
 
-def _apps_core(service: Service, shared: _Shared, rest: asked.Core, *, auth: Auth, sources: Sources) -> apps_asked.Core:
+def _apps_core(
+    service: Service, shared: _Shared, rest: asked.Core, *, auth: Auth, sources: Sources, removal: Removal
+) -> apps_asked.Core:
     """What the dialect of apps speaks to."""
     store, directory, apps, history = service.store, shared.functions, rest.apps, rest.history
     environments = Environments(store, directory, apps=apps, history=history, keyring=service.keyring)
@@ -226,7 +230,7 @@ def _apps_core(service: Service, shared: _Shared, rest: asked.Core, *, auth: Aut
     deployments = Deployments(
         store,
         directory,
-        beside=Beside(apps, sources, environments, Triggers(secrets), history),
+        beside=Beside(apps, sources, environments, Triggers(secrets), history, removal),
         bounds=service.platform.bounds,
         registry=registry.read(),
     )

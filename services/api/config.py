@@ -29,7 +29,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `triggers_url` is the door of the triggers service, to which what is asked for there is passed on; empty where
     something in front of both does that.
     `triggers_public_url` is where the world reaches webhooks, where that is not the host that the API is asked at.
-    `event_sources` bounds how many a tenant may have.
+    `event_sources` bounds how many a tenant may have, `plugins` likewise.
     `docs` has the API describe itself, to everybody, at `/api/schema/` and `/api/docs/`.
     `followers` and `tenant_followers` bound how many may follow logs in this process at once, in all and of one tenant;
     every `keep_alive_s` each gets a sign of life, and is asked whether it still may.
@@ -56,6 +56,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     triggers_url: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"\A(http://[^\s?#]+)?\Z")] = ""
     triggers_public_url: Annotated[str, msgspec.Meta(max_length=1000, pattern=r"\A(https?://[^\s?#]+)?\Z")] = ""
     event_sources: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 100
+    plugins: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 1000
     docs: bool = True
     followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
     tenant_followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 50

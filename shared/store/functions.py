@@ -18,6 +18,7 @@ _BSON = (datetime, bytes)  # what the driver takes as it is
 _LIVE: Document = {"deleted_at": None}
 DELETED: Document = {"deleted_at": {"$type": "date"}}
 """What finds the softly deleted ones; the index `deleted` has nothing else."""
+_NAMED = {"$gt": ""}
 _AT_ONCE = 1000
 
 
@@ -94,6 +95,19 @@ class Functions:
         query = {"triggers": enabled, "is_active": True}
         return await self.listed(query, order=[("id", 1)], limit=limit, skip=0)
 
+    async def by_key(self, key: str) -> Function | None:
+        """The plugin with this key, or None."""
+        return _read(await self._table.one({"plugin.key": key, **_LIVE})) if key else None
+
+    async def plugins(self, *, limit: int) -> list[Function]:
+        """At most `limit` plugins, by id."""
+        found = await self._table.many({"plugin.key": _NAMED, **_LIVE}, limit=limit)
+        return sorted((msgspec.convert(document, Function) for document in found), key=lambda plugin: plugin.id)
+
+    async def count_plugins(self) -> int:
+        """How many plugins there are."""
+        return await self._table.count({"plugin.key": _NAMED})
+
     async def deployed(self, app_id: int, name: str) -> Function | None:
         """The function of an app that was deployed under this name, also one that is deleted since, or None."""
         return _read(await self._table.one({"app": app_id, "deployed_as": name}))
@@ -105,7 +119,7 @@ class Functions:
 
     async def oldest(self, app_id: int, name: str) -> Function | None:
         """The first function of an app that has this name and was deployed under no other, or None."""
-        named = {"app": app_id, "name": name, "deployed_as": {"$in": ["", None]}, **_LIVE}
+        named = {"app": app_id, "name": name, "deployed_as": {"$in": ["", None]}, "plugin": None, **_LIVE}
         found = await self._table.many(named, order=[("id", 1)], limit=1)
         return _read(found[0]) if found else None
 
@@ -144,12 +158,21 @@ class Functions:
         query = {"id": function.id, "revision": function.revision}
         return _read(await self._table.update(query, _change(values)))
 
+    async def retire(self, id: int) -> Function | None:
+        """Let nobody run a function any more, as it is about to be deleted; None where it is gone."""
+        return _read(await self._table.update({"id": id}, _change({"is_active": False, "active": None})))
+
     async def yield_slug(self, slug: str) -> None:
         """Take a slug from a softly deleted function: it gets another one should it come back."""
         found = await self._table.one({"slug": slug, **DELETED})
         if found is not None:
             at = {"id": found["id"], "slug": slug, "revision": found["revision"], **DELETED}
             await self._table.update(at, _change({"slug": without_slug(found["id"])}))
+
+    async def yield_name(self, app_id: int, name: str) -> None:
+        """Take from a softly deleted function the name under which it was deployed: it does not come back by it."""
+        at = {"app": app_id, "deployed_as": name, "plugin": None, **DELETED}
+        await self._table.update(at, _change({"deployed_as": ""}))
 
     async def renew_env(self, app_id: int, *, updated_at: datetime) -> None:
         """Say of all functions of an app that their environment is another one."""

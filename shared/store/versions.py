@@ -12,6 +12,7 @@ from shared.store.client import Document, Store, Table
 _BSON = (datetime, bytes)  # what the driver takes as it is
 _FORMER = 20  # codes of a version, before its present one, that are kept for what is still under way
 _AT_ONCE = 100
+_TEXTS_AT_ONCE = 10  # sources of up to 4 MiB each
 
 
 class AllBut(NamedTuple):
@@ -62,6 +63,10 @@ class Versions:
         """Add a version. Raises Problem(conflict) when the function has one of that name."""
         await self._table.insert(msgspec.to_builtins(version, builtin_types=_BSON))
 
+    async def say(self, id: int, message: str) -> None:
+        """Let this be what is said of a version."""
+        await self._table.update({"id": id}, {"$set": {"message": message}})
+
     async def replace_code(self, id: int, code_hash: str) -> None:
         """Let a version name other code; what it named before is kept for a while, for what was dispatched with it."""
         former = {"$concatArrays": [{"$ifNull": ["$former", []]}, ["$code_hash"]]}
@@ -109,6 +114,19 @@ class Versions:
         """The stored source, with its artefact."""
         found = await self._sources.one({"code_hash": code_hash})
         return None if found is None else msgspec.convert(found, Source)
+
+    async def texts(self, hashes: Iterable[str], *, most_bytes: int) -> dict[str, str] | None:
+        """The sources that are there, by hash; None where they are longer together than so many bytes."""
+        wanted, found, size = sorted(set(hashes)), {}, 0
+        for start in range(0, len(wanted), _TEXTS_AT_ONCE):
+            batch = wanted[start : start + _TEXTS_AT_ONCE]
+            fields = ["code_hash", "source"]
+            for document in await self._sources.many({"code_hash": {"$in": batch}}, limit=len(batch), fields=fields):
+                found[document["code_hash"]] = document["source"]
+                size += len(document["source"].encode())
+            if size > most_bytes:
+                return None
+        return found
 
 
 def _of(functions: Functions) -> Document:

@@ -15,6 +15,7 @@ from services.api.core.functions import Functions
 from services.api.core.history import History
 from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
+from services.api.core.removal import Removal
 from services.api.core.sources import Sources
 from services.api.core.versions import Upload, Versions
 from services.recorder.project import project
@@ -58,8 +59,9 @@ async def keep_function(store: Store, pool: str) -> Function:
 def versions(bus: Bus, store: Store) -> Versions:
     directory = Directory(bus, store, believed_s=30)
     history = History(store)
+    removal = Removal(store, directory, history=history, forgotten_s=60)
     functions = Functions(
-        store, directory, history=history, credentials=Credentials(Keyring([])), most=PLATFORM.most, forgotten_s=60
+        store, directory, history=history, credentials=Credentials(Keyring([])), most=PLATFORM.most, removal=removal
     )
     sources = Sources(bus, store, code_bytes=1000, wait_s=5)
     return Versions(store, directory=directory, functions=functions, history=history, sources=sources)

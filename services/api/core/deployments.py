@@ -10,6 +10,8 @@ from services.api.core.apps import Apps
 from services.api.core.directory import Directory
 from services.api.core.environments import Environments, no_function
 from services.api.core.history import History
+from services.api.core.plugin_values import check_no_plugin
+from services.api.core.removal import Removal
 from services.api.core.rights import must_develop, must_read
 from services.api.core.sources import Sources
 from services.api.core.triggers import Triggers
@@ -87,6 +89,7 @@ class Beside(NamedTuple):
     environments: Environments
     triggers: Triggers
     history: History
+    removal: Removal
 
 
 class Deployments:
@@ -103,7 +106,7 @@ class Deployments:
     ) -> None:
         self._store = store
         self._directory = directory
-        self._apps, self._history = beside.apps, beside.history
+        self._apps, self._history, self._removal = beside.apps, beside.history, beside.removal
         self._sources, self._triggers, self._environments = beside.sources, beside.triggers, beside.environments
         self._bounds = bounds
         self._registry = registry
@@ -150,13 +153,19 @@ class Deployments:
         return Shown(app, function, source.source if source else "", limits)
 
     async def delete(self, caller: Caller, named: str, name: str) -> None:
-        """Take a function away, so that it may come back; nothing happens where there is none. Raises not_found."""
+        """Take a function away, so that it may come back, or a plugin for good; nothing happens where there is none.
+
+        Raises Problem(not_found, conflict).
+        """
         must_develop(caller)
         app = await self._apps.existing(caller, named)
         owned = self._of(caller)
         for _ in range(_TRIES):
             latest = await owned.called(app.id, name)
             if latest is None:
+                return
+            if latest.plugin is not None:  # deployed by nobody, it could not come back
+                await self._removal.remove(caller, latest)
                 return
             now = datetime.now(UTC)
             values: dict[str, Any] = {"is_active": False, "deleted_at": now, "updated_at": now}
@@ -186,6 +195,8 @@ class Deployments:
         owned = self._of(writing.caller)
         for _ in range(_TRIES):
             latest = await owned.deployed(app.id, wanted.name) or await owned.oldest(app.id, wanted.name)
+            if latest is not None:
+                check_no_plugin(latest)
             active = await writing.active(latest)
             triggers = self._triggers.kept(
                 wanted.triggers, tenant=app.tenant, function_id=writing.function_id, before=latest

@@ -8,6 +8,8 @@ import msgspec
 from services.api.core.credentials import Credentials
 from services.api.core.directory import Directory
 from services.api.core.history import History
+from services.api.core.plugin_values import check_no_plugin
+from services.api.core.removal import Removal
 from services.api.core.rights import must_develop, must_read
 from services.api.core.schedules import check_settings as check_schedule
 from services.api.core.schedules import touches_schedule
@@ -28,14 +30,10 @@ from shared.domain.problem import Problem, wrong
 from shared.domain.version import CodeVersion
 from shared.domain.webhook import origin_of
 from shared.registry import WITHOUT_PACKAGES, Registry
-from shared.store import deletions, milestones, tenants
 from shared.store import functions as stored
+from shared.store import tenants
 from shared.store.apps import Apps
-from shared.store.attempts import Attempts
-from shared.store.claims import Claims
 from shared.store.client import Store
-from shared.store.invocations import Invocations
-from shared.store.ticks import Ticks
 from shared.store.versions import Versions
 
 Wanted = stored.Filter
@@ -44,6 +42,7 @@ Wanted = stored.Filter
 MAX_VERSIONS_SHOWN = 100
 _CHANGE_TRIES = 20  # each is lost only to another change of the same function in the same moment
 _SLUG_TRIES = 20  # each is lost only to another caller who took the same slug in the same moment
+_OF_PLUGINS = ("name", "execution_mode", "environment", "triggers")  # what is not changed here of one that is a plugin
 _ORDERABLE = frozenset(("id", "name", "slug", "category", "execution_mode", "is_active", "created_at", "updated_at"))
 
 
@@ -76,7 +75,7 @@ class Functions:
         history: History,
         credentials: Credentials,
         most: Limits,
-        forgotten_s: float,
+        removal: Removal,
         registry: Registry = WITHOUT_PACKAGES,
     ) -> None:
         self._store = store
@@ -84,7 +83,7 @@ class Functions:
         self._history = history
         self._credentials = credentials
         self._most = most
-        self._forgotten_s = forgotten_s
+        self._removal = removal
         self._registry = registry
 
     async def create(self, caller: Caller, draft: Draft) -> Function:
@@ -145,12 +144,14 @@ class Functions:
         return await self._detail(await self.seen(caller, slug, app=app))
 
     async def change(self, caller: Caller, slug: str, settings: dict[str, Any], *, app: str | None = None) -> Detail:
-        """Set these settings and leave the others. Raises Problem(not_found, invalid)."""
+        """Set these settings and leave the others. Raises Problem(not_found, invalid, conflict)."""
         must_develop(caller)
         function = await self.named(caller, slug, app=app)
         if settings.get("slug", slug) != slug:
             raise wrong("slug", "slug cannot be changed")
         values = {field: value for field, value in settings.items() if field != "slug"}
+        if any(field in values and values[field] != getattr(function, field) for field in _OF_PLUGINS):
+            check_no_plugin(function)
         await self._check_limits(caller, values)
         if values:
             function = await self._changed(function, values)
@@ -159,27 +160,11 @@ class Functions:
         return await self._detail(function)
 
     async def delete(self, caller: Caller, slug: str, *, app: str | None = None) -> None:
-        """Remove a function and all that belongs to it. Raises Problem(not_found).
-
-        The function goes last: a deletion that is cut short can be asked for again, and goes on where it was.
-        """
+        """Remove a function and all that belongs to it. Raises Problem(not_found)."""
         must_develop(caller)
         function = await self.named(caller, slug, app=app)
-        retired = await self._of(caller).change(slug, {"is_active": False, "active": None})
-        await self._directory.announce(retired)  # from here on nobody runs it
-        gone = deletions.Gone(caller.tenant, function.id)
-        await deletions.note(self._store, gone, kept_s=self._forgotten_s)  # what is under way is not to be recorded
-        await Invocations(self._store, caller.tenant).delete_of(function.id)
-        await milestones.forget(self._store, caller.tenant)
-        versions = Versions(self._store, caller.tenant)
-        await versions.delete_of(function.id)
-        await Ticks(self._store, caller.tenant).delete_of(function.id)
-        await Claims(self._store, caller.tenant, function.id).delete_all()
-        await Attempts(self._store, caller.tenant).delete_of(function.id)
-        await self._history.close(caller, function)
-        await self._of(caller).delete(function)
-        await self._directory.announce(function, deleted=True)
-        await versions.delete_of(function.id)  # what was uploaded meanwhile
+        if not await self._removal.remove(caller, function):
+            raise no_function(slug)
 
     async def _changed(self, function: Function, values: dict[str, Any]) -> Function:
         """The change made. It is checked with what it leaves as it was, so that must be what was read."""

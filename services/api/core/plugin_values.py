@@ -92,21 +92,23 @@ def function_of(app: App, plugin: Plugin, code: Code, *, id: int, name: str, slu
     )
 
 
-def change_of(plugin: Plugin, code: Code, *, name: str, at: datetime) -> dict[str, Any]:
+def change_of(plugin: Plugin, code: Code, *, name: str) -> dict[str, Any]:
     """What is written of the function that a plugin is, where its name, its meta or its code become others."""
-    return {
-        "name": name,
-        "active": msgspec.to_builtins(code.active),
-        "plugin": msgspec.to_builtins(plugin),
-        "updated_at": at,
-    }
+    return {"name": name, "active": msgspec.to_builtins(code.active), "plugin": msgspec.to_builtins(plugin)}
 
 
-def misfit(problem: Problem) -> Problem:
-    """What a caller is told of code that an executor refused, or whose stored valves do not fit it."""
+def as_told(problem: Problem) -> Problem:
+    """What the author is told of code that was refused, or that the valves which are set do not fit."""
     if "valves" in problem.fields:
         message = f"Current Valves are incompatible with this code: {problem.message}"
         return Problem(problem.code, message, {"valves": message})
     if "code" in problem.fields:
         return Problem(problem.code, problem.message, {"content": problem.fields["code"]})
     return problem
+
+
+def check_no_plugin(function: Function) -> None:
+    """Raises Problem(conflict) for a plugin, to which this is not done in this way."""
+    if function.plugin is not None:
+        where = f"/api/functions/id/{function.plugin.key}/update"
+        raise Problem("conflict", f"'{function.slug}' is a plugin: change it at {where}")

@@ -8,6 +8,7 @@ import msgspec
 from services.api.core.directory import Directory
 from services.api.core.functions import Functions, no_function
 from services.api.core.history import History
+from services.api.core.plugin_values import check_no_plugin
 from services.api.core.rights import must_develop, must_read
 from services.api.core.sources import Sources
 from shared.domain.caller import Caller
@@ -56,7 +57,7 @@ class Versions:
         self._sources = sources
 
     async def upload(self, caller: Caller, slug: str, upload: Upload, *, app: str | None = None) -> Shown:
-        """Check, compile and add a version. Raises Problem(not_found, invalid, too_large)."""
+        """Check, compile and add a version. Raises Problem(not_found, invalid, too_large, conflict)."""
         must_develop(caller)
         function = await self._functions.named(caller, slug, app=app)
         _must_run_code(function)
@@ -79,7 +80,7 @@ class Versions:
         return Shown(version, is_active, upload.code)
 
     async def edit(self, caller: Caller, slug: str, code: str, *, app: str | None = None) -> Shown:
-        """Let the active version have other code. Raises Problem(not_found, invalid, too_large)."""
+        """Let the active version have other code. Raises Problem(not_found, invalid, too_large, conflict)."""
         must_develop(caller)
         function = await self._functions.named(caller, slug, app=app)
         _must_run_code(function)
@@ -126,7 +127,7 @@ class Versions:
     async def activate(self, caller: Caller, id: int, *, app: str | None = None) -> Shown:
         """Let this version be the one that runs. Raises Problem(not_found), and (invalid) where it is no code for it.
 
-        That is one of a time when the function's environment was another one.
+        That is one of a time when the function's environment was another one. Of a plugin, Problem(conflict).
         """
         must_develop(caller)
         stored = self._of(caller)
@@ -135,6 +136,7 @@ class Versions:
         owner = await owned.by_id(version.function_id) if version is not None else None
         if version is None or owner is None or app not in (None, owner.app_slug):
             raise Problem("not_found", f"Code version with id {id} not found")
+        check_no_plugin(owner)
         if owner.execution_mode == "app":
             await self._sources.check(owner.tenant, owner.pool, version.code_hash)
         await self._activate(caller, owner, version)
@@ -177,6 +179,7 @@ class Versions:
 
 
 def _must_run_code(function: Function) -> None:
+    check_no_plugin(function)
     if function.execution_mode != "app":
         message = f"Function '{function.slug}' runs no code: its execution_mode is '{function.execution_mode}'"
         raise Problem("invalid", message, {"code": message})
