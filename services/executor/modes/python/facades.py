@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from services.executor.modes.python import asyncio_facade
+
 _EXPORTS = {
     "base64": (
         "b64encode b64decode urlsafe_b64encode urlsafe_b64decode standard_b64encode standard_b64decode b32encode "
@@ -155,6 +157,7 @@ def _extras() -> dict[str, dict[str, Any]]:
         "__future__": {"annotations": None},
         # C code asks for it from inside the function's frame (datetime.strptime) and takes nothing from what it gets.
         "_strptime": {},
+        "asyncio": asyncio_facade.NAMES,
         "calendar": {
             "day_abbr": tuple(calendar.day_abbr),
             "day_name": tuple(calendar.day_name),

@@ -8,6 +8,7 @@ from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 from services.executor.modes.python.asking import Ask
+from services.executor.modes.python.coroutines import finished
 from services.executor.modes.python.ctx import Ctx
 from services.executor.modes.python.facades import forget_seed
 from services.executor.modes.python.frames import CallFrame, HeadFrame, NeedFrame, ReplyFrame, RequestFrame
@@ -80,7 +81,7 @@ def _execute(code: CodeType, names: dict[str, Any], call: CallFrame, ask: Ask) -
     exec(code, names)  # noqa: S102 - what the worker is for
     main = names.get("main")
     if call.request is None and callable(main):
-        return _Result(json_text(main(*_arguments(main, params, call.context))))
+        return _Result(json_text(finished(main(*_arguments(main, params, call.context)))))
     handler = names.get("handler")
     if callable(handler):
         request = call.request or ask(NeedFrame(call.nonce, "request")).request
@@ -97,7 +98,7 @@ def _handle(handler: Callable[..., Any], request: RequestFrame | None, ask: Ask)
     given = [Request(request), Ctx(ask, request.facts)]
     if isinstance(handler, FunctionType) and not handler.__code__.co_flags & inspect.CO_VARARGS:
         given = given[: handler.__code__.co_argcount]
-    return _told(answer_of(handler(*given)))
+    return _told(answer_of(finished(handler(*given))))
 
 
 def _serve(main: Callable[..., Any], request: RequestFrame, context: dict[str, Any]) -> _Result:
@@ -106,7 +107,8 @@ def _serve(main: Callable[..., Any], request: RequestFrame, context: dict[str, A
         params = json.loads(request.body or b"{}")
     except (ValueError, RecursionError):
         return _told(Response(_BAD_BODY, status=400))
-    return _Result(json_text(main(*_arguments(main, params, context))), HeadFrame(200, [("content-type", JSON)]))
+    result = finished(main(*_arguments(main, params, context)))
+    return _Result(json_text(result), HeadFrame(200, [("content-type", JSON)]))
 
 
 def _told(response: Response) -> _Result:

@@ -6,7 +6,7 @@ from typing import Any
 
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence, safe_builtins
 
-from services.executor.modes.python import guards
+from services.executor.modes.python import coroutines, guards
 from services.executor.modes.python.facades import import_facade
 from services.executor.modes.python.output import Output
 from services.executor.modes.python.printing import Printer
@@ -17,7 +17,7 @@ _ITERATING = (
     "all any bytes dict enumerate filter frozenset iter list map max min next reversed set sorted sum tuple zip"
 )
 _PLAIN = "ascii bin bytearray classmethod format object property staticmethod NotImplemented"
-_ERRORS = "ConnectionError ModuleNotFoundError RecursionError TimeoutError PermissionError FileNotFoundError"
+_ERRORS = "ConnectionError ModuleNotFoundError RecursionError StopAsyncIteration TimeoutError PermissionError FileNotFoundError"
 
 
 def _built_ins() -> dict[str, Any]:
@@ -42,7 +42,9 @@ def _hooks() -> dict[str, Any]:
         "__import__": import_facade,
         "__metaclass__": guards.make_class,
         "__name__": "function",
+        "_aiter_": coroutines.async_iterable,
         "_apply_": guards.apply,
+        "_await_": coroutines.awaitable,
         "_getattr_": guards.read,
         "_getitem_": operator.getitem,
         "_getiter_": iter,

@@ -14,10 +14,6 @@ from services.executor.modes.python.facades import MODULES, exports
 from services.executor.modes.python.given import GIVEN
 
 _INSTEAD = {
-    "AsyncFunctionDef": "async def is not available: write an ordinary def",
-    "AsyncFor": "async for is not available: write an ordinary for",
-    "AsyncWith": "async with is not available: write an ordinary with",
-    "Await": "await is not available: call the function directly",
     "Match": "match is not available: write if and elif",
     "TryStar": "except* is not available: write an ordinary except",
     "TypeAlias": "type statements are not available: assign the type to a name",
@@ -95,13 +91,42 @@ class Policy(RestrictingNodeTransformer):
             if one.arg not in GIVEN:
                 self.check_name(node, one.arg)
 
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+    def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         """As ever; what it is annotated to return is dropped."""
         self.check_name(node, node.name, allow_magic_methods=True)
         node.returns = None
         with self._within(_Scope(_given(node), is_function=True)):
-            visited: ast.AST = super().visit_FunctionDef(node)  # type: ignore[assignment]
+            visited: ast.AST = super().visit_FunctionDef(node)  # type: ignore[assignment, arg-type]
         return visited
+
+    # RestrictedPython refuses the asynchronous kinds; what it checks of the ordinary ones are the same fields.
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
+        """As `with`."""
+        visited: ast.AST = self.visit_With(node)  # type: ignore[assignment, arg-type]
+        return visited
+
+    def visit_Await(self, node: ast.Await) -> ast.AST:
+        """`await x`: a guard looks at `x`."""
+        node = self.node_contents_visit(node)
+        node.value = _call("_await_", node.value)
+        return node
+
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
+        """`async for`: a guard looks at what is iterated; the one of `for` would not know what to do with it."""
+        node = self.node_contents_visit(node)
+        node.iter = _call("_aiter_", node.iter)
+        return node
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        """As ever, and with `async for` as in the statement."""
+        if not node.is_async:
+            visited: ast.AST = super().visit_comprehension(node)  # type: ignore[assignment]
+            return visited
+        node = self.node_contents_visit(node)
+        node.iter = _call("_aiter_", node.iter)
+        return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         """As ever."""
@@ -195,6 +220,11 @@ class Policy(RestrictingNodeTransformer):
         if not known and not self._in_try:
             self.error(node, f"Module {name} is not available. Available are: {', '.join(MODULES)}.")
         return known
+
+
+def _call(hook: str, argument: ast.expr) -> ast.expr:
+    made = ast.Call(ast.copy_location(ast.Name(hook, ast.Load()), argument), [argument], [])
+    return ast.copy_location(made, argument)
 
 
 def _parameters(node: _Function) -> list[ast.arg]:
