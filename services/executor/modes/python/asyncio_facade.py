@@ -165,10 +165,10 @@ async def sleep(delay: float, result: Any = None) -> Any:
     now, wait_s = time.monotonic(), _seconds(delay)
     first = min((one for one in _deadlines.get() if not one.cut), key=lambda one: one.at, default=None)
     if first is None or now + wait_s <= first.at:
-        time.sleep(wait_s)
+        _pause(wait_s)
         return result
     first.cut = True
-    time.sleep(max(0.0, first.at - now))
+    _pause(max(0.0, first.at - now))
     raise CancelledError
 
 
@@ -213,6 +213,10 @@ def run(main: Any, *, debug: bool | None = None) -> Any:
 def iscoroutine(obj: Any) -> bool:
     """Whether it is a coroutine."""
     return type(obj) is CoroutineType
+
+
+def _pause(wait_s: float) -> None:
+    time.sleep(wait_s)
 
 
 def _coroutine(value: Any) -> Any:

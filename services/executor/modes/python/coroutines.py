@@ -1,4 +1,4 @@
-"""Coroutines without an event loop: nothing that a call can await ever suspends, so each is run to its end in one go."""
+"""Coroutines without an event loop: nothing that a call can await ever suspends, so each runs to its end in one go."""
 
 from collections.abc import AsyncGenerator, Generator, Iterator
 from types import AsyncGeneratorType, CoroutineType
@@ -17,8 +17,8 @@ class Ready:
         raise NotImplementedError
 
     def __await__(self) -> Generator[None, None, Any]:
+        yield from ()
         return self.result()
-        yield
 
 
 def _steps() -> frozenset[type]:
@@ -39,7 +39,7 @@ _DRIVEN = STEPS | {CoroutineType}
 
 
 def finished(value: Any) -> Any:
-    """The result of a coroutine, or of another awaitable, run to its end; what cannot be awaited is given back as it is.
+    """The result of a coroutine, or of another awaitable, run to its end; anything else is given back as it is.
 
     Raises what it raises, and RuntimeError when it suspends.
     """

@@ -14,9 +14,11 @@ from weakref import WeakSet
 
 from RestrictedPython.Guards import safer_getattr_raise
 
+from services.executor.modes.python.coroutines import STEPS
 from services.executor.modes.python.ctx import Ctx, Idempotency
 from services.executor.modes.python.facades import Facade, Hint
 from services.executor.modes.python.headers import Headers
+from services.executor.modes.python.private import admit, is_private, own, read_own
 from services.executor.modes.python.request import Request
 
 # str.format and string.Formatter walk attributes by name; `mro` and `register` belong to classes, `obj` of an error is
@@ -48,6 +50,7 @@ _NO_TYPE_OF = (
     types.GeneratorType,
     types.CoroutineType,
     types.AsyncGeneratorType,
+    *STEPS,
     types.CodeType,
     types.FrameType,
     types.TracebackType,
@@ -99,10 +102,13 @@ def guarded_getattr(target: Any, name: str, *default: Any) -> Any:
         raise AttributeError(f"str.{name}() is not available here: use an f-string, % or format(value, spec)")
     if (
         name == "is_safe"
-        or (name in ("mro", "register") and isinstance(target, type))
+        # `list[int]` is no type, but answers for the one it is made of.
+        or (name in ("mro", "register") and isinstance(target, type | types.GenericAlias))
         or (name == "obj" and isinstance(target, BaseException))
     ):
         raise AttributeError(f"attribute {name!r} is not available here")
+    if is_private(name):
+        return getattr(own(target, name), name, *default)
     return safer_getattr_raise(target, name, *default)  # type: ignore[no-untyped-call,unused-ignore]
 
 
@@ -130,14 +136,12 @@ def write(target: Any) -> Any:
 
 def guarded_setattr(target: Any, name: str, value: Any) -> None:
     """The built-in `setattr`: without the check of the name it would put magic methods on classes."""
-    _check_written_name(name)
-    setattr(write(target), name, value)
+    setattr(_written(target, name), name, value)
 
 
 def guarded_delattr(target: Any, name: str) -> None:
     """The built-in `delattr`."""
-    _check_written_name(name)
-    delattr(write(target), name)
+    delattr(_written(target, name), name)
 
 
 def guarded_type(*arguments: Any) -> type:
@@ -157,6 +161,7 @@ def make_class(name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type
             raise TypeError(f"{getattr(base, '__name__', 'this object')} cannot be a base class here")
     made = type(name, bases, body)
     _user_classes.add(made)
+    admit(made, _user_classes)
     return made
 
 
@@ -175,14 +180,20 @@ def in_place_attribute(sign: str, target: Any, name: str, operand: Any) -> None:
     setattr(write(target), name, _IN_PLACE[sign](read(target, name), operand))
 
 
-def apply(function: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+def in_place_own(sign: str, target: Any, name: str, operand: Any) -> None:
+    """`target._name += operand`."""
+    setattr(own(target, name), name, _IN_PLACE[sign](read_own(target, name), operand))
+
+
+def apply(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
     """A call with `*` or `**` in it."""
     return function(*arguments, **named)
 
 
-def _check_written_name(name: str) -> None:
-    if type(name) is not str or name.startswith("_"):
+def _written(target: Any, name: str) -> Any:
+    if type(name) is not str or (name.startswith("_") and not is_private(name)):
         raise AttributeError("attribute names must be strings that do not start with an underscore")
+    return own(target, name) if is_private(name) else write(target)
 
 
 def _is_subclass(target: Any, parent: type) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from RestrictedPython.Guards import guarded_iter_unpack_sequence, guarded_unpack_sequence, safe_builtins
 
-from services.executor.modes.python import coroutines, guards
+from services.executor.modes.python import coroutines, guards, private
 from services.executor.modes.python.facades import import_facade
 from services.executor.modes.python.output import Output
 from services.executor.modes.python.printing import Printer
@@ -17,7 +17,10 @@ _ITERATING = (
     "all any bytes dict enumerate filter frozenset iter list map max min next reversed set sorted sum tuple zip"
 )
 _PLAIN = "ascii bin bytearray classmethod format object property staticmethod NotImplemented"
-_ERRORS = "ConnectionError ModuleNotFoundError RecursionError StopAsyncIteration TimeoutError PermissionError FileNotFoundError"
+_ERRORS = (
+    "ConnectionError ModuleNotFoundError RecursionError StopAsyncIteration TimeoutError PermissionError "
+    "FileNotFoundError"
+)
 
 
 def _built_ins() -> dict[str, Any]:
@@ -52,6 +55,9 @@ def _hooks() -> dict[str, Any]:
         "_inplaceitem_": guards.in_place_item,
         "_inplaceattr_": guards.in_place_attribute,
         "_iter_unpack_sequence_": guarded_iter_unpack_sequence,
+        "_inplaceown_": guards.in_place_own,
+        "_own_": private.own,
+        "_readown_": private.read_own,
         "_unpack_sequence_": guarded_unpack_sequence,
         "_write_": guards.write,
     }
