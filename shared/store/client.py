@@ -9,6 +9,7 @@ for one past its deadline gives up as soon as it gets it, so that a store that i
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -28,12 +29,15 @@ MAX_ID = 2**63 - 1
 """The largest whole number that is kept, and that can be asked for."""
 
 _DUPLICATE_KEY = 11000
+# A key is taken; a document is locked, or was changed, by others; the transaction was ended by the server.
+_LOST = frozenset({_DUPLICATE_KEY, 24, 112, 251})
 _NO_INDEX = frozenset({26, 27})  # no such collection, no such index: another service may have been faster
 # The server is on its way down, or another one is becoming primary; the driver has tried once more already.
 _PASSING = frozenset({6, 7, 64, 89, 91, 112, 134, 189, 9001, 10058, 10107, 11600, 11602, 13435, 13436})
 AWAY = "The database is not reachable; try again in a moment"
 
 _LONGER = 4  # times `timeout_s`, for a write of thousands of documents, and for an index
+_SOON_S = 0.001  # for what was queued up to its deadline: to give up at once
 _NET_S = 0.5  # past its deadline a call is given up even if the driver has not noticed
 
 
@@ -46,6 +50,14 @@ class Upsert(NamedTuple):
     query: Document
     change: Document
     document: Document | None = None
+
+
+class Batch(NamedTuple):
+    """Writes of one collection: changes, each a query and what becomes of what it finds, and then new documents."""
+
+    collection: str
+    changes: Sequence[tuple[Document, Document]]
+    inserts: Sequence[Document]
 
 
 @asynccontextmanager
@@ -289,6 +301,35 @@ class Store:
         operations = [UpdateOne(query, change) for query, change in changes]
         async with _within(self._timeout_s * _LONGER):
             return (await self._database[collection].bulk_write(operations, ordered=False)).matched_count
+
+    async def write_together(self, batches: Sequence[Batch]) -> bool:
+        """All of it in one transaction; or False and none of it: one found nothing, or others wrote the same."""
+        # In one thread from its first word to its last: whoever is cancelled meanwhile leaves nothing half open.
+        until_s = time.monotonic() + self._timeout_s * _LONGER
+        async with _within(self._timeout_s * _LONGER):
+            return await asyncio.to_thread(self._write_together, batches, until_s)
+
+    def _write_together(self, batches: Sequence[Batch], until_s: float) -> bool:
+        database = self._database.delegate
+        try:
+            # What fails is ended with its session, and that is not to be cut short by the deadline that it has met.
+            with (
+                pymongo.timeout(None),
+                self._client.delegate.start_session() as session,
+                pymongo.timeout(max(until_s - time.monotonic(), _SOON_S)),
+            ):
+                session.start_transaction()
+                for collection, changes, inserts in batches:
+                    writes = [*(UpdateOne(*change) for change in changes), *map(InsertOne, inserts)]
+                    if database[collection].bulk_write(writes, session=session).matched_count < len(changes):
+                        return False
+                session.commit_transaction()
+        except OperationFailure as error:
+            faults = error.details.get("writeErrors", []) if isinstance(error, BulkWriteError) else []
+            if _LOST.isdisjoint({error.code, *(fault["code"] for fault in faults)}):
+                raise
+            return False
+        return True
 
     async def _bulk(self, collection: str, operations: Sequence[UpdateOne | InsertOne[Document]]) -> list[int]:
         """The positions whose key was taken. Raises what the driver does for a document that can never be written."""
