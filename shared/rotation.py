@@ -13,9 +13,11 @@ import msgspec
 from shared.domain import credentials
 from shared.domain.app import env_place, jwt_secret_place
 from shared.domain.event_source import source_place
+from shared.domain.plugin import user_valves_place, valves_place
 from shared.domain.trigger import trigger_place
 from shared.secrets import Keyring, SealBrokenError, key_of
 from shared.store.client import Document, Store
+from shared.valves import is_sealed
 
 _AT_ONCE = 200  # documents
 _PASSES = 5  # over all of them, while others write what they have read before
@@ -26,12 +28,16 @@ Change = Callable[[str, str], str]
 
 
 class Sealed(NamedTuple):
-    """A field of a collection that holds sealed texts: finds documents that may have some, and changes them."""
+    """A field of a collection that holds sealed texts: finds documents that may have some, and changes them.
+
+    `field` may be one of a field, by a dot. `beside` are the others that `changed` reads, beside the tenant and the id.
+    """
 
     collection: str
     field: str
     query: Document
     changed: Callable[[Document, Change], Any]
+    beside: tuple[str, ...] = ()
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -100,6 +106,20 @@ def _of_source(document: Document, change: Change) -> Any:
     return {name: change(text, source_place(tenant, id, name)) for name, text in document["secrets"].items()}
 
 
+def _valves(document: Document, change: Change) -> Any:
+    return _kept_valves(document["plugin"]["valves"], change, valves_place(document["tenant"], document["id"]))
+
+
+def _user_valves(document: Document, change: Change) -> Any:
+    place = user_valves_place(document["tenant"], document["function_id"], document["user_id"])
+    return _kept_valves(document["valves"], change, place)
+
+
+def _kept_valves(text: str, change: Change, place: str) -> str:
+    """Some were set when there was no key, and are open."""
+    return change(text, place) if is_sealed(text) else text
+
+
 _SOME: Document = {"$nin": [None, {}]}
 SEALED = (
     Sealed("functions", "auth_config", {"auth_config": _SOME}, _auth_config),
@@ -108,6 +128,8 @@ SEALED = (
     Sealed("apps", "env", {"env": _SOME}, _env_of_app),
     Sealed("apps", "end_users", {"end_users.jwt_secret": {"$gt": ""}}, _end_users),
     Sealed("event_sources", "secrets", {"secrets": _SOME}, _of_source),
+    Sealed("functions", "plugin.valves", {"plugin.valves": {"$gt": ""}}, _valves),
+    Sealed("user_valves", "valves", {"valves": {"$gt": ""}}, _user_valves, ("function_id", "user_id")),
 )
 """Every place where something sealed is kept. Whoever seals something new adds it here."""
 
@@ -150,13 +172,13 @@ async def _reseal(store: Store, keyring: Keyring, sealed: Sealed, document: Docu
     """One document: how many of its texts were sealed anew, and which could not be."""
     latest: Document | None = document
     for _ in range(_TRIES):
-        if latest is None or not latest.get(sealed.field):
+        if latest is None or not (held := _held(latest, sealed.field)):
             break
         work = _Work(keyring, sealed, latest)
         changed = sealed.changed(latest, work.change)
         if not work.count:
             return 0, work.faults
-        read = {"_id": latest["_id"], sealed.field: {"$eq": latest[sealed.field]}}
+        read = {"_id": latest["_id"], sealed.field: {"$eq": held}}
         if await store.global_change(sealed.collection, read, {"$set": {sealed.field: changed}}):
             return work.count, work.faults
         latest = await store.global_one(sealed.collection, {"_id": latest["_id"], **sealed.query})
@@ -192,13 +214,21 @@ async def _documents(store: Store, sealed: Sealed) -> AsyncIterator[Document]:
     after: Document = {}
     while True:
         query = {**sealed.query, **after}
-        fields = ["tenant", "id", sealed.field]
+        fields = ["tenant", "id", sealed.field, *sealed.beside]
         found = await store.global_many(sealed.collection, query, order=[("_id", 1)], limit=_AT_ONCE, fields=fields)
         for document in found:
             yield document
         if len(found) < _AT_ONCE:
             return
         after = {"_id": {"$gt": found[-1]["_id"]}}
+
+
+def _held(document: Document, field: str) -> Any:
+    """What a document has in a field, or in a field of a field; None for nothing."""
+    value: Any = document
+    for name in field.split("."):
+        value = (value or {}).get(name)
+    return value
 
 
 def _name(sealed: Sealed) -> str:

@@ -16,6 +16,11 @@ def kept(values: bytes, keyring: Keyring, *, place: str, secret: bool) -> str:
     return values.decode()
 
 
+def is_sealed(text: str) -> bool:
+    """Whether what is kept needs a key to be read."""
+    return bool(text) and not text.startswith(_OPEN)
+
+
 def opened(text: str, keyring: Keyring, *, place: str) -> bytes:
     """The JSON text of what is kept; of nothing, an empty object. Raises SealBrokenError."""
     if not text:

@@ -33,5 +33,5 @@ async def database(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Da
 @pytest.fixture
 async def store(database: Database) -> AsyncIterator[Store]:
     yield database.store
-    for collection in ("functions", "apps"):
+    for collection in ("functions", "apps", "user_valves"):
         await database.store.global_delete(collection, {})

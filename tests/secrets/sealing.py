@@ -1,20 +1,24 @@
 """Functions and apps with something sealed in every place there is."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from services.api.core.credentials import Credentials
+from shared import valves
 from shared.domain.app import App, EndUsers, env_place, jwt_secret_place
 from shared.domain.credentials import place_of
 from shared.domain.function import Function
+from shared.domain.plugin import Plugin, user_valves_place, valves_place
 from shared.domain.signing_secrets import SigningSecret, SigningSecrets
 from shared.domain.trigger import Trigger, trigger_place
 from shared.secrets import Keyring
 from shared.store.apps import Apps
 from shared.store.client import Store
 from shared.store.functions import Functions
+from shared.store.user_valves import UserValves
 
 TENANT = "acme"
 BEARER = {"type": "bearer", "token": "t0ken"}
@@ -56,6 +60,24 @@ async def function_of(store: Store, keyring: Keyring, app: App, slug: str, **fie
     return function
 
 
+async def valves_of(store: Store, keyring: Keyring, app: App, key: str, *, users: Sequence[int] = ()) -> Function:
+    """A plugin with valves, also of these users: a text each, sealed unless the keyring has no key."""
+    functions, now = Functions(store, TENANT), datetime.now(UTC)
+    id = await functions.next_id()
+    text = valves.kept(b'{"api_key":"k"}', keyring, place=valves_place(TENANT, id), secret=False)
+    function = Function(
+        id=id, tenant=TENANT, app=app.id, app_slug=app.slug, app_name=app.name, name=key, slug=f"plugin-{key}",
+        execution_mode="app", created_at=now, updated_at=now, deployed_as=key,
+        plugin=Plugin(key=key, kind="filter", user_id=1, meta={"a": {}}, valves=text),
+    )  # fmt: skip
+    await functions.insert(function)
+    for user in users:
+        place = user_valves_place(TENANT, id, user)
+        text = valves.kept(b'{"of":%d}' % user, keyring, place=place, secret=False)
+        await UserValves(store, TENANT).keep(id, user, text)
+    return function
+
+
 async def opened(store: Store, keyring: Keyring) -> list[str]:
     """All that is sealed, in the clear. Raises SealBrokenError."""
     found = []
@@ -66,11 +88,22 @@ async def opened(store: Store, keyring: Keyring) -> list[str]:
         found += [
             keyring.unseal(text, place=env_place("function", TENANT, one.id, key)) for key, text in one.env.items()
         ]
+        if one.plugin is not None:
+            found += await _opened_valves(store, keyring, one, one.plugin)
+            continue
         secret = one.triggers[1].config["secret"]
         found.append(keyring.unseal(secret, place=trigger_place(TENANT, one.id, "webhook")))
         for where, text in _credentials(one.auth_config):
             found.append(keyring.unseal(text, place=place_of(TENANT, one.id, where)))
     return sorted(text.decode() for text in found)
+
+
+async def _opened_valves(store: Store, keyring: Keyring, function: Function, plugin: Plugin) -> list[bytes]:
+    found = [valves.opened(plugin.valves, keyring, place=valves_place(TENANT, function.id))]
+    for of in await store.table("user_valves", TENANT).many({"function_id": function.id}, limit=1000):
+        place = user_valves_place(TENANT, function.id, of["user_id"])
+        found.append(valves.opened(of["valves"], keyring, place=place))
+    return found
 
 
 def _credentials(config: dict[str, Any]) -> list[tuple[str, str]]:

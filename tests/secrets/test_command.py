@@ -14,7 +14,7 @@ from shared.secrets import Keyring
 from shared.store.client import Store
 from tests.people import shoal
 from tests.secrets.conftest import DATABASE, Database
-from tests.secrets.sealing import app_of, function_of, opened
+from tests.secrets.sealing import app_of, function_of, opened, valves_of
 
 OLD_KEY, NEW_KEY, LOST_KEY = b"o" * 32, b"n" * 32, b"l" * 32
 OLD, NEW, LOST = Keyring([OLD_KEY]), Keyring([NEW_KEY]), Keyring([LOST_KEY])
@@ -29,6 +29,7 @@ async def command(database: Database, *argv: str, **environ: str) -> tuple[int, 
 async def test_rotating(database: Database, store: Store, tmp_path: Path):
     app = await app_of(store, OLD, "shop")
     await function_of(store, OLD, app, "one")
+    await valves_of(store, OLD, app, "redactor", users=[1, 2])
     before = await opened(store, OLD)
     file = tmp_path / "keys"
     file.write_text(f"{OLD_KEY.hex()}\n")
@@ -42,6 +43,8 @@ async def test_rotating(database: Database, store: Store, tmp_path: Path):
         "apps.env": 2,
         "apps.end_users": 1,
         "event_sources.secrets": 0,
+        "functions.plugin.valves": 1,
+        "user_valves.valves": 2,
     }
     code, out, errors = await command(database, "new-key", **places)
     assert (code, errors) == (0, "")

@@ -7,11 +7,13 @@ import pytest
 
 from shared import rotation
 from shared.domain.app import env_place
+from shared.domain.plugin import user_valves_place
 from shared.secrets import Keyring, SealBrokenError, key_of
 from shared.store.apps import Apps
 from shared.store.client import Store
 from shared.store.functions import Functions
-from tests.secrets.sealing import CUSTOM, TENANT, app_of, function_of, opened
+from shared.store.user_valves import UserValves
+from tests.secrets.sealing import CUSTOM, TENANT, app_of, function_of, opened, valves_of
 
 OLD_KEY, NEW_KEY, LOST_KEY = b"o" * 32, b"n" * 32, b"l" * 32
 OLD, NEW, BOTH, LOST = Keyring([OLD_KEY]), Keyring([NEW_KEY]), Keyring([NEW_KEY, OLD_KEY]), Keyring([LOST_KEY])
@@ -129,3 +131,65 @@ async def test_other_tenants_are_not_forgotten(store: Store):
         assert await Apps(store, tenant).change_at(made, {"env": env})
     assert (await rotation.status(store)).under(OLD.first) == 2
     assert (await rotation.rotate(store, BOTH)).resealed.total() == 2
+
+
+async def test_valves_are_sealed_anew_and_open_ones_left(store: Store):
+    """Each user's for his own place; the rest of the plugin, and its revision, stay."""
+    app = await app_of(store, OLD, "plugins")
+    before = [await valves_of(store, OLD, app, key, users=range(1, 4)) for key in ("redactor", "router")]
+    plain = await valves_of(store, Keyring([]), app, "plain", users=[1])
+    texts = await opened(store, OLD)
+    assert (await rotation.status(store)).left["functions.plugin.valves"] == {OLD.first: 2}
+    report = await rotation.rotate(store, BOTH)
+    assert report.resealed["functions.plugin.valves"] == 2
+    assert report.resealed["user_valves.valves"] == 6
+    assert report.faults == []
+    assert await opened(store, NEW) == texts
+    functions = Functions(store, TENANT)
+    for function in before:
+        after = await functions.by_id(function.id)
+        assert after is not None
+        assert after.plugin is not None
+        assert function.plugin is not None
+        assert key_of(after.plugin.valves) == NEW.first
+        same = msgspec.structs.replace(after.plugin, valves=function.plugin.valves)
+        assert (same, after.revision) == (function.plugin, function.revision)
+    found = await functions.by_id(plain.id)
+    assert found is not None
+    assert found.plugin == plain.plugin
+
+
+async def test_valves_of_another_user_are_told(store: Store):
+    """Moved from one to another they cannot be opened: they are left, and so is what else the user has."""
+    app = await app_of(store, NEW, "plugins")
+    plugin = await valves_of(store, OLD, app, "redactor", users=[1, 2])
+    table = store.table("user_valves", TENANT)
+    first = await table.one({"function_id": plugin.id, "user_id": 1})
+    assert first is not None
+    await table.set_all({"function_id": plugin.id, "user_id": 2}, {"valves": first["valves"]})
+    report = await rotation.rotate(store, BOTH)
+    assert [(fault.collection, fault.field) for fault in report.faults] == [("user_valves", "valves")]
+    assert report.left["user_valves.valves"] == {NEW.first: 1, OLD.first: 1}
+
+
+async def test_valves_that_are_set_meanwhile_stand(store: Store):
+    app = await app_of(store, OLD, "plugins")
+    plugin = await valves_of(store, OLD, app, "redactor", users=range(1, 20))
+    own = UserValves(store, TENANT)
+    started = asyncio.Event()
+
+    async def write(user: int) -> None:
+        for number in range(10):
+            text = OLD.seal(b'{"n":%d}' % number, place=user_valves_place(TENANT, plugin.id, user))
+            await own.keep(plugin.id, user, text)
+            started.set()
+
+    writing = [asyncio.create_task(write(user)) for user in range(1, 20)]
+    await started.wait()
+    while not all(task.done() for task in writing):
+        await rotation.rotate(store, BOTH)
+    await asyncio.gather(*writing)
+    assert (await rotation.rotate(store, BOTH)).under(OLD.first) == 0
+    for user in range(1, 20):
+        text = await own.of(plugin.id, user)
+        assert NEW.unseal(text, place=user_valves_place(TENANT, plugin.id, user)) == b'{"n":9}'

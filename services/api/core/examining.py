@@ -56,11 +56,18 @@ class Examining:
         `digest` names the code where it is not the active one. Raises Problem(invalid) where they do not fit, in the
         field `valves`, Problem(not_found) where there are no such valves, and Problem(unavailable).
         """
+        code = digest or (function.active.code_hash if function.active else "")
+        return await self.fitted(function.tenant, code, values, function_id=function.id, users=users)
+
+    async def fitted(
+        self, tenant: str, digest: str, values: bytes, *, function_id: int = 0, users: bool = False
+    ) -> bytes:
+        """`values`, of code that need not be a plugin's yet."""
         asked = Examine(
             id=str(uuid.uuid4()),
-            tenant=function.tenant,
-            function_id=function.id,
-            code_hash=digest or (function.active.code_hash if function.active else ""),
+            tenant=tenant,
+            function_id=function_id,
+            code_hash=digest,
             what="values",
             of="user_valves" if users else "valves",
         )
