@@ -9,6 +9,7 @@ from shared.domain.app import RESERVED_APPS, App, public_id
 from shared.domain.function import is_slug
 from shared.domain.problem import Problem
 from shared.store.client import Document, Store
+from shared.store.transactions import Change
 
 COLLECTION = "apps"
 _AT_ONCE = 1000
@@ -82,8 +83,11 @@ class Apps:
 
     async def change_at(self, app: App, values: dict[str, Any]) -> App | None:
         """Set fields, unless somebody else has changed the app since it was read: then nothing happens, and None."""
-        at = {"id": app.id, "revision": app.revision if app.revision > 1 else {"$in": [1, None]}}
-        return _read(await self._table.update(at, {"$set": {**values, "revision": app.revision + 1}}))
+        return _read(await self._table.update(_at(app), {"$set": {**values, "revision": app.revision + 1}}))
+
+    def touching(self, app: App) -> Change:
+        """A change of nothing but the revision, as a part of several writes: of two who touch an app one comes last."""
+        return Change(COLLECTION, _at(app), {"$set": {"revision": app.revision + 1}})
 
     async def by_id(self, id: int) -> App | None:
         """The app with this number, or None."""
@@ -110,6 +114,11 @@ async def name_all(store: Store) -> None:
         for app in found:
             named = {"public_id": public_id(app["tenant"], app["id"])}
             await store.global_change(COLLECTION, {"_id": app["_id"]}, {"$set": named})
+
+
+def _at(app: App) -> Document:
+    """What finds the app as it was read."""
+    return {"id": app.id, "revision": app.revision if app.revision > 1 else {"$in": [1, None]}}
 
 
 def _read(document: Document | None) -> App | None:

@@ -11,7 +11,9 @@ from shared.domain.function import ExecutionMode, Function, is_slug
 from shared.domain.problem import Problem
 from shared.domain.trigger import TriggerKind
 from shared.store.client import Document, Store, Table
+from shared.store.transactions import Change, Insert
 
+COLLECTION = "functions"
 # A change of one of these sets `schedule_due` to 0: the schedulers have to plan anew (`shared/store/schedules.py`).
 _SCHEDULED_BY = frozenset({"is_active", "schedule_enabled", "cron_expression", "schedule_timezone"})
 _BSON = (datetime, bytes)  # what the driver takes as it is
@@ -57,7 +59,7 @@ class Functions:
 
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
-        self._table: Table = store.table("functions", tenant)
+        self._table: Table = store.table(COLLECTION, tenant)
 
     async def by_slug(self, slug: str) -> Function | None:
         """The function with this slug, or None."""
@@ -143,8 +145,20 @@ class Functions:
 
     async def insert(self, function: Function) -> None:
         """Add a function. Raises Problem(conflict) when its slug is taken."""
-        planned = {"schedule_due": 0} if function.is_scheduled else {}
-        await self._table.insert({**msgspec.to_builtins(function, builtin_types=_BSON), **planned})
+        await self._table.insert(_document(function))
+
+    def inserting(self, function: Function) -> Insert:
+        """`insert`, as a part of several writes."""
+        return Insert(COLLECTION, _document(function))
+
+    def changing(self, function: Function, at: Document, values: dict[str, Any]) -> Change:
+        """A change of a function as a part of several writes, where it is as `at` says: nothing else counts."""
+        return Change(COLLECTION, {"id": function.id, **at, **_LIVE}, _change(values))
+
+    async def retired(self, app_slug: str, *, limit: int) -> list[Function]:
+        """Plugins of an app, in no order, that are about to be deleted and have no key any more."""
+        found = await self._table.many({"app_slug": app_slug, "plugin.key": "", **DELETED}, limit=limit)
+        return [msgspec.convert(document, Function) for document in found]
 
     async def change(self, slug: str, values: dict[str, Any]) -> Function:
         """Set fields and raise the revision. Raises Problem(not_found)."""
@@ -174,6 +188,11 @@ class Functions:
         at = {"app": app_id, "deployed_as": name, "plugin": None, **DELETED}
         await self._table.update(at, _change({"deployed_as": ""}))
 
+    def yielding_name(self, function: Function) -> Change:
+        """`yield_name`, as a part of several writes."""
+        at = {"id": function.id, "deployed_as": function.deployed_as, **DELETED}
+        return Change(COLLECTION, at, _change({"deployed_as": ""}))
+
     async def renew_env(self, app_id: int, *, updated_at: datetime) -> None:
         """Say of all functions of an app that their environment is another one."""
         change: Document = {"$inc": {"env_revision": 1, "revision": 1}, "$set": {"updated_at": updated_at}}
@@ -197,6 +216,11 @@ class Functions:
 def without_slug(id: int) -> str:
     """What stands for the slug of a deleted function that has none any more: no slug has this form."""
     return f"deleted--{id}"
+
+
+def _document(function: Function) -> Document:
+    planned = {"schedule_due": 0} if function.is_scheduled else {}
+    return {**msgspec.to_builtins(function, builtin_types=_BSON), **planned}
 
 
 def _change(values: dict[str, Any]) -> Document:

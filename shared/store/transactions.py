@@ -1,5 +1,6 @@
 """Several writes of one tenant that all happen, or none of them does."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -40,4 +41,10 @@ async def together(store: Store, tenant: str, writes: Iterable[Write]) -> bool:
             case Change(_, query, change):
                 one = ({**query, "tenant": tenant}, change)
                 wanted[write.collection] = batch._replace(changes=[*batch.changes, one])
-    return await store.write_together(list(wanted.values()))
+    writing = asyncio.create_task(store.write_together(list(wanted.values())))
+    try:
+        return await asyncio.shield(writing)
+    except asyncio.CancelledError:  # it goes on, and whoever tidies up after us has to know how it ends
+        await asyncio.wait([writing])
+        _ = writing.cancelled() or writing.exception()
+        raise

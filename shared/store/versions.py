@@ -8,7 +8,9 @@ import msgspec
 
 from shared.domain.version import CodeVersion
 from shared.store.client import Document, Store, Table
+from shared.store.transactions import Insert
 
+COLLECTION = "versions"
 _BSON = (datetime, bytes)  # what the driver takes as it is
 _FORMER = 20  # codes of a version, before its present one, that are kept for what is still under way
 _AT_ONCE = 100
@@ -39,7 +41,7 @@ class Versions:
 
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
-        self._table: Table = store.table("versions", tenant)
+        self._table: Table = store.table(COLLECTION, tenant)
         self._sources: Table = store.table("sources", tenant)
 
     async def next_id(self) -> int:
@@ -66,6 +68,10 @@ class Versions:
     async def say(self, id: int, message: str) -> None:
         """Let this be what is said of a version."""
         await self._table.update({"id": id}, {"$set": {"message": message}})
+
+    def inserting(self, version: CodeVersion) -> Insert:
+        """`insert`, as a part of several writes."""
+        return Insert(COLLECTION, msgspec.to_builtins(version, builtin_types=_BSON))
 
     async def replace_code(self, id: int, code_hash: str) -> None:
         """Let a version name other code; what it named before is kept for a while, for what was dispatched with it."""

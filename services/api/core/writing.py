@@ -55,17 +55,23 @@ class Writing:
             self._made = None
 
     async def _version(self) -> CodeVersion:
-        id, now = await self._versions.next_id(), datetime.now(UTC)
-        version = CodeVersion(
-            id=id,
-            tenant=self.caller.tenant,
-            function_id=self.function_id,
-            version=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z-{id}",
-            code_hash=self._digest,
-            created_at=now,
-            created_by=self.caller.user.id,
-            created_by_username=self.caller.user.username,
-            message=self._message,
-        )
+        id, function_id = await self._versions.next_id(), self.function_id
+        version = version_of(self.caller, self._digest, id=id, function_id=function_id, message=self._message)
         await self._versions.insert(version)
         return version
+
+
+def version_of(caller: Caller, digest: str, *, id: int, function_id: int, message: str = "") -> CodeVersion:
+    """A version that is named by the moment and its number."""
+    now = datetime.now(UTC)
+    return CodeVersion(
+        id=id,
+        tenant=caller.tenant,
+        function_id=function_id,
+        version=f"{now:%Y-%m-%dT%H:%M:%S}.{now.microsecond // 1000:03}Z-{id}",
+        code_hash=digest,
+        created_at=now,
+        created_by=caller.user.id,
+        created_by_username=caller.user.username,
+        message=message,
+    )
