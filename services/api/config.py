@@ -33,6 +33,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `docs` has the API describe itself, to everybody, at `/api/schema/` and `/api/docs/`.
     `followers` and `tenant_followers` bound how many may follow logs in this process at once, in all and of one tenant;
     every `keep_alive_s` each gets a sign of life, and is asked whether it still may.
+    `load_bytes` bounds a source that is loaded from a URL, `load_timeout_s` how long that may take in all.
     The `rate_…` are requests a minute by class, of one token or address and of a tenant as a whole, 0 for no limit;
     `rate_limits` switches all of them. `rate_counts` bounds how many tokens, addresses and tenants are counted at once.
     """
@@ -61,6 +62,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
     tenant_followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 50
     keep_alive_s: Annotated[float, msgspec.Meta(ge=0.1, le=300)] = 15.0
+    load_bytes: Annotated[int, msgspec.Meta(gt=0, le=4 << 20)] = 1 << 20
+    load_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 10.0
     rate_limits: bool = True
     rate_authentication: Limit = Rates().authentication
     rate_execution: Limit = Rates().execution
