@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from services.executor.modes.python import asyncio_facade
+from services.executor.modes.python.hints import Hint
+from services.executor.modes.python.models.names import names as names_of_pydantic
 
 _EXPORTS = {
     "base64": (
@@ -77,7 +79,8 @@ _EXPORTS = {
 }
 
 _TYPING = (
-    "Any Callable Dict Final Generator Iterable Iterator List Literal Mapping Optional Sequence Set Tuple TypeVar Union"
+    "Annotated Any AsyncGenerator AsyncIterator Awaitable Callable ClassVar Coroutine Dict Final FrozenSet Generator "
+    "Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type TypeVar Union"
 )
 
 
@@ -93,22 +96,6 @@ class Facade:
 
     def __repr__(self) -> str:
         return f"<{self._title}>"
-
-
-class Hint:
-    """Stands for every name of `typing`: it can be written where a type is wanted, and means nothing."""
-
-    def __getitem__(self, _: Any) -> "Hint":
-        return self
-
-    def __call__(self, *_: Any, **__: Any) -> "Hint":
-        """`TypeVar("T")` and the like."""
-        return self
-
-    def __or__(self, _: Any) -> "Hint":
-        return self
-
-    __ror__ = __or__
 
 
 class _Randomness:
@@ -152,7 +139,7 @@ _randomness = _Randomness()
 
 def _extras() -> dict[str, dict[str, Any]]:
     """Exports that are made rather than taken over."""
-    hints: dict[str, Any] = {name: Hint() for name in _TYPING.split()}
+    hints: dict[str, Any] = {name: Hint(name) for name in _TYPING.split()}
     return {
         "__future__": {"annotations": None},
         # C code asks for it from inside the function's frame (datetime.strptime) and takes nothing from what it gets.
@@ -165,6 +152,7 @@ def _extras() -> dict[str, dict[str, Any]]:
             "month_name": tuple(calendar.month_name),
         },
         "functools": {"wraps": _wraps},
+        "pydantic": names_of_pydantic(),
         "random": {"seed": _randomness.seed},
         "re": _flags(importlib.import_module("re")),
         "typing": hints | {"TYPE_CHECKING": False, "cast": _cast},

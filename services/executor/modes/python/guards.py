@@ -16,8 +16,9 @@ from RestrictedPython.Guards import safer_getattr_raise
 
 from services.executor.modes.python.coroutines import STEPS
 from services.executor.modes.python.ctx import Ctx, Idempotency
-from services.executor.modes.python.facades import Facade, Hint
+from services.executor.modes.python.facades import Facade
 from services.executor.modes.python.headers import Headers
+from services.executor.modes.python.hints import Hint
 from services.executor.modes.python.private import admit, is_private, own, read_own
 from services.executor.modes.python.request import Request
 

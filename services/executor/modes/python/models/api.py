@@ -1,0 +1,70 @@
+"""What the platform asks of a function's models. Nothing here goes through what a model's class can redefine."""
+
+from typing import Any
+
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from services.executor.modes.python.models.errors import seen
+from services.executor.modes.python.models.fitting import fitted, keeper
+from services.executor.modes.python.models.model import BaseModel
+
+
+def is_model(kind: Any) -> bool:
+    """Whether it is a class that was made from `BaseModel`."""
+    return isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not BaseModel
+
+
+def schema(kind: type[BaseModel]) -> dict[str, Any]:
+    """The JSON schema of the values that it takes. Raises TypeError for a definition that pydantic refuses."""
+    made: dict[str, Any] = seen(seen(fitted, kind).real.model_json_schema)
+    return made
+
+
+def made(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
+    """An instance. Raises the ValidationError that functions see, and whatever the function's own checks raise."""
+    return kind(**values)
+
+
+def kept(instance: BaseModel) -> dict[str, Any]:
+    """The values that were given, JSON-ready and with secrets in the clear, so that `made` makes the same of them."""
+    serializer = seen(keeper, type(instance))
+    values: dict[str, Any] = seen(
+        serializer.to_python, instance, mode="json", by_alias=True, exclude_unset=True, warnings=False
+    )
+    return values
+
+
+def misfit(kind: type[BaseModel], values: dict[str, Any]) -> str:
+    """Why the class does not take these values, which it may have taken once; a value that is missing is no reason."""
+    validator = seen(fitted, kind).validator
+    try:
+        validator.validate_python(values)
+    except ValidationError as error:
+        wrong = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
+        return str(ValidationError.from_exception_data(error.title, [_again(one) for one in wrong])) if wrong else ""
+    return ""
+
+
+def _again(error: Any) -> InitErrorDetails:
+    """A line of an error, for another error."""
+    kind = PydanticCustomError(error["type"], error["msg"].replace("{", "{{").replace("}", "}}"))
+    return {"type": kind, "loc": error["loc"], "input": error["input"]}
+
+
+def has_secrets(kind: type[BaseModel]) -> bool:
+    """Whether a value of it is marked as secret: by its type, by its schema, or by how it is asked for."""
+    return _marked(schema(kind))
+
+
+def _marked(part: Any) -> bool:
+    """Looks everywhere, at defaults as well: what is taken for a secret by mistake is only kept with more care."""
+    if isinstance(part, list):
+        return any(map(_marked, part))
+    if not isinstance(part, dict):
+        return False
+    asked = part.get("input")
+    if part.get("format") == "password" or part.get("writeOnly") is True:
+        return True
+    if isinstance(asked, dict) and asked.get("type") == "password":
+        return True
+    return any(map(_marked, part.values()))
