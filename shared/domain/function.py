@@ -179,6 +179,8 @@ def _unkeepable(value: object, depth: int) -> str:
     if isinstance(value, dict):
         if any("\0" in key for key in value):
             return "must not have keys with a NUL character"
+        if "$ref" in value and "$id" in value:  # what the store reads as a reference of its own
+            return "must not hold an object with both $ref and $id"
         value = list(value.values())
     if isinstance(value, list):
         return next((fault for entry in value if (fault := _unkeepable(entry, depth - 1))), "")

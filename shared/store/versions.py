@@ -89,6 +89,7 @@ class Versions:
             # The versions last: should we be cut short, the next try finds the names of the sources here.
             await self.drop_sources(hashes, but_for=ids)
             await self._table.delete({"id": {"$in": ids}})
+            await self.drop_sources(hashes)  # what was stored once more for a version that went with these
 
     async def drop(self, id: int) -> None:
         """Remove a version that nothing names; its source stays."""

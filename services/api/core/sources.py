@@ -37,6 +37,7 @@ class Sources:
             await self.check(tenant, pool, digest)
             yield digest
             await stored.keep_source(digest, code)  # a deletion beside us may have taken it for nobody's
+            await stored.drop_sources([digest])  # or may have taken the version, too
         except BaseException:
             with suppress(Problem):  # what went wrong first is what the caller is told
                 await stored.drop_sources([digest])
