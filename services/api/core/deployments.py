@@ -119,6 +119,8 @@ class Deployments:
         must_develop(caller)
         wanted = await self._checked(caller, wanted)
         app = await self._apps.meant(caller, named)
+        if app is not None and (there := await self._of(caller).deployed(app.id, wanted.name)) is not None:
+            check_no_plugin(there)  # rather than what is wrong with the code
         async with self._sources.compiled(caller.tenant, wanted.environment, wanted.code) as digest:
             app = app or await self._apps.kept(caller, named)
             writing = Writing(self._store, caller, digest)
