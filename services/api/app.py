@@ -13,7 +13,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.handlers import BaseRouteHandler
 
-from services.api import families
+from services.api import families, methods
 from services.api.config import Admin, Api, body_cap
 from services.api.core.aggregate import Aggregate
 from services.api.core.app_settings import AppSettings
@@ -48,7 +48,7 @@ from services.api.dialects.apps.pages import Pages
 from services.api.dialects.apps.routes import asked as apps_asked
 from services.api.dialects.rest import execute, queries
 from services.api.dialects.rest.openapi.document import Document
-from services.api.dialects.rest.routes import asked, methods
+from services.api.dialects.rest.routes import asked
 from services.api.door import Door
 from services.api.forwarding import Forwarding
 from services.api.quota import Quota

@@ -53,11 +53,11 @@ class Door:
         asked = None if self._call is None else target(scope["raw_path"])
         if method == "HEAD" and asked is None:  # as GET; the server below leaves the body out by itself
             scope = {**scope, "method": "GET", HEAD: True}
-        called = execute.target(scope["path"])
+        words = families.words(scope["path"])
+        called = None if families.is_of_webui(scope["path"]) else execute.target(scope["path"])
         meter = None
         if self._limits is not None:
             meter = scope[METER] = self._limits.meter(scope, executes=(called or asked) is not None)
-        words = families.words(scope["path"])
         answer = _Answer(send, meter, method=method, words=words)
         if self._inside >= self._most:
             full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")

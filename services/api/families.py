@@ -8,10 +8,13 @@ from litestar.exceptions import HTTPException
 
 from services.api.dialects.apps import problems as apps
 from services.api.dialects.rest import problems as rest
+from services.api.dialects.webui import problems as webui
 from shared.domain.problem import Problem
 
 _SLASHES = re.compile("//+")
 _APPS = "/v1"
+# Beside them `/api/functions/` is the other dialect's: its own slugs are never one of these words.
+_WEBUI = re.compile(r"/api/(v1/functions(/.*)?|functions/((id|load)/.+|(list|export|create|sync)/?))", re.DOTALL)
 
 
 class Words(Protocol):
@@ -36,14 +39,25 @@ class Words(Protocol):
 
 def is_of_apps(path: str) -> bool:
     """Whether the path, as the framework reads it, is one of `/v1/{app_id}/…`."""
-    if "//" in path:
-        path = _SLASHES.sub("/", path)
+    path = _folded(path)
     return path == _APPS or path.startswith(f"{_APPS}/")
+
+
+def is_of_webui(path: str) -> bool:
+    """Whether the path, as the framework reads it, is one of the dialect of plugins."""
+    return _WEBUI.fullmatch(_folded(path)) is not None
+
+
+def is_of_rest(path: str) -> bool:
+    """Whether the path is neither's: the first dialect has all that no other has."""
+    return words(path) is rest
 
 
 def words(path: str) -> Words:
     """The words of the dialect that the path belongs to."""
-    return apps if is_of_apps(path) else rest
+    if is_of_apps(path):
+        return apps
+    return webui if is_of_webui(path) else rest
 
 
 def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
@@ -59,3 +73,7 @@ def on_http(request: Request[Any, Any, Any], error: HTTPException) -> Response[b
 def on_crash(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     """Anything else, likewise."""
     return words(request.scope["path"]).on_crash(request, error)
+
+
+def _folded(path: str) -> str:
+    return _SLASHES.sub("/", path) if "//" in path else path

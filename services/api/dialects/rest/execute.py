@@ -8,9 +8,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from services.api import methods
 from services.api.core.invocations import Invocations
 from services.api.dialects.rest import decode, problems
-from services.api.dialects.rest.routes import methods
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.rates import METER
 from shared import exchange

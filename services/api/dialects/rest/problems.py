@@ -7,8 +7,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from services.api import bodies
-from services.api.dialects.rest.routes import methods
+from services.api import bodies, methods
 from services.api.dialects.rest.wire.problems import Error
 from shared import telemetry
 from shared.domain.problem import Code, Problem

@@ -1,4 +1,4 @@
-"""Which methods a path knows: the answer to OPTIONS, and what HEAD is for this dialect."""
+"""Which methods a path knows: the answer to OPTIONS, and what HEAD is, in every dialect."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence

@@ -1,0 +1,1 @@
+"""The dialect of plugins: functions as classes with valves, at `/api/functions/…` and `/api/v1/functions/…`."""

@@ -1,0 +1,1 @@
+"""Bodies as they are on the wire. One noun a file."""
