@@ -5,6 +5,7 @@ from typing import Any
 
 from litestar import delete, get, patch, post
 
+from services.api.core import rights
 from services.api.dialects.apps.routes import config as config_routes
 from services.api.dialects.apps.routes import env as env_routes
 from services.api.dialects.apps.routes import functions as deployed_routes
@@ -24,6 +25,10 @@ from services.api.dialects.rest.routes import schema as schema_routes
 from services.api.dialects.rest.routes import tokens as token_routes
 from services.api.dialects.rest.routes import users as user_routes
 from services.api.dialects.rest.routes import versions as version_routes
+from services.api.dialects.webui.routes import functions as plugin_routes
+from services.api.dialects.webui.routes import loading as loading_routes
+from services.api.dialects.webui.routes import valves as valve_routes
+from services.api.dialects.webui.routes import versions as plugin_version_routes
 
 _FUNCTIONS = ["/api/functions", "/api/apps/{app:str}/functions"]
 _FUNCTION = [f"{path}/{{slug:str}}" for path in _FUNCTIONS]
@@ -107,6 +112,47 @@ APPS = [
     patch("/v1/{app_id:str}/env")(env_routes.change_app_env),
     get("/v1/{app_id:str}/config")(config_routes.show_config),
     patch("/v1/{app_id:str}/config")(config_routes.change_config),
+]
+
+
+def _plugins(path: str) -> list[str]:
+    return [f"{root}{path}" for root in ("/api/functions", "/api/v1/functions")]
+
+
+def _plugin(path: str = "") -> list[str]:
+    return _plugins(f"/id/{{id:str}}{path}")
+
+
+_SEES, _SEES_ALL, _KEEPS, _CALLS = (
+    rights.must_read,
+    rights.must_read_plugins,
+    rights.must_keep_plugins,
+    rights.must_execute,
+)
+
+# The dialect of plugins. `/api/functions/` itself, and whatever is not here, is the first dialect's: no slug is one of
+# these words. A `right` is asked for before the body is looked at, and before anything is looked for.
+WEBUI = [
+    get("/api/v1/functions", right=_SEES)(plugin_routes.list_plugins),
+    get(_plugins("/list"), right=_SEES_ALL)(plugin_routes.list_with_owners),
+    get(_plugins("/export"), right=_SEES_ALL)(plugin_routes.export_plugins),
+    post(_plugins("/create"), status_code=200, right=_KEEPS)(plugin_routes.create_plugin),
+    post(_plugins("/sync"), status_code=200, right=_KEEPS)(plugin_routes.sync_plugins),
+    post(_plugins("/load/url"), status_code=200, right=_KEEPS)(loading_routes.load_plugin),
+    get(_plugin(), right=_SEES_ALL)(plugin_routes.show_plugin),
+    post(_plugin("/update"), status_code=200, right=_KEEPS)(plugin_routes.update_plugin),
+    post(_plugin("/toggle"), status_code=200, right=_KEEPS)(plugin_routes.toggle_plugin),
+    post(_plugin("/toggle/global"), status_code=200, right=_KEEPS)(plugin_routes.toggle_plugin_global),
+    delete(_plugin("/delete"), status_code=200, right=_KEEPS)(plugin_routes.delete_plugin),
+    get(_plugin("/history"), right=_SEES_ALL)(plugin_version_routes.list_plugin_versions),
+    get(_plugin("/history/diff"), right=_SEES_ALL)(plugin_version_routes.diff_plugin_versions),
+    post(_plugin("/update/version"), status_code=200, right=_KEEPS)(plugin_version_routes.use_plugin_version),
+    get(_plugin("/valves"), right=_SEES_ALL)(valve_routes.show_valves),
+    get(_plugin("/valves/spec"), right=_SEES_ALL)(valve_routes.show_valves_spec),
+    post(_plugin("/valves/update"), status_code=200, right=_KEEPS)(valve_routes.replace_valves),
+    get(_plugin("/valves/user"), right=_SEES)(valve_routes.show_user_valves),
+    get(_plugin("/valves/user/spec"), right=_SEES)(valve_routes.show_user_valves_spec),
+    post(_plugin("/valves/user/update"), status_code=200, right=_CALLS)(valve_routes.replace_user_valves),
 ]
 
 # There where `SHOAL_API_DOCS` has them.

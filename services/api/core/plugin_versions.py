@@ -104,4 +104,5 @@ class PluginVersions:
 
 
 def _no_version() -> Problem:
-    return Problem("not_found", "Version not found")
+    message = "Version not found"
+    return Problem("not_found", message, {"version_id": message})

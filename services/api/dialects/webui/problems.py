@@ -1,5 +1,6 @@
 """What went wrong, as this dialect says it: a status of its own for each fault, and `{"detail": …}`."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +39,7 @@ _HEADERS: dict[Code, dict[str, str]] = {
     "too_large": {"connection": "close"},
 }
 _OF_THE_FRAMEWORK = {404: "Not Found", 405: "Method Not Allowed"}
+_MISSING = re.compile(r"Missing required (\w+) parameter '(\w+)'")
 _SCHEMES = frozenset({"bearer", "api-key"})
 _KEY_BEGINS = "sk-"
 _log = telemetry.logger("webui")
@@ -105,9 +107,9 @@ def _of_stranger(headers: Mapping[str, str]) -> str:
 
 def _wrong(error: ValidationException) -> list[Fault]:
     """The framework names the body `data`, and says nothing of one that is not there."""
-    found: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else []
-    if not found:
-        return [Fault(type="value_error", loc=("query",), msg=error.detail)]
+    if named := _MISSING.match(error.detail):
+        return [missing((named[1], named[2]))]
+    found: list[dict[str, str]] = error.extra if isinstance(error.extra, list) else [{"message": error.detail}]
     return [
         missing(("body",))
         if one.get("key") == "data"
