@@ -193,7 +193,7 @@ async def test_the_other_dialects_change_no_plugin_s_code(admin: Asking):
     slug = id.replace("_", "-")
     upload: dict[str, Any] = {"version": "9", "code": "def main():\n    return 1"}
     refused = await admin.http.post(f"/api/functions/{slug}/code/", json=upload)
-    assert refused.status_code == 400
+    assert refused.status_code == 409
     assert f"/api/functions/id/{id}/update" in refused.json()["error"]
     shown = ok(await admin.http.get(f"/api/functions/{slug}/"))
     assert shown["slug"] == slug
