@@ -2,20 +2,22 @@
 """Attacks on what a handler is given: bodies of `handler(request, ctx)`. None may reach its `return 'escaped'`."""
 
 REFUSED = {
-    "socket behind ctx": "ctx._ask",
-    "facts behind ctx": "ctx._facts",
     "class of the request": "request.__class__",
     "globals of a method": "request.json.__globals__",
     "owner of a method": "request.json.__self__",
     "function behind a method": "ctx.invoke.__func__",
-    "query behind a request": "request._query = 'a=b'",
-    "lines behind headers": "request.headers._lines",
     "constructor of Response": "Response.__init__",
     "subclasses of Response": "Response.__subclasses__()",
     "slots of Response": "Response.__slots__",
     "magic method in a subclass": "class R(Response):\n    def __getattr__(self, name): pass",
 }
 FAILS = {
+    "socket behind ctx": "ctx._ask",
+    "facts behind ctx": "ctx._facts",
+    "query behind a request": "request._query = 'a=b'",
+    "query behind a request, added to": "request._query += 'a=b'",
+    "query behind a request, deleted": "del request._query",
+    "lines behind headers": "request.headers._lines",
     "socket by name": "getattr(ctx, '_ask')",
     "socket by a partial": "import functools\nfunctools.partial(getattr, ctx, '_ask')()",
     "socket by a subclass of str": "class S(str): pass\ngetattr(ctx, S('_ask'))",

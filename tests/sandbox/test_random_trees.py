@@ -17,10 +17,26 @@ TIMEOUT_S = 0.2
 COMPILE_S = 2.0
 GRACE_S = 1.0
 
-NAMES = ["a", "b", "main", "params", "context", "print", "len", "str", "getattr", "type", "range", "list", "super"]
-ATTRIBUTES = ["real", "append", "format", "mro", "obj", "keys", "gi_frame", "x", "__class__", "_y"]
+NAMES = [
+    "a",
+    "b",
+    "main",
+    "params",
+    "context",
+    "print",
+    "len",
+    "str",
+    "getattr",
+    "type",
+    "range",
+    "list",
+    "super",
+    "_p",
+]
+ATTRIBUTES = ["real", "append", "format", "mro", "obj", "keys", "gi_frame", "x", "__class__", "_y", "send"]
 names = st.sampled_from(NAMES)
 loads = names.map(lambda name: ast.Name(name, ast.Load()))
+rarely = st.sampled_from([0, 0, 0, 1])
 stores = names.map(lambda name: ast.Name(name, ast.Store()))
 constants = st.one_of(
     st.integers(-(2**70), 2**70), st.text(max_size=5), st.binary(max_size=5), st.floats(), st.none(), st.booleans()
@@ -30,7 +46,9 @@ constants = st.one_of(
 def _grow(inner: st.SearchStrategy[ast.expr]) -> st.SearchStrategy[ast.expr]:
     some = st.lists(inner, max_size=3)
     operators = st.sampled_from([ast.Add, ast.Mult, ast.Pow, ast.LShift, ast.Mod, ast.MatMult, ast.BitOr])
-    loops = st.builds(lambda target, over: ast.comprehension(target, over, [], 0), stores, inner)
+    loops = st.builds(
+        lambda target, over, is_async: ast.comprehension(target, over, [], is_async), stores, inner, rarely
+    )
     return st.one_of(
         st.builds(lambda left, op, right: ast.BinOp(left, op(), right), inner, operators, inner),
         st.builds(lambda function, given: ast.Call(function, given, []), inner, some),
@@ -65,6 +83,9 @@ def _nest(inner: st.SearchStrategy[ast.stmt]) -> st.SearchStrategy[ast.stmt]:
             lambda body, handler: ast.Try(body, [ast.ExceptHandler(None, None, handler)], [], []), bodies, bodies
         ),
         st.builds(lambda name, body: ast.FunctionDef(name, _no_arguments(), body, []), names, bodies),
+        st.builds(lambda name, body: ast.AsyncFunctionDef(name, _no_arguments(), body, []), names, bodies),
+        st.builds(lambda target, over, body: ast.AsyncFor(target, over, body, []), stores, expressions, bodies),
+        st.builds(lambda value, body: ast.AsyncWith([ast.withitem(value)], body), expressions, bodies),
         st.builds(lambda name, body: ast.ClassDef(name, [], [], body, []), names, bodies),
         st.builds(lambda value, body: ast.With([ast.withitem(value)], body), expressions, bodies),
     )
@@ -85,7 +106,7 @@ statements = st.recursive(simple, _nest, max_leaves=8)
 
 def _source(body: list[ast.stmt], outside: list[ast.stmt]) -> str | None:
     """The text of a module with these statements in `main` and before it; None where there is no such text."""
-    module = ast.Module([*outside, ast.FunctionDef("main", _no_arguments(), body, [])], [])
+    module = ast.Module([*outside, ast.AsyncFunctionDef("main", _no_arguments(), body, [])], [])
     try:
         return ast.unparse(ast.fix_missing_locations(module))
     except (ValueError, RecursionError):
