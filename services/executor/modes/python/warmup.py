@@ -5,6 +5,7 @@ A worker can open no file: what is not loaded now is missing for good.
 
 import datetime
 import marshal
+import os
 import time
 import unicodedata
 
@@ -13,6 +14,7 @@ from services.executor.modes.python.asking import Ask
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.frames import CallFrame, CompiledFrame
 from services.executor.modes.python.handler import run_call
+from services.executor.modes.python.models import building, rehearsal
 
 _CODECS = (
     "ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be latin-1 cp1252 iso8859-15 idna "
@@ -62,18 +64,28 @@ def warm_up() -> None:
     for name in _CODECS.split():
         "shoal".encode(name).decode(name)
     unicodedata.name("a")
+    # Plugins of pydantic are other people's code, and looking for them costs megabytes.
+    os.environ["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
     # The parser of dates is a module that C code imports when the first date is parsed.
     datetime.datetime.strptime("2024-01-01", "%Y-%m-%d")  # noqa: DTZ007 - thrown away
     time.strptime("2024", "%Y")
-    code, errors = compile_source(_SOURCE)
-    compile_source(b"import nothing\nasync def f(): pass")
-    if errors:
-        raise RuntimeError(f"the warm-up function was refused: {errors}")
+    compile_source(b"import nothing\nmatch 1:\n    case _: pass")
     frames.parse_request(frames.pack(_CALL)[frames.HEADER.size :])
-    frames.pack(CompiledFrame(1, code, errors))
+    code = _tried(_SOURCE)
+    frames.pack(CompiledFrame(1, code, []))
+    _tried(rehearsal.SOURCE)
+    building.build.cache_clear()
+    run_call(marshal.loads(compile_source(b"def main(): return 1 / 0")[0]), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
+    _rehearsed.append(code)
+
+
+def _tried(source: bytes) -> bytes:
+    """The code of a function of ours that has just run well."""
+    code, errors = compile_source(source)
+    if errors:
+        raise RuntimeError(f"a warm-up function was refused: {errors}")
     reply = run_call(marshal.loads(code), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
     frames.pack(reply)
     if reply.status != "ok":
-        raise RuntimeError(f"the warm-up function failed: {reply.error}")
-    run_call(marshal.loads(compile_source(b"def main(): return 1 / 0")[0]), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
-    _rehearsed.append(code)
+        raise RuntimeError(f"a warm-up function failed: {reply.traceback}")
+    return code
