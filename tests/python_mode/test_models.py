@@ -23,7 +23,10 @@ def told_of(kind, values):
     dumped = [made.model_dump(mode="json", **options) for options in (
         {}, {"exclude_unset": True}, {"by_alias": True}, {"exclude_defaults": True}, {"exclude_none": True},
     )]
-    again = kind.model_validate(made.model_dump(by_alias=True, exclude={"b", "base"}) if "b" in values else made)
+    try:
+        again = kind.model_validate(made.model_dump(by_alias=True))
+    except ValidationError as error:
+        again = str(error)
     texts = [made.model_dump_json(), made.model_dump_json(indent=2), str(made.model_dump()), str(made), repr(made)]
     return [*texts, dumped, sorted(made.model_fields_set), made == kind(**values), repr(again)]
 

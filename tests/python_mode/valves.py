@@ -123,8 +123,8 @@ class Valves(BaseModel):
 _valves(
     "constraints",
     """
-from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, NegativeInt, conint, confloat, conlist
-from pydantic import constr, conset, condecimal, StrictInt, StrictStr, FiniteFloat
+from pydantic import BaseModel, Field, NonNegativeInt, PositiveFloat, PositiveInt, NegativeInt, conint, confloat
+from pydantic import conlist, constr, conset, condecimal, StrictInt, StrictStr, FiniteFloat
 from typing import Annotated
 
 class Valves(BaseModel):
@@ -559,7 +559,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 class Valves(BaseModel):
     model_config = ConfigDict(title="Everything", json_schema_extra={"examples": [{"a": 1}], "x-order": ["b", "a"]})
-    a: int = Field(1, title="The A", description="An a.", examples=[1, 2], deprecated=True, json_schema_extra={"x": None})
+    a: int = Field(1, title="The A", description="An a.", examples=[1, 2], deprecated=True, json_schema_extra={"x": 0})
     b: str = Field("b", repr=False, exclude=True)
     c: str = Field("c", frozen=True, json_schema_extra={"format": "password", "writeOnly": True})
     d: float = Field(0.1, gt=0, lt=1, allow_inf_nan=False)
@@ -734,11 +734,21 @@ class Valves(BaseModel):
 _valves(
     "private attributes and properties",
     """
-from pydantic import BaseModel, field_validator
+from typing import Any
+from pydantic import BaseModel, PrivateAttr, field_validator
 
 class Valves(BaseModel):
     first: str = "Ada"
     last: str = "Lovelace"
+    _cache: dict = PrivateAttr(default_factory=dict)
+    _seen: list = []
+    _bare = 5
+    _late: Any
+
+    def model_post_init(self, context):
+        self._seen.append(self._bare)
+        self._late = self._cache
+        self.last = f"{self.last}{len(self._seen)}"
 
     @property
     def full(self):

@@ -1,11 +1,20 @@
 """`Field` as a function writes it: plain data that pydantic's own `Field` is given later."""
 
+import copy
 from collections.abc import Callable
 from typing import Any, Final
 
 from services.executor.modes.python.models.plain import Foreign, Frozen, NotPlainError, freeze
 
-_ABSENT: Final = object()
+
+class Absent:
+    """Nothing was given. It is one object, also where it is copied."""
+
+    def __deepcopy__(self, _: Any) -> "Absent":
+        return self
+
+
+ABSENT: Final = Absent()
 
 
 class Given:
@@ -22,18 +31,37 @@ class Given:
         return "FieldInfo(...)"
 
 
-def field(default: Any = _ABSENT, *, default_factory: Callable[..., Any] | None = None, **named: Any) -> Any:
+def field(default: Any = ABSENT, *, default_factory: Callable[..., Any] | None = None, **named: Any) -> Any:
     """`pydantic.Field`."""
     if default_factory is not None and not callable(default_factory):
         raise TypeError("default_factory must be a function")
-    if default_factory is not None and default is not _ABSENT and default is not ...:
+    if default_factory is not None and default is not ABSENT and default is not ...:
         raise TypeError("cannot specify both default and default_factory")
     return Given(default, default_factory, named)
 
 
+class Hidden:
+    """What `PrivateAttr(...)` was given."""
+
+    __slots__ = ("default", "factory")
+
+    def __init__(self, default: Any = ABSENT, *, default_factory: Callable[[], Any] | None = None) -> None:
+        self.default = default
+        self.factory = default_factory
+
+    def value(self) -> Any:
+        """A new one for an instance, or ABSENT."""
+        return self.factory() if self.factory is not None else copy.deepcopy(self.default)
+
+
+def private_attribute(default: Any = ABSENT, *, default_factory: Callable[[], Any] | None = None) -> Any:
+    """`pydantic.PrivateAttr`."""
+    return Hidden(default, default_factory=default_factory)
+
+
 def has_default(given: Given) -> bool:
     """Whether a default was given; `...` is none."""
-    return given.default is not _ABSENT and given.default is not ...
+    return given.default is not ABSENT and given.default is not ...
 
 
 def freeze_given(given: Given, foreign: Foreign | None = None) -> Frozen:

@@ -71,18 +71,20 @@ def _all_in(kind: type) -> list[type]:
 
 
 def _node(shape: Shape, places: dict[type, int]) -> Node:
+    fields = tuple((name, field.frozen) for name, field in shape.fields.items())
     return Node(
-        head=_placed(shape.head, places),
+        head=shape.head,
         config=tuple(shape.config.items()),
-        fields=tuple((name, _placed(field.frozen, places)) for name, field in shape.fields.items()),
+        fields=_placed(fields, places) if shape.refs else fields,
         checks=tuple((name, one.fields, one.mode, one.info, one.always) for name, one in shape.checks.items()),
     )
 
 
 def _placed(frozen: Any, places: dict[type, int]) -> Any:
+    """The same, with the places of models for the models."""
     if type(frozen) is Ref:
         return places[frozen.kind]
-    return tuple(_placed(part, places) for part in frozen) if type(frozen) is tuple else frozen
+    return tuple([_placed(part, places) for part in frozen]) if type(frozen) is tuple else frozen
 
 
 def _config_of(schema: Schema) -> Any:
@@ -174,8 +176,8 @@ class _Swap:
         root = kind.__mro__[-2]
         if kind.__init__ is not root.__init__:
             copy["custom_init"] = True
-        if callable(getattr(kind, "model_post_init", None)):
-            copy["post_init"] = "model_post_init"
+        if shape_of(kind).private or callable(getattr(kind, "model_post_init", None)):
+            copy["post_init"] = "__made__"
         if self._keeping:
             copy["config"] = copy["config"] | {"ser_json_inf_nan": "strings", "ser_json_bytes": "utf8"}
             copy["config"].pop("ser_json_timedelta", None)

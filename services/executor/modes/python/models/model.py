@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 from services.executor.modes.python.models.errors import seen
-from services.executor.modes.python.models.fields import Given
+from services.executor.modes.python.models.fields import ABSENT, Given, Hidden
 from services.executor.modes.python.models.fitting import Fitted, fitted
-from services.executor.modes.python.models.shapes import ABSENT, KEY, make_shape, shape_of
+from services.executor.modes.python.models.shapes import KEY, make_shape, shape_of
 from services.executor.modes.python.models.views import FieldsView, SerializerView
+from services.executor.modes.python.private import MARK
 
 Values = dict[str, Any]  # a name that the methods of a model do not take
 
@@ -33,7 +34,7 @@ class BaseModel:
         for name, value in list(cls.__dict__.items()):
             if name in shape.checks and shape.checks[name] is value:
                 type.__setattr__(cls, name, shape.checks[name].function)
-            elif name in shape.fields or type(value) is Given:
+            elif name in shape.fields or name in shape.private or type(value) in (Given, Hidden):
                 type.__delattr__(cls, name)
         if "frozen" in shape.config and "__eq__" not in cls.__dict__:
             type.__setattr__(cls, "__hash__", _hash)
@@ -65,7 +66,9 @@ class BaseModel:
                 own = shape.fields[name]
                 known[name] = own.factory() if own.factory else copying.deepcopy(own.default)
         extra = {name: value for name, value in values.items() if name not in fields}
-        _fill(made, known, set(values), extra if _allows_extra(cls) else None)
+        _fill(made, known, fields_set=set(values), extra=extra if _allows_extra(cls) else None)
+        if shape.private or hasattr(cls, "model_post_init"):
+            made.__made__(None)
         return made
 
     @classmethod
@@ -112,10 +115,9 @@ class BaseModel:
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
         """Another instance; what is in `update` nobody checks."""
         made = type(self).__new__(type(self))
-        values, extra = vars(self), self.__pydantic_extra__
-        if deep:
-            values, extra = copying.deepcopy((values, extra))
-        _fill(made, {**values}, set(self.__pydantic_fields_set__), None if extra is None else {**extra})
+        parts = (vars(self), self.__pydantic_extra__, self.__pydantic_private__)
+        values, extra, private = copying.deepcopy(parts) if deep else [part and {**part} for part in parts]
+        _fill(made, values, fields_set=set(self.__pydantic_fields_set__), extra=extra, private=private)
         if update:
             _update(made, {**update})
         return made
@@ -134,16 +136,28 @@ class BaseModel:
         """What was given beside the fields, where the model allows it."""
         return self.__pydantic_extra__
 
+    def __made__(self, context: Any) -> None:
+        """Called by pydantic's core when an instance is complete."""
+        private = {name: hidden.value() for name, hidden in shape_of(type(self)).private.items()}
+        self.__pydantic_private__ = {name: value for name, value in private.items() if value is not ABSENT}
+        then = getattr(self, "model_post_init", None)
+        if then is not None:
+            then(context)
+
     def __getattr__(self, name: str) -> Any:
-        extra = None if name.startswith("__") else self.__pydantic_extra__
-        if extra and name in extra:
-            return extra[name]
+        if not name.startswith("__"):
+            beside = self.__pydantic_private__ if name.startswith("_") else self.__pydantic_extra__
+            if beside and name in beside:
+                return beside[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         _set(self, name, value)
 
     def __delattr__(self, name: str) -> None:
+        if name.startswith("_") and self.__pydantic_private__ and name in self.__pydantic_private__:
+            del self.__pydantic_private__[name]
+            return
         _check_frozen(type(self), name, None)
         if self.__pydantic_extra__ and name in self.__pydantic_extra__:
             del self.__pydantic_extra__[name]
@@ -151,21 +165,25 @@ class BaseModel:
             object.__delattr__(self, name)
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
-        yield from vars(self).items()
+        yield from ((name, value) for name, value in vars(self).items() if not name.startswith("_"))
         yield from (self.__pydantic_extra__ or {}).items()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BaseModel):
             return NotImplemented
-        extras = (self.__pydantic_extra__ or {}, other.__pydantic_extra__ or {})
-        return type(self) is type(other) and vars(self) == vars(other) and extras[0] == extras[1]
+        if type(self) is not type(other) or vars(self) != vars(other):
+            return False
+        if (self.__pydantic_extra__ or {}) != (other.__pydantic_extra__ or {}):
+            return False
+        return self.__pydantic_private__ == other.__pydantic_private__
 
     __hash__ = None  # type: ignore[assignment]
 
     def __deepcopy__(self, memo: Any) -> Self:
         made = type(self).__new__(type(self))
-        values, extra = copying.deepcopy((vars(self), self.__pydantic_extra__), memo)
-        _fill(made, values, set(self.__pydantic_fields_set__), extra)
+        parts = (vars(self), self.__pydantic_extra__, self.__pydantic_private__)
+        values, extra, private = copying.deepcopy(parts, memo)
+        _fill(made, values, fields_set=set(self.__pydantic_fields_set__), extra=extra, private=private)
         return made
 
     def __repr__(self) -> str:
@@ -173,6 +191,10 @@ class BaseModel:
 
     def __str__(self) -> str:
         return _shown(self, " ")
+
+
+# None of its names, nor of what it stores, is private.
+type.__setattr__(BaseModel, MARK, True)
 
 
 def _fitted(kind: type) -> Fitted:
@@ -185,12 +207,12 @@ def _allows_extra(kind: type) -> bool:
     return shape_of(kind).config.get("extra") == ("str", "allow")
 
 
-def _fill(made: BaseModel, values: Any, fields_set: set[str], extra: Any) -> None:
+def _fill(made: BaseModel, values: Any, *, fields_set: set[str], extra: Any, private: Any = None) -> None:
     for slot, value in (
         ("__dict__", values),
         ("__pydantic_fields_set__", fields_set),
         ("__pydantic_extra__", extra),
-        ("__pydantic_private__", None),
+        ("__pydantic_private__", private),
     ):
         object.__setattr__(made, slot, value)
 
@@ -242,6 +264,14 @@ def _raise_frozen(title: str, error: Any, name: str, value: Any) -> None:
 def _set(model: BaseModel, name: str, value: Any) -> None:
     kind = type(model)
     shape = shape_of(kind)
+    if name.startswith("_"):
+        if name not in shape.private:
+            object.__setattr__(model, name, value)
+        elif model.__pydantic_private__ is None:
+            object.__setattr__(model, "__pydantic_private__", {name: value})
+        else:
+            model.__pydantic_private__[name] = value
+        return
     if name in shape.class_variables:
         raise AttributeError(
             f"{name!r} is a ClassVar of `{kind.__name__}` and cannot be set on an instance. "

@@ -7,7 +7,7 @@ from services.executor.modes.python.hints import Hint
 from services.executor.modes.python.models.checks import ValidationInfo, field_validator, model_validator, validator
 from services.executor.modes.python.models.describing import ALIAS
 from services.executor.modes.python.models.errors import ValidationError
-from services.executor.modes.python.models.fields import field
+from services.executor.modes.python.models.fields import field, private_attribute
 from services.executor.modes.python.models.model import BaseModel
 from services.executor.modes.python.models.strangers import AnyHttpUrl, AnyUrl, HttpUrl, SecretBytes, SecretStr
 
@@ -42,6 +42,7 @@ def names() -> dict[str, Any]:
             "ConfigDict": _config,
             "EmailStr": Hint("EmailStr"),
             "Field": field,
+            "PrivateAttr": private_attribute,
             "field_validator": field_validator,
             "model_validator": model_validator,
             "validator": validator,

@@ -3,7 +3,7 @@
 SOURCE = b'''
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Dict, Final, FrozenSet, List, Literal, Mapping, Optional, Sequence, Tuple, Union
+from typing import Annotated, Any, ClassVar, Dict, FrozenSet, List, Literal, Mapping, Optional, Sequence, Tuple, Union
 from uuid import UUID
 import json
 from pydantic import (
@@ -98,13 +98,15 @@ class Strict(Valves):
 
 BAD = {
     "a": "", "b": 0, "c": "x", "d": "x", "e": 1, "f": 1, "h": "x", "i": [], "j": 1, "k": 1, "l": 1, "m": "x", "n": "x",
-    "o": "x", "p": "x", "q": "x", "r": "x", "s": 1, "t": 1, "u": "x", "v": "x", "w": {"kind": "x"}, "x": [{}, {"kind": "dog", "Name": "x"}],
-    "y": 0, "z": 0, "aa": "", "ab": [], "ac": 0, "ad": ["long"], "ae": 1, "af": 1, "ag": "1", "ah": [1], "ak": "x", "al": "x",
+    "o": "x", "p": "x", "q": "x", "r": "x", "s": 1, "t": 1, "u": "x", "v": "x", "w": {"kind": "x"}, "y": 0, "z": 0,
+    "x": [{}, {"kind": "dog", "Name": "x"}], "aa": "", "ab": [], "ac": 0, "ad": ["long"], "ae": 1, "af": 1, "ag": "1",
+    "ah": [1], "ak": "x", "al": "x",
 }
 GOOD = {
-    "m": "2024-01-01", "n": "2024-01-01T00:00:00+01:00", "o": "10:00", "p": "P1D", "q": "1.5", "t": "x", "v": "ftp://x.y/z",
-    "r": "00000000-0000-0000-0000-000000000001", "x": [{"kind": "dog"}, {}], "w": {"kind": "dog"}, "more": {"x": [1]}, "k": [1],
-    "g": {"x": [SecretStr("x"), Cat(), date(2024, 1, 1), Decimal(1), {1}, UUID(int=1)]}, "u": "http://u:p@b\xc3\xbccher.example:81/?a=b#c",
+    "m": "2024-01-01", "n": "2024-01-01T00:00:00+01:00", "o": "10:00", "p": "P1D", "q": "1.5", "t": "x", "k": [1],
+    "r": "00000000-0000-0000-0000-000000000001", "x": [{"kind": "dog"}, {}], "w": {"kind": "dog"}, "more": {"x": [1]},
+    "g": {"x": [SecretStr("x"), Cat(), date(2024, 1, 1), Decimal(1), {1}, UUID(int=1)]}, "v": "ftp://x.y/z",
+    "u": "http://u:p@b\xc3\xbccher.example:81/?a=b#c",
 }
 
 def refused(act):

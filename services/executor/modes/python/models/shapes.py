@@ -7,11 +7,10 @@ from typing import Any, Final, NamedTuple
 from services.executor.modes.python.models.checks import Check
 from services.executor.modes.python.models.configs import freeze_config
 from services.executor.modes.python.models.describing import Form, form_of, is_class_variable
-from services.executor.modes.python.models.fields import Given, freeze_given, has_default
+from services.executor.modes.python.models.fields import ABSENT, Given, Hidden, freeze_given, has_default
 from services.executor.modes.python.models.plain import Frozen, NotPlainError, freeze
 from services.executor.modes.python.models.strangers import REAL, AnyUrl
 
-ABSENT: Final = object()
 KEY: Final = "__the shape__"
 """Where a class has it: a name that no code can spell."""
 
@@ -44,6 +43,7 @@ class Shape(NamedTuple):
     config: dict[str, Frozen]
     checks: dict[str, Check]
     class_variables: frozenset[str]
+    private: dict[str, Hidden]
     refs: tuple[type, ...]
     level: int
 
@@ -63,19 +63,20 @@ def make_shape(kind: type, root: type) -> Shape:
     checks: dict[str, Check] = {}
     config: dict[str, Frozen] = {}
     class_variables: set[str] = set()
+    private: dict[str, Hidden] = {}
     for parent in parents:
         fields |= parent.fields
         checks |= parent.checks
         config |= parent.config
         class_variables |= parent.class_variables
+        private |= parent.private
     class_variables |= {name for name, hint in written.items() if is_class_variable(hint)}
     _check_body(kind.__name__, body, written, inherited=fields, class_variables=class_variables)
-    refs = _Refs(root)
+    refs = _Refs(root, parents)
+    private |= _private(body, written, class_variables)
     for name, hint in written.items():
-        if name not in class_variables and name != "model_config":
+        if name not in class_variables and name not in private and name != "model_config":
             fields[name] = _field(f"{kind.__name__}.{name}", hint, body.get(name, ABSENT), refs)
-    for field in fields.values():
-        refs.note(field.frozen)
     return Shape(
         head=(kind.__name__, kind.__qualname__, str(kind.__module__), _text(body.get("__doc__"))),
         fields=fields,
@@ -83,6 +84,7 @@ def make_shape(kind: type, root: type) -> Shape:
         checks={name: check for name, check in checks.items() if name not in body}
         | {name: value for name, value in body.items() if type(value) is Check},
         class_variables=frozenset(class_variables),
+        private=private,
         refs=tuple(refs.found),
         level=refs.level(kind.__name__),
     )
@@ -95,14 +97,15 @@ def _text(value: Any) -> str | None:
 class _Refs:
     """Finds the models that a model is made of."""
 
-    def __init__(self, root: type) -> None:
+    def __init__(self, root: type, parents: list[Shape]) -> None:
         self._root = root
-        self.found: dict[type, None] = {}
+        self.found: dict[type, None] = {kind: None for parent in parents for kind in parent.refs}
 
     def form(self, kind: type) -> Form | None:
         """The form of a class that may be a model."""
         if not issubclass(kind, self._root) or kind is self._root:
             return None
+        self.found[kind] = None
         return ("model", Ref(kind))
 
     def foreign(self, value: Any) -> Frozen | None:
@@ -114,15 +117,8 @@ class _Refs:
             return None
         state = vars(value) | (value.__pydantic_extra__ or {})
         values = tuple((name, freeze(part, self.foreign)) for name, part in state.items())
+        self.found[kind] = None
         return ("instance", Ref(kind), values, tuple(sorted(value.__pydantic_fields_set__)))
-
-    def note(self, frozen: Any) -> None:
-        """Find them in a form or in frozen data."""
-        if type(frozen) is Ref:
-            self.found[frozen.kind] = None
-        elif type(frozen) is tuple:
-            for part in frozen:
-                self.note(part)
 
     def level(self, name: str) -> int:
         """How many models are in each other."""
@@ -132,9 +128,22 @@ class _Refs:
         return level
 
 
+def _private(body: dict[str, Any], written: dict[str, Any], class_variables: set[str]) -> dict[str, Hidden]:
+    """The private attributes: what is no method, and has a name that starts with one underscore."""
+    found = {}
+    for name in {**written, **body}:
+        value = body.get(name, ABSENT)
+        if not name.startswith("_") or name.startswith("__") or name in class_variables:
+            continue
+        if type(value) is Check or type(value) in _METHODS or type(value) is type:
+            continue
+        if type(value) is Given:
+            raise TypeError(f"Fields must not use names with leading underscores; e.g., use {name.lstrip('_')!r}.")
+        found[name] = value if type(value) is Hidden else Hidden(value)
+    return found
+
+
 def _field(title: str, written: Any, value: Any, refs: _Refs) -> FieldShape:
-    if title.rpartition(".")[2].startswith("_"):
-        raise TypeError(f"{title}: private attributes of models are not available here")
     try:
         form = form_of(written, refs.form)
         given = value if type(value) is Given else Given(value, None, {}) if value is not ABSENT else None
@@ -173,7 +182,7 @@ def _check_body(
 ) -> None:
     """Whether everything in the body is a field, a method, or said to be neither."""
     for name, value in body.items():
-        if name in written or name in class_variables or name in ("model_config", "Config") or name.startswith("__"):
+        if name in written or name in class_variables or name in ("model_config", "Config") or name.startswith("_"):
             continue
         if type(value) is Check or type(value) in _METHODS or type(value) is type:
             continue
