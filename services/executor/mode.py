@@ -50,11 +50,17 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):
-    """Not a call, but a look into a plugin's code; the fields are those of `shared.bus.messages.Examine`, opened."""
+    """Not a call, but a look into a plugin's code; the fields are those of `shared.bus.messages.Examine`, opened.
+
+    The result is JSON. Of `code`: `kind`, `toggle`, `has_valves`, `has_user_valves`, `secret`, and `fault`, which says
+    why the values do not fit. Of `spec`: the schema, or null. Of `values`: one of `values`, those to keep, `misfit`,
+    why there are none, and `missing`. A failure of the type `SandboxError` is what the code has raised.
+    """
 
     what: Literal["code", "spec", "values"]
     of: Literal["valves", "user_valves"] = "valves"
     values: bytes = b""
+    person: Person | None = None
 
 
 class Host(Protocol):
@@ -192,6 +198,8 @@ class Mode(Protocol):
     name: str
     # Whether it runs a tenant's code, and so is given artefacts; else it is given the function's settings.
     runs_code: bool
+    # Whether it has plugins, and so is given calls with an `examination`.
+    examines: bool
     compiler: str
     # How many calls run side by side, and the part of these slots that one function may have while nobody else wants
     # any: what is over it is put aside on the bus. With 1 every call waits in one line.

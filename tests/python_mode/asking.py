@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from services.executor.mode import Call
+from services.executor.mode import Call, Person, Unavailable
 from services.executor.modes.python.mode import PythonMode
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome
@@ -40,6 +40,8 @@ class PlayedHost:
         self.answers: dict[str, Outcome] = {}
         self.waits = asyncio.Event()
         self.cancelled = False
+        self.plugins_valves = b"{}"
+        self.for_whom: Person | None = None
 
     async def environment(self) -> dict[str, str]:
         self.asked.append(("env", None))
@@ -68,6 +70,15 @@ class PlayedHost:
         self.asked.append((channel, (event, payload)))
         if self.away:
             raise Problem("unavailable", "the bus is away")
+
+    async def valves(self) -> bytes:
+        return self.plugins_valves
+
+    async def person(self) -> Person | None:
+        self.asked.append(("person", None))
+        if self.away:
+            raise Unavailable("the store is away")
+        return self.for_whom
 
     async def stream(self, data: bytes, *, head: Response | None = None) -> bool:
         raise NotImplementedError

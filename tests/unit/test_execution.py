@@ -99,6 +99,7 @@ class Mode:
 
     name = "test"
     runs_code = True
+    examines = False
     compiler = "c"
 
     def __init__(self, *, slots: int = 1, share: float = 1.0) -> None:

@@ -52,6 +52,7 @@ class JavascriptMode:
 
     name = "javascript"
     runs_code = True
+    examines = False
     share = 1.0
 
     def __init__(self, settings: JavascriptSettings, starter: Starter, checker: Checker, *, places: Places) -> None:
@@ -229,6 +230,7 @@ class WithoutDeno:
 
     name = "javascript"
     runs_code = True
+    examines = False
     share = 1.0
     slots = 1
 

@@ -39,6 +39,7 @@ class ProxyMode:
 
     name = "proxy"
     runs_code = False
+    examines = False
     compiler = ""
 
     def __init__(

@@ -46,11 +46,37 @@ class RequestFrame(msgspec.Struct, frozen=True, array_like=True):
     facts: dict[str, Any]
 
 
+class PersonFrame(msgspec.Struct, frozen=True, array_like=True):
+    """For whom a call is made; `valves` is JSON text."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    valves: bytes = b""
+
+
+class PluginFrame(msgspec.Struct, frozen=True, array_like=True):
+    """What the class of a plugin is called with; `valves` is JSON text."""
+
+    key: str
+    valves: bytes
+
+
+class ExamineFrame(msgspec.Struct, frozen=True, array_like=True):
+    """What is asked of a plugin's code in place of a call; the fields are those of `mode.Examination`."""
+
+    what: Literal["code", "spec", "values"]
+    of: Literal["valves", "user_valves"]
+    values: bytes
+    person: PersonFrame | None = None
+
+
 class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     """One call. `nonce` is 64 random bits that the reply must repeat; `params` is JSON text.
 
-    `request` is there for a call that is one over HTTP. `ask_bytes` bounds the body that it may send to another
-    function.
+    `request` is there for a call that is one over HTTP, `plugin` for one of a plugin; with `examine` it is no call, but
+    a look into the code. `ask_bytes` bounds the body that it may send to another function.
     """
 
     nonce: int
@@ -62,6 +88,8 @@ class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     memory_mb: int
     ask_bytes: int = 0
     request: RequestFrame | None = None
+    plugin: PluginFrame | None = None
+    examine: ExamineFrame | None = None
 
 
 class AnswerFrame(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
@@ -74,13 +102,14 @@ class AnswerFrame(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     status: int = 200
     headers: list[Header] = []
     body: bytes = b""
+    person: PersonFrame | None = None
 
 
 class NeedFrame(msgspec.Struct, frozen=True, array_like=True, tag="need"):
-    """Asks for the call as a request, or for the function's variables: what most calls do not look at."""
+    """Asks for what most calls do not look at: the call as a request, the function's variables, or who it is for."""
 
     nonce: int
-    what: Literal["request", "env"]
+    what: Literal["request", "env", "person"]
 
 
 class InvokeFrame(msgspec.Struct, frozen=True, array_like=True, tag="invoke"):

@@ -4,6 +4,7 @@ import contextvars
 import inspect
 import json
 from collections.abc import Callable
+from functools import partial
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -16,9 +17,13 @@ from services.executor.modes.python.json_text import NotJsonError, json_text
 from services.executor.modes.python.names import fresh_globals
 from services.executor.modes.python.nesting import WORKERS_SPARE, body_too_deep
 from services.executor.modes.python.output import Output
+from services.executor.modes.python.plugins.calling import call_plugin
+from services.executor.modes.python.plugins.classes import PluginError, find
+from services.executor.modes.python.plugins.examining import examine
+from services.executor.modes.python.plugins.results import TooLargeError
 from services.executor.modes.python.request import Request
 from services.executor.modes.python.response import JSON, Response, answer_of
-from services.executor.modes.python.tracebacks import sentence, traceback_text
+from services.executor.modes.python.tracebacks import located, sentence, traceback_text
 
 NO_MAIN = "Code must define a 'main' function"
 NO_ENTRY = f"{NO_MAIN}, or a 'handler' function that answers requests"
@@ -62,12 +67,17 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
         # Callers with params are told in the words that they have always been told in.
         told = NO_MAIN if call.request is None else NO_ENTRY
         reply = ReplyFrame(call.nonce, "failed", error=told, traceback=f"SandboxError: {NO_ENTRY}")
+    except PluginError as error:
+        reply = ReplyFrame(call.nonce, "failed", error=str(error), traceback=f"SandboxError: {error}")
+    except TooLargeError:
+        error_text = f"the result has more than the limit of {call.result_bytes} bytes"
+        reply = ReplyFrame(call.nonce, "too_large", error=error_text)
     except NotJsonError as error:
         told = f"TypeError: result is not JSON serializable: {error}"
         reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {told}", traceback=told)
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are the function's failure too
-        told, trace = sentence(error), traceback_text(error)
-        reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {told}", traceback=trace)
+        told = f"Execution failed: {sentence(error)}" if call.examine is None else located(error)
+        reply = ReplyFrame(call.nonce, "failed", error=told, traceback=traceback_text(error))
     finally:
         # Functions and their globals hold each other: without this the memory waits for a garbage collection.
         names.clear()
@@ -76,9 +86,18 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
 
 
 def _execute(code: CodeType, names: dict[str, Any], call: CallFrame, ask: Ask) -> _Result:
-    """A request is for `handler`, params are for `main`; a source with only one of them has both come to it."""
-    params = json.loads(call.params)
+    """A request is for `handler`, params are for `main`; a source with only one of them has both come to it.
+
+    The class of a plugin has all of it.
+    """
+    params, log = json.loads(call.params), names["log"]
     exec(code, names)  # noqa: S102 - what the worker is for
+    if call.examine is not None:
+        return _Result(examine(names, call.examine))
+    found = find(names) if call.plugin is not None else None
+    if found is not None:
+        plug = partial(call_plugin, found, call=call, ask=ask, log=log)
+        return _Result(plug(params)) if call.request is None else _serve(call.request, plug)
     main = names.get("main")
     if call.request is None and callable(main):
         return _Result(json_text(finished(main(*_arguments(main, params, call.context)))))
@@ -88,7 +107,7 @@ def _execute(code: CodeType, names: dict[str, Any], call: CallFrame, ask: Ask) -
         return _handle(handler, request, ask)
     if call.request is None or not callable(main):
         raise _NoMainError
-    return _serve(main, call.request, call.context)
+    return _serve(call.request, lambda sent: json_text(finished(main(*_arguments(main, sent, call.context)))))
 
 
 def _handle(handler: Callable[..., Any], request: RequestFrame | None, ask: Ask) -> _Result:
@@ -101,14 +120,13 @@ def _handle(handler: Callable[..., Any], request: RequestFrame | None, ask: Ask)
     return _told(answer_of(finished(handler(*given))))
 
 
-def _serve(main: Callable[..., Any], request: RequestFrame, context: dict[str, Any]) -> _Result:
-    """Have a main answer a request: its body is the params, the result is the answer."""
+def _serve(request: RequestFrame, answer: Callable[[Any], bytes]) -> _Result:
+    """Answer a request with a result: its body is the params."""
     try:
         params = json.loads(request.body or b"{}")
     except (ValueError, RecursionError):
         return _told(Response(_BAD_BODY, status=400))
-    result = finished(main(*_arguments(main, params, context)))
-    return _Result(json_text(result), HeadFrame(200, [("content-type", JSON)]))
+    return _Result(answer(params), HeadFrame(200, [("content-type", JSON)]))
 
 
 def _told(response: Response) -> _Result:

@@ -1,6 +1,7 @@
 """A function's values as JSON text."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from services.executor.modes.python.keys import twins
@@ -14,13 +15,13 @@ class NotJsonError(Exception):
     """A value has no JSON text; the message is the reason."""
 
 
-def json_text(value: Any) -> bytes:
-    """The value as JSON, UTF-8.
+def json_text(value: Any, *, encode: Callable[[Any], str] = _to_json) -> bytes:
+    """The value as JSON, UTF-8, written by `encode`, which may know more kinds of values.
 
     Raises NotJsonError for NaN, cycles, sets, deep nesting, keys that JSON holds for one, and lone surrogates.
     """
     try:
-        text = _to_json(value).encode("utf-8")
+        text = encode(value).encode("utf-8")
         name = twins(value)
     except MemoryError:
         raise

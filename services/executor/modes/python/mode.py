@@ -8,11 +8,11 @@ from typing import Any
 from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS, way_of
-from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError, InitFrame
+from services.executor.modes.python.frames import CompileFrame, FrameError, InitFrame
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
-from services.executor.modes.python.talk import Talk, request_frame
+from services.executor.modes.python.talk import Talk, call_frame
 from services.executor.modes.python.worker_key import Key
 from services.executor.modes.python.worker_link import WorkerEndedError, WorkerLink
 from services.executor.modes.python.zygotes import Zygotes
@@ -36,6 +36,7 @@ class PythonMode:
 
     name = "python"
     runs_code = True
+    examines = True
     compiler = COMPILER
     share = 1.0
 
@@ -77,15 +78,19 @@ class PythonMode:
         if call.artefact.compiler != self.compiler:
             raise ValueError(f"an artefact of {call.artefact.compiler} was handed to {self.compiler}")
         key = Key(call.tenant, call.function_id, call.code_hash, call.limits.memory_mb)
+        is_plugin = call.function is not None and call.function.plugin is not None
+        valves = await call.host.valves() if is_plugin and call.host is not None else b""
         for _ in range(_ATTEMPTS):
             worker = await self._pool.take(key, call)
             try:
-                return await self._attempt(worker.link, call)
+                return await self._attempt(worker.link, call, valves)
             except WorkerEndedError as ended:
                 outcome = await self._explain(worker.link, call, ended)
                 if outcome is not None:
                     return outcome
             finally:
+                if not call.function_id:  # of a function that is yet to be: nobody will call it by this key
+                    worker.link.end("unused")
                 self._pool.give_back(worker)
         raise Unavailable("workers die before they see the call")
 
@@ -115,20 +120,9 @@ class PythonMode:
         link.send(frames.pack(InitFrame(call.artefact.data, key.memory_mb)))
         return link
 
-    async def _attempt(self, link: WorkerLink, call: Call) -> Outcome:
+    async def _attempt(self, link: WorkerLink, call: Call, valves: bytes) -> Outcome:
         limits, nonce = call.limits, _nonce()
-        talk = Talk(call, nonce)
-        request = CallFrame(
-            nonce,
-            call.params,
-            call.context,
-            output_bytes=limits.output_bytes,
-            log_lines=limits.log_lines,
-            result_bytes=limits.result_bytes,
-            memory_mb=limits.memory_mb,
-            ask_bytes=limits.params_bytes,
-            request=None if call.request is None else request_frame(call),
-        )
+        talk, request = Talk(call, nonce), call_frame(call, nonce, valves=valves)
         limit_bytes = max(limits.result_bytes + limits.output_bytes, limits.params_bytes) + frames.REPLY_MARGIN_BYTES
         try:
             await link.exchange(

@@ -4,14 +4,18 @@ from collections.abc import Awaitable
 
 from services.executor import requests
 from services.executor.ctx import facts_of
-from services.executor.mode import Call, Host, Unavailable
+from services.executor.mode import Call, Host, Person, Unavailable
 from services.executor.modes.python import heads
 from services.executor.modes.python.frames import (
     AnswerFrame,
+    CallFrame,
     ClaimFrame,
+    ExamineFrame,
     FrameError,
     InvokeFrame,
     NeedFrame,
+    PersonFrame,
+    PluginFrame,
     PublishFrame,
     Question,
     ReplyFrame,
@@ -47,6 +51,8 @@ class Talk:
         return self._answered(said)
 
     def _check(self, question: Question) -> None:
+        if self._call.examination is not None:
+            raise FrameError("a question where there is no call")
         try:
             if isinstance(question, InvokeFrame):
                 heads.check_invoke(question.name, question.method)
@@ -77,6 +83,8 @@ class Talk:
         if host is None:
             return AnswerFrame(error="nothing can be asked in this call")
         if isinstance(question, NeedFrame):
+            if question.what == "person":
+                return AnswerFrame(person=_person_frame(await host.person()))
             return AnswerFrame(env=await host.environment())
         if isinstance(question, ClaimFrame):
             return AnswerFrame(first=await host.claim(question.key, scope=question.scope, ttl_s=question.ttl_s))
@@ -95,6 +103,33 @@ class Talk:
             return AnswerFrame(error=outcome.message[:_MOST_SAID])
         response = outcome.response or Response(headers=[_JSON], body=bytes(outcome.result))
         return AnswerFrame(status=response.status, headers=response.headers, body=response.body)
+
+
+def call_frame(call: Call, nonce: int, *, valves: bytes) -> CallFrame:
+    """What the worker is asked to do; `valves` are the plugin's, where it is one."""
+    limits, function, examination = call.limits, call.function, call.examination
+    plugin = function.plugin if function is not None else None
+    return CallFrame(
+        nonce,
+        call.params,
+        call.context,
+        output_bytes=limits.output_bytes,
+        log_lines=limits.log_lines,
+        result_bytes=limits.result_bytes,
+        memory_mb=limits.memory_mb,
+        ask_bytes=limits.params_bytes,
+        request=None if call.request is None else request_frame(call),
+        plugin=None if plugin is None else PluginFrame(plugin.key, valves),
+        examine=None
+        if examination is None
+        else ExamineFrame(examination.what, examination.of, examination.values, _person_frame(examination.person)),
+    )
+
+
+def _person_frame(person: Person | None) -> PersonFrame | None:
+    if person is None:
+        return None
+    return PersonFrame(person.id, person.email, person.name, person.role, person.valves)
 
 
 def request_frame(call: Call) -> RequestFrame:

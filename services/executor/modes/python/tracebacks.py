@@ -36,6 +36,12 @@ def traceback_text(error: BaseException) -> str:
     return "\n".join(["Traceback (most recent call last):", *frames, last])
 
 
+def located(error: BaseException) -> str:
+    """The sentence, and the last line of the function's own code that it came by."""
+    lines = [line for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename == FILE_NAME]
+    return f"{sentence(error)} (line {lines[-1]})" if lines else sentence(error)
+
+
 def _own_frames(trace: TracebackType | None) -> list[str]:
     return [
         _plain(f'  File "{FILE_NAME}", line {line}, in {frame.f_code.co_name}', _MAX_FRAME)

@@ -14,7 +14,9 @@ from services.executor.modes.python.asking import Ask
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.frames import CallFrame, CompiledFrame
 from services.executor.modes.python.handler import run_call
-from services.executor.modes.python.models import building, rehearsal
+from services.executor.modes.python.models import building
+from services.executor.modes.python.models import rehearsal as models
+from services.executor.modes.python.plugins import rehearsal as plugins
 
 _CODECS = (
     "ascii utf-8 utf-8-sig utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be latin-1 cp1252 iso8859-15 idna "
@@ -73,19 +75,21 @@ def warm_up() -> None:
     frames.parse_request(frames.pack(_CALL)[frames.HEADER.size :])
     code = _tried(_SOURCE)
     frames.pack(CompiledFrame(1, code, []))
-    _tried(rehearsal.SOURCE)
+    _tried(models.SOURCE)
+    for call in plugins.calls():
+        _tried(plugins.SOURCE, call)
     building.build.cache_clear()
     run_call(marshal.loads(compile_source(b"def main(): return 1 / 0")[0]), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
     _rehearsed.append(code)
 
 
-def _tried(source: bytes) -> bytes:
+def _tried(source: bytes, call: CallFrame = _CALL) -> bytes:
     """The code of a function of ours that has just run well."""
     code, errors = compile_source(source)
     if errors:
         raise RuntimeError(f"a warm-up function was refused: {errors}")
-    reply = run_call(marshal.loads(code), _CALL, _NOBODY)  # noqa: S302 - our own compiler made it
+    reply = run_call(marshal.loads(code), call, _NOBODY)  # noqa: S302 - our own compiler made it
     frames.pack(reply)
     if reply.status != "ok":
-        raise RuntimeError(f"a warm-up function failed: {reply.traceback}")
+        raise RuntimeError(f"a warm-up function failed: {reply.traceback or reply.error}")
     return code

@@ -28,6 +28,7 @@ class SystemMode:
 
     name = POOL
     runs_code = False
+    examines = False
     compiler = ""
 
     def __init__(self, loaded: Loaded, built_in: BuiltIn, *, executor: Executor, default_timeout_s: float) -> None:
