@@ -33,6 +33,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     A JavaScript function may go on for `wait_until_s` after its answer, with what it has given to `ctx.waitUntil`.
     `compile_timeout_s` and `compile_memory_mb` bound the compilation of one source, `compiled_mb` what
     is kept on disk of large JavaScript.
+    Of plugins' code `examine_slots` are looked into side by side, beside the calls; of these a tenant leaves as many as
+    it has. One may compute for `examine_timeout_s`, and is given up `examine_wait_s` after it was asked for.
 
     `proxy_slots` calls of PROXY functions run side by side, beside the others: they only wait. One tenant has at most
     `proxy_share` of them while no other wants any, and an endpoint that nobody has reached of late `proxy_trial_slots`.
@@ -67,6 +69,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     compile_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
     compile_memory_mb: Annotated[int, Meta(ge=32, le=4096)] = 256
     compiled_mb: Annotated[int, Meta(ge=0, le=1 << 20)] = 256
+    examine_slots: Annotated[int, Meta(ge=2, le=1024)] = 4
+    examine_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 10.0
+    examine_wait_s: Annotated[float, Meta(gt=0, le=300)] = 25.0
     proxy_slots: Annotated[int, Meta(gt=0, le=4096)] = 640
     proxy_share: Annotated[float, Meta(gt=0, lt=1)] = 0.98
     proxy_trial_slots: Annotated[int, Meta(gt=0, le=1024)] = 4

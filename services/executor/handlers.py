@@ -11,17 +11,30 @@ from services.executor import modes
 from services.executor.artefacts import Artefacts
 from services.executor.children import MOST, Children
 from services.executor.config import Executor
+from services.executor.examining import AT_ONCE, Examining
 from services.executor.execution import Execution
 from services.executor.host import Hosts
 from services.executor.inflight import InFlight
 from services.executor.links import Aside, Loaded
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from services.executor.pool.places import Places
+from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
-from shared.bus.messages import Answer, Compile, Compiled, Dispatch, Finished, FunctionChanged, Retrying, Started
+from shared.bus.messages import (
+    Answer,
+    Compile,
+    Compiled,
+    Dispatch,
+    Examine,
+    Examined,
+    Finished,
+    FunctionChanged,
+    Retrying,
+    Started,
+)
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.outcome import limits_reached
@@ -139,6 +152,7 @@ class _Shared(NamedTuple):
     hosts: Hosts
     in_flight: InFlight
     waiting: Waiting
+    valves: Valves
 
 
 async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared, stack: AsyncExitStack) -> None:
@@ -174,6 +188,17 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
     consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle, given_up=execution.give_up)
     if mode.runs_code:
         await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
+    if mode.examines:
+        examining = Examining(
+            mode,
+            artefacts,
+            people=shared.valves,
+            keyring=service.keyring,
+            settings=settings,
+            platform=service.platform,
+        )
+        subject = subjects.examine(pool)
+        await service.bus.serve(subject, examining.examine, body=Examine, answer=Examined, workers=AT_ONCE)
     await consumer.start()
     service.checks[pool] = consumer.pulling
     stack.push_async_callback(consumer.stop, grace_s=service.platform.drain_s - 1)
@@ -191,9 +216,10 @@ async def serve(service: Service) -> AsyncIterator[None]:
         waiting = Waiting(service.bus, service.store, instance=service.instance, most=MOST)
         await waiting.open()
         children = Children(service.bus, service.store, keyring=service.keyring, waiting=waiting)
-        hosts = Hosts(reach, service.keyring, children=children, platform=platform, executor=settings)
+        valves = Valves(service.store, service.keyring, cache_s=platform.cache_s)
+        hosts = Hosts(reach, service.keyring, children=children, valves=valves, platform=platform, executor=settings)
         in_flight = InFlight(settings.bounds, slots=settings.slots, max_depth=platform.max_depth)
-        shared = _Shared(functions, hosts, in_flight, waiting)
+        shared = _Shared(functions, hosts, in_flight, waiting, valves)
         places = Places(settings.bounds)
         opening = Opening(service.settings, service.platform, service.keyring, places, reach)
         for pool, open_mode in modes.OPEN.items():

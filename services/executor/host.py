@@ -39,7 +39,14 @@ class Hosts:
     """Makes the host of each call."""
 
     def __init__(
-        self, reach: Reach, keyring: Keyring, *, children: Children, platform: Platform, executor: Executor
+        self,
+        reach: Reach,
+        keyring: Keyring,
+        *,
+        children: Children,
+        valves: Valves,
+        platform: Platform,
+        executor: Executor,
     ) -> None:
         bounds = Bounds(
             most=executor.invokes,
@@ -49,7 +56,6 @@ class Hosts:
         )
         claiming = Claiming(reach.store, most=executor.claims)
         environments = Environments(reach.store, keyring, api_url=platform.api_url, cache_s=platform.cache_s)
-        valves = Valves(reach.store, keyring, cache_s=platform.cache_s)
         publishing = Publishing(reach.bus, most=executor.publishes, most_bytes=platform.publish_bytes)
         self._owned = Owned(reach, environments, children, claiming, publishing, valves, bounds)
 

@@ -64,6 +64,7 @@ class Mode:
 
     name = "python"
     runs_code = True
+    examines = True
     compiler = "test"
     share = 1.0
 
@@ -72,11 +73,17 @@ class Mode:
         self._handlers = handlers
         self._places = asyncio.Semaphore(opening.executor.most_processes_per_tenant)
         self.calls: list[Call] = []
+        self.looks: list[Call] = []
+        self.found: Callable[[Call], Awaitable[Outcome]] | None = None
 
     async def prepare(self, source: str) -> Artefact | Refusal:
         return Artefact(self.compiler, source.encode())
 
     async def run(self, call: Call) -> Outcome:
+        if call.examination is not None:
+            self.looks.append(call)
+            assert self.found is not None
+            return await self.found(call)
         self.calls.append(call)
         assert call.function is not None
         async with self._places:
@@ -102,6 +109,8 @@ class Shoal:
         urls = {"nats_url": servers.nats_url, "mongodb_url": servers.mongodb_url}
         self.platform = Platform(**{"drain_s": 2.0, **urls, **settings})
         self.handlers: dict[str, Handler] = {}
+        # Opens the mode of its executors in place of the one that does what the test says.
+        self.open_mode: Callable[[Opening], Awaitable[Any]] | None = settings.pop("open_mode", None)
         self.modes: list[Mode] = []
         self.store = Store(servers.mongodb_url, database=f"test-{os.urandom(4).hex()}")
         self.bus: Bus
@@ -130,7 +139,7 @@ class Shoal:
 
         async with AsyncExitStack() as stack:
             service = await self.service(f"executor-{len(self.modes)}", self.settings, stack)
-            with patch.dict(modes.OPEN, {"python": opened}, clear=True):
+            with patch.dict(modes.OPEN, {"python": self.open_mode or opened}, clear=True):
                 await stack.enter_async_context(executor.serve(service))
             yield service
 
@@ -155,9 +164,9 @@ class Shoal:
     async def connected(self, stack: AsyncExitStack) -> Bus:
         return await stack.enter_async_context(broker.connect(self.platform.nats_url, name="test", timeout_s=5))
 
-    async def function(self, name: str, handler: Handler, **fields: Any) -> Function:
-        """A function of the app that does this."""
-        functions, source = Functions(self.store, TENANT), f"# {name}"
+    async def function(self, name: str, handler: Handler, *, source: str = "", **fields: Any) -> Function:
+        """A function of the app that does this, or what its source says, where the mode is a real one."""
+        functions, source = Functions(self.store, TENANT), source or f"# {name}"
         digest, now = hashlib.sha256(source.encode()).hexdigest(), datetime.now(UTC)
         values: dict[str, Any] = {"deployed_as": name, "slug": name.lower().replace(" ", "-"), **fields}
         function = Function(
@@ -185,13 +194,13 @@ class Shoal:
         await self.bus.send(subjects.changed(TENANT, function.slug), notice)
         await self.bus.client.flush()
 
-    async def begun(self, function: Function, **request: Any) -> Wait:
+    async def begun(self, function: Function, *, user: User | None = USER, **request: Any) -> Wait:
         """A call with a request, waited for."""
         task_id = new_task_id()
         actor = Actor(kind="end_user_jwt", user_id="eve", claims={"plan": "pro"})
         origin = Origin(
             trigger_type="http",
-            user=USER,
+            user=user,
             reply_to=self.waiting.subject(task_id),
             request=Request(ip="192.0.2.7", **request),
             actor=actor,
