@@ -295,6 +295,7 @@ def main(params: Json, c: Optional[Json] | None = None) -> Json:
 
 FACADES_USED = {
     "asyncio": ("asyncio.run(asyncio.wait_for(asyncio.sleep(0, [3]), timeout=60))", [3]),
+    "asyncio": ("asyncio.run(asyncio.sleep(0, 'slept'))", "slept"),
     "base64": ("base64.b64encode(b'hi').decode()", "aGk="),
     "bisect": ("bisect.bisect([1, 3], 2)", 1),
     "calendar": ("[calendar.monthrange(2024, 2)[1], calendar.day_name[0]]", [29, "Monday"]),
@@ -314,6 +315,7 @@ FACADES_USED = {
     "json": ("json.loads(json.dumps({'a': [1]}, indent=1, default=str))", {"a": [1]}),
     "math": ("math.floor(math.sqrt(17)) + math.gcd(4, 6)", 6),
     "operator": ("sorted([{'n': 2}, {'n': 1}], key=operator.itemgetter('n'))[0]['n'] + operator.add(1, 1)", 3),
+    "pydantic": ("pydantic.SecretStr('hidden').get_secret_value()", "hidden"),
     "random": ("[random.randint(4, 4), random.Random(1).random() == random.Random(1).random()]", [4, True]),
     "re": ("[re.findall('[a-c]', 'ABd', re.I), re.sub('(b)', lambda m: m.group(1) * 2, 'abc')]", [["A", "B"], "abbc"]),
     "secrets": ("len(secrets.token_hex(4))", 8),
