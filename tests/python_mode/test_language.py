@@ -295,7 +295,6 @@ def main(params: Json, c: Optional[Json] | None = None) -> Json:
 
 FACADES_USED = {
     "asyncio": ("asyncio.run(asyncio.wait_for(asyncio.sleep(0, [3]), timeout=60))", [3]),
-    "asyncio": ("asyncio.run(asyncio.sleep(0, 'slept'))", "slept"),
     "base64": ("base64.b64encode(b'hi').decode()", "aGk="),
     "bisect": ("bisect.bisect([1, 3], 2)", 1),
     "calendar": ("[calendar.monthrange(2024, 2)[1], calendar.day_name[0]]", [29, "Monday"]),
