@@ -1,9 +1,13 @@
 """Private names, given names and annotations, attacked; and what of the platform's must hold for them to be safe."""
 
+import contextlib
+
 import pytest
 
 from services.executor.mode import Artefact, Refusal
+from services.executor.modes.python.facades import FACADES
 from services.executor.modes.python.mode import PythonMode
+from services.executor.modes.python.models.model import BaseModel
 from services.executor.modes.python.names import fresh_globals
 from services.executor.modes.python.output import Output
 from services.executor.modes.python.private import _OPEN_BASES, MARK, is_private
@@ -45,3 +49,33 @@ async def test_open_bases_have_no_private_names_and_are_not_written_in_python() 
         assert not [name for kind in base.__mro__ for name in vars(kind) if is_private(name)], base
         assert not [value for kind in base.__mro__ for value in vars(kind).values() if hasattr(value, "__code__")], base
         assert MARK not in vars(base)
+
+
+async def test_marked_classes_have_no_private_names() -> None:
+    marked = [
+        one
+        for facade in FACADES.values()
+        for one in vars(facade).values()
+        if isinstance(one, type) and MARK in vars(one)
+    ]
+    assert marked == [BaseModel]
+    assert not [name for name in (*vars(BaseModel), *BaseModel.__slots__) if is_private(name)]
+
+
+async def test_models_keep_nothing_under_a_private_name(mode: PythonMode) -> None:
+    """Neither in their classes, nor in their instances, nor in what a method is called with as `self`."""
+
+    class Mine:
+        pass
+
+    class Made(BaseModel):
+        x: int = 1
+
+    for method in (value for value in vars(BaseModel).values() if hasattr(value, "__code__")):
+        mine = Mine()
+        with contextlib.suppress(Exception):
+            method(mine)
+        assert not [name for name in vars(mine) if is_private(name)]
+    Made(x=2).model_dump_json()
+    Made.model_json_schema()
+    assert not [name for one in (Made, Made(x=2).model_copy()) for name in vars(one) if is_private(name)]

@@ -4,6 +4,7 @@ import marshal
 from typing import Any
 
 from services.executor.modes.python.compiling import compile_source
+from services.executor.modes.python.coroutines import finished
 from services.executor.modes.python.given import GIVEN
 from services.executor.modes.python.names import fresh_globals
 from services.executor.modes.python.output import Output
@@ -103,3 +104,66 @@ def test_no_given_name_is_one_that_is_looked_up_by_python_or_by_the_platform() -
     language = {name for kind in (object, type, type(executed), BaseException) for name in dir(kind)}
     assert not GIVEN & (platform | language)
     assert all(name.startswith("__") and name.endswith("__") for name in GIVEN)
+
+
+PLUGIN = '''
+"""
+title: Example
+"""
+from __future__ import annotations
+from typing import Optional
+from pydantic import BaseModel, Field, field_validator
+
+_LIMIT = 3
+
+class Filter:
+    """Counts."""
+
+    class Valves(BaseModel):
+        priority: int = Field(default=0, description="order")
+        names: list[str] = []
+        later: Optional[int] = None
+
+        @field_validator("priority")
+        @classmethod
+        def _check(cls, value):
+            return cls._at_most(value)
+
+        @staticmethod
+        def _at_most(value):
+            return min(value, _LIMIT)
+
+    def __init__(self):
+        self.valves = self.Valves(**{"priority": 9})
+        self._seen: dict[str, Unknown] = {}
+
+    def _count(self, user: Unknown) -> Unknown:
+        self._seen[user] = self._seen.get(user, 0) + 1
+        return self._seen[user]
+
+    async def inlet(self, body: dict, __user__: Optional[dict] = None, __event_emitter__=None) -> dict:
+        __user__ = __user__ or {"id": "nobody"}
+        if __event_emitter__:
+            await __event_emitter__({"type": "status"})
+        return {**body, "count": self._count(__user__["id"])}
+
+async def main(params):
+    seen = []
+    async def emit(event):
+        seen.append(event["type"])
+    made = Filter()
+    await made.inlet({})
+    out = await made.inlet(params, __event_emitter__=emit)
+    made.valves = made.Valves(names=["a"], later=1)
+    return [out, seen, made.valves.model_dump(), Filter().valves.priority]
+'''
+
+
+def test_a_plugin_as_plugins_are_written() -> None:
+    main = executed(PLUGIN)["main"]
+    assert finished(main({"a": 1})) == [
+        {"a": 1, "count": 2},
+        ["status"],
+        {"priority": 0, "names": ["a"], "later": 1},
+        3,
+    ]
