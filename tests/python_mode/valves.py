@@ -789,3 +789,51 @@ class Valves(BaseModel):
     {"anything": {"a": [1, {"b": None}]}},
     {"anything": True, "tree": {"a": []}},
 )
+_valves(
+    "a union of models that check",
+    """
+from typing import ClassVar, Final, Union
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, field_validator, model_validator
+
+class Cat(BaseModel):
+    model_config = {"extra": "forbid", "frozen": True}
+    meow: int = 1
+
+    @model_validator(mode="after")
+    def check_cat(self):
+        if self.meow > 5:
+            raise ValueError("too loud")
+        return self
+
+class Dog(BaseModel):
+    bark: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_dog(cls, data):
+        if "meow" in data:
+            raise ValueError("a cat")
+        return data
+
+    @field_validator("bark")
+    def model_json_schema(cls, value):
+        return value + 1
+
+class Loud(Dog):
+    def check_dog(cls, data):
+        return {"bark": 7, **data}
+
+class Valves(BaseModel):
+    a: Union[Cat, Dog] = Cat()
+    b: Union[HttpUrl, int, SecretStr] = 1
+    c: dict[str, Cat | Loud | None] = {}
+    d: ClassVar[int] = 3
+    e: Final[int] = 5
+    f: Final[str] = Field("f", description="final")
+""",
+    {"a": {"meow": 6}},
+    {"a": {"bark": "x"}, "b": "no"},
+    {"b": [], "c": {"x": {"meow": "x"}, "y": {"bark": "x"}, "z": None}},
+    {"c": {"x": {"bark": 1, "meow": 1}}},
+    {"e": 6, "f": "x"},
+)

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from pydantic.json_schema import model_json_schema
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
 from services.executor.modes.python.models.errors import seen
 from services.executor.modes.python.models.fitting import fitted, keeper
 from services.executor.modes.python.models.model import BaseModel
+from services.executor.modes.python.tracebacks import sentence
 
 
 def is_model(kind: Any) -> bool:
@@ -16,7 +18,7 @@ def is_model(kind: Any) -> bool:
 
 def schema(kind: type[BaseModel]) -> dict[str, Any]:
     """The JSON schema of the values that it takes. Raises TypeError for a definition that pydantic refuses."""
-    made: dict[str, Any] = seen(seen(fitted, kind).real.model_json_schema)
+    made: dict[str, Any] = seen(model_json_schema, seen(fitted, kind).real)
     return made
 
 
@@ -39,16 +41,19 @@ def misfit(kind: type[BaseModel], values: dict[str, Any]) -> str:
     validator = seen(fitted, kind).validator
     try:
         validator.validate_python(values)
+    except MemoryError:
+        raise
     except ValidationError as error:
         wrong = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
         return str(ValidationError.from_exception_data(error.title, [_again(one) for one in wrong])) if wrong else ""
+    except Exception as error:  # noqa: BLE001 - the function's own checks may raise anything
+        return sentence(error)
     return ""
 
 
 def _again(error: Any) -> InitErrorDetails:
     """A line of an error, for another error."""
-    kind = PydanticCustomError(error["type"], error["msg"].replace("{", "{{").replace("}", "}}"))
-    return {"type": kind, "loc": error["loc"], "input": error["input"]}
+    return {"type": PydanticCustomError(error["type"], error["msg"]), "loc": error["loc"], "input": error["input"]}
 
 
 def has_secrets(kind: type[BaseModel]) -> bool:

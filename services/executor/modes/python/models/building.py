@@ -116,15 +116,15 @@ class _Building:
     def _stranger(self, frozen: Frozen) -> Any:
         """A default that is a secret, a URL or a model."""
         if frozen[0] != "instance":
-            return getattr(pydantic, frozen[0])(frozen[1])
+            return getattr(pydantic, frozen[0])(thaw(frozen[1]))
         _, place, values, fields_set = frozen
         model = self.models[place]
         made = model.__new__(model)
-        known = {name: thaw(value, self._stranger) for name, value in values}
+        known = thaw(values, self._stranger)
         extra = {name: known.pop(name) for name in list(known) if name not in model.model_fields}
         for slot, value in (
             ("__dict__", known),
-            ("__pydantic_fields_set__", set(fields_set)),
+            ("__pydantic_fields_set__", set(thaw(fields_set))),
             ("__pydantic_extra__", extra if model.model_config.get("extra") == "allow" else None),
             ("__pydantic_private__", None),
         ):
@@ -133,16 +133,17 @@ class _Building:
 
     def _checks(self, node: Node) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        for name, fields, mode, info, _ in node.checks:
+        for number, (name, fields, mode, info, _) in enumerate(node.checks):
+            attribute = f"__check_{number}"  # not its own name, which may be one of pydantic's
             how: Any = mode
             marked: Any = pydantic.field_validator(*fields, mode=how) if fields else pydantic.model_validator(mode=how)
             if not fields and mode == "after":
                 # pydantic counts what they take.
                 stand_in: Any = (lambda self, info: self) if info else (lambda self: self)
-                made[name] = marked(self._hole(stand_in, "check", name))
+                made[attribute] = marked(self._hole(stand_in, "check", name))
             else:
                 stand_in = (lambda cls, value, info: value) if info else (lambda cls, value: value)
-                made[name] = marked(classmethod(self._hole(stand_in, "check", name)))
+                made[attribute] = marked(classmethod(self._hole(stand_in, "check", name)))
         return made
 
     def _type(self, form: Frozen) -> Any:

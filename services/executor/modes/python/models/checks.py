@@ -3,13 +3,13 @@
 import inspect
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ValidationInfo as CoreInfo
 
 from services.executor.modes.python.models.errors import ValidationError, core_of
 
-Mode = Literal["before", "after", "plain"]
+_MODES = ("before", "after", "plain")
 _WITH_INFO = 2
 
 
@@ -21,15 +21,26 @@ class Check:
     def __init__(
         self, function: Any, mode: str, *, fields: tuple[str, ...] = (), always: bool = False, old: bool = False
     ) -> None:
+        # Its class may be had from one of them, so it looks for itself.
+        if mode not in _MODES or type(mode) is not str or any(type(name) is not str for name in fields):
+            raise TypeError(f"a validator with mode={mode!r} is not available here")
         self.function = function
         self.mode = mode
-        self.fields = fields
-        self.always = always
+        self.fields = tuple(fields)
+        self.always = bool(always)
         count = _required(function)
         if count not in (1, _WITH_INFO):
             raise TypeError("a validator takes the value, and the validation's info if it wants to")
         self.info = count == _WITH_INFO
-        self.values = old
+        self.values = bool(old)
+
+    def by(self, function: Any) -> "Check":
+        """The same check, made by what stands in its place in a class below."""
+        given = function if type(function) is not FunctionType or not self._of_class() else _of_class(function)
+        return Check(given, self.mode, fields=self.fields, always=self.always, old=self.values)
+
+    def _of_class(self) -> bool:
+        return type(self.function) is not FunctionType
 
 
 class ValidationInfo:
@@ -81,11 +92,20 @@ def validator(
 def relay(check: Check, kind: type) -> Callable[..., Any]:
     """What pydantic calls: the function is given plain values, and its ValidationErrors are joined to the others."""
     bound = check.function.__get__(None, kind)
-    if not check.info:
-        return lambda value: _joined(bound, value)
-    if check.values:
-        return lambda value, info: _joined(bound, value, dict(info.data))
-    return lambda value, info: _joined(bound, value, ValidationInfo(info))
+
+    def with_nothing(value: Any) -> Any:
+        return _joined(bound, value)
+
+    def with_values(value: Any, info: CoreInfo) -> Any:
+        return _joined(bound, value, dict(info.data))
+
+    def with_info(value: Any, info: CoreInfo) -> Any:
+        return _joined(bound, value, ValidationInfo(info))
+
+    relayed = with_nothing if not check.info else with_values if check.values else with_info
+    # It is in the path of an error where one of several models fits.
+    relayed.__name__ = relayed.__qualname__ = _plain(check.function).__name__
+    return relayed
 
 
 def _joined(function: Callable[..., Any], *given: Any) -> Any:
@@ -100,8 +120,12 @@ def _check_names(fields: tuple[Any, ...]) -> None:
         raise TypeError("a validator takes the names of its fields, as texts: @field_validator('name')")
 
 
+def _plain(function: Any) -> Any:
+    return function.__func__ if type(function) in (classmethod, staticmethod) else function
+
+
 def _of_class(function: Any) -> Any:
-    plain = function.__func__ if type(function) in (classmethod, staticmethod) else function
+    plain = _plain(function)
     if type(plain) is not FunctionType:
         raise TypeError("a validator is a function of the model")
     first = plain.__code__.co_varnames[: plain.__code__.co_argcount][:1]
@@ -120,7 +144,9 @@ def _of_instance(function: Any) -> Any:
 
 def _required(function: Any) -> int:
     """How many values it must be given by position."""
-    code = function.__func__ if type(function) in (classmethod, staticmethod) else function
+    code = _plain(function)
+    if type(code) is not FunctionType:
+        raise TypeError("a validator is a function of the model")
     own = code.__code__
     count: int = own.co_argcount - len(code.__defaults__ or ()) - (type(function) is classmethod)
     return 1 if count == 0 and own.co_flags & inspect.CO_VARARGS else count

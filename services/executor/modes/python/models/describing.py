@@ -83,9 +83,9 @@ def form_of(written: Any, model: Model, *, depth: int = 0) -> Form:
     raise UnfitTypeError(f"{kind.__name__} objects are no types for fields")
 
 
-def is_class_variable(written: Any) -> bool:
-    """Whether it says that there is no field."""
-    return type(written) is Hint and title_of(written) == "ClassVar"
+def is_class_variable(written: Any, *, has_default: bool) -> bool:
+    """Whether it says that there is no field. What is final and has a value is the class's, as pydantic takes it."""
+    return type(written) is Hint and (title_of(written) == "ClassVar" or (has_default and title_of(written) == "Final"))
 
 
 def _of_class(written: type, model: Model) -> Form:

@@ -4,7 +4,7 @@ import datetime
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 import pydantic
 import pydantic_core
@@ -33,13 +33,6 @@ class ValidationError(ValueError):
 
     # Not a slot: an exception of this class may be the base of one of the function's own.
     __core__: CoreValidationError | None = None
-
-    @classmethod
-    def of(cls, core: CoreValidationError) -> Self:
-        """The same, as the function sees it."""
-        made = cls()
-        made.__core__ = core
-        return made
 
     @property
     def title(self) -> str:
@@ -81,6 +74,13 @@ def _plain(error: dict[str, Any]) -> dict[str, Any]:
     return error
 
 
+def ours(core: CoreValidationError) -> ValidationError:
+    """The same, as the function sees it."""
+    made = ValidationError()
+    made.__core__ = core
+    return made
+
+
 def core_of(error: ValidationError) -> CoreValidationError | None:
     """What pydantic said; None for one that the function made itself."""
     return error.__core__
@@ -91,7 +91,7 @@ def seen(act: Callable[..., T], *given: Any, **named: Any) -> T:
     try:
         return act(*given, **named)
     except CoreValidationError as error:
-        raise ValidationError.of(error) from None
+        raise ours(error) from None
     except pydantic_core.PydanticSerializationError as error:
         raise ValueError(str(error)) from None
     except Exception as error:

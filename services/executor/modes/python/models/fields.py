@@ -1,17 +1,14 @@
 """`Field` as a function writes it: plain data that pydantic's own `Field` is given later."""
 
-import copy
 from collections.abc import Callable
 from typing import Any, Final
 
+from services.executor.modes.python.models.copies import deep
 from services.executor.modes.python.models.plain import Foreign, Frozen, NotPlainError, freeze
 
 
 class Absent:
-    """Nothing was given. It is one object, also where it is copied."""
-
-    def __deepcopy__(self, _: Any) -> "Absent":
-        return self
+    """Nothing was given."""
 
 
 ABSENT: Final = Absent()
@@ -51,7 +48,7 @@ class Hidden:
 
     def value(self) -> Any:
         """A new one for an instance, or ABSENT."""
-        return self.factory() if self.factory is not None else copy.deepcopy(self.default)
+        return self.factory() if self.factory is not None else deep(self.default)
 
 
 def private_attribute(default: Any = ABSENT, *, default_factory: Callable[[], Any] | None = None) -> Any:

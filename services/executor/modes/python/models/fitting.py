@@ -156,7 +156,7 @@ class _Swap:
         return field.default if hole.what == "default" else field.factory
 
     def _url(self, schema: Schema, url: type[AnyUrl]) -> Schema:
-        def parsed(value: Any, parse: Any) -> Any:
+        def wrap_val(value: Any, parse: Any) -> Any:
             if isinstance(value, url):
                 return value
             return url_of(url, parse(str(value) if isinstance(value, AnyUrl) else value))
@@ -166,15 +166,14 @@ class _Swap:
 
         return {
             "type": "function-wrap",
-            "function": {"type": "no-info", "function": parsed},
+            "function": {"type": "no-info", "function": wrap_val},
             "schema": self.schema(schema["schema"]),
             "serialization": {"type": "function-plain", "function": text, "info_arg": True},
         }
 
     def _of_model(self, copy: Schema) -> None:
         kind = copy["cls"]
-        root = kind.__mro__[-2]
-        if kind.__init__ is not root.__init__:
+        if shape_of(kind).own_init:
             copy["custom_init"] = True
         if shape_of(kind).private or callable(getattr(kind, "model_post_init", None)):
             copy["post_init"] = "__made__"

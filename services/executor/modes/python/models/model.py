@@ -1,9 +1,11 @@
 """`BaseModel` as a function sees it: a plain class of ours, whose values pydantic checks and dumps."""
 
-import copy as copying
 from collections.abc import Iterator
 from typing import Any, Self
 
+from pydantic.json_schema import model_json_schema
+
+from services.executor.modes.python.models.copies import deep as _deep
 from services.executor.modes.python.models.errors import seen
 from services.executor.modes.python.models.fields import ABSENT, Given, Hidden
 from services.executor.modes.python.models.fitting import Fitted, fitted
@@ -36,7 +38,7 @@ class BaseModel:
                 type.__setattr__(cls, name, shape.checks[name].function)
             elif name in shape.fields or name in shape.private or type(value) in (Given, Hidden):
                 type.__delattr__(cls, name)
-        if "frozen" in shape.config and "__eq__" not in cls.__dict__:
+        if shape.config.get("frozen") == ("bool", True) and "__eq__" not in cls.__dict__:
             type.__setattr__(cls, "__hash__", _hash)
 
     def __init__(self, /, **data: Any) -> None:
@@ -64,7 +66,7 @@ class BaseModel:
         for name, field in fields.items():
             if name not in known and not field.is_required():
                 own = shape.fields[name]
-                known[name] = own.factory() if own.factory else copying.deepcopy(own.default)
+                known[name] = own.factory() if own.factory else _deep(own.default)
         extra = {name: value for name, value in values.items() if name not in fields}
         _fill(made, known, fields_set=set(values), extra=extra if _allows_extra(cls) else None)
         if shape.private or hasattr(cls, "model_post_init"):
@@ -77,7 +79,7 @@ class BaseModel:
         if mode not in ("validation", "serialization"):
             raise ValueError(f"mode must be 'validation' or 'serialization', not {mode!r}")
         real = _fitted(cls).real
-        schema: Values = seen(real.model_json_schema, by_alias=bool(by_alias), mode=mode)
+        schema: Values = seen(model_json_schema, real, by_alias=bool(by_alias), mode=mode)
         return schema
 
     @classmethod
@@ -116,7 +118,7 @@ class BaseModel:
         """Another instance; what is in `update` nobody checks."""
         made = type(self).__new__(type(self))
         parts = (vars(self), self.__pydantic_extra__, self.__pydantic_private__)
-        values, extra, private = copying.deepcopy(parts) if deep else [part and {**part} for part in parts]
+        values, extra, private = _deep(parts) if deep else [part and {**part} for part in parts]
         _fill(made, values, fields_set=set(self.__pydantic_fields_set__), extra=extra, private=private)
         if update:
             _update(made, {**update})
@@ -179,10 +181,13 @@ class BaseModel:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __deepcopy__(self, memo: Any) -> Self:
+    def __deepcopy__(self, _: Any) -> Self:
+        return self.__copied__()
+
+    def __copied__(self) -> Self:
         made = type(self).__new__(type(self))
         parts = (vars(self), self.__pydantic_extra__, self.__pydantic_private__)
-        values, extra, private = copying.deepcopy(parts, memo)
+        values, extra, private = _deep(parts)
         _fill(made, values, fields_set=set(self.__pydantic_fields_set__), extra=extra, private=private)
         return made
 

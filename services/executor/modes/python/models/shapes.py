@@ -9,7 +9,7 @@ from services.executor.modes.python.models.configs import freeze_config
 from services.executor.modes.python.models.describing import Form, form_of, is_class_variable
 from services.executor.modes.python.models.fields import ABSENT, Given, Hidden, freeze_given, has_default
 from services.executor.modes.python.models.plain import Frozen, NotPlainError, freeze
-from services.executor.modes.python.models.strangers import REAL, AnyUrl
+from services.executor.modes.python.models.strangers import REAL, AnyUrl, open_secret
 
 KEY: Final = "__the shape__"
 """Where a class has it: a name that no code can spell."""
@@ -44,6 +44,7 @@ class Shape(NamedTuple):
     checks: dict[str, Check]
     class_variables: frozenset[str]
     private: dict[str, Hidden]
+    own_init: bool
     refs: tuple[type, ...]
     level: int
 
@@ -70,7 +71,11 @@ def make_shape(kind: type, root: type) -> Shape:
         config |= parent.config
         class_variables |= parent.class_variables
         private |= parent.private
-    class_variables |= {name for name, hint in written.items() if is_class_variable(hint)}
+    class_variables |= {
+        name
+        for name, hint in written.items()
+        if is_class_variable(hint, has_default=_has_default(body.get(name, ABSENT)))
+    }
     _check_body(kind.__name__, body, written, inherited=fields, class_variables=class_variables)
     refs = _Refs(root, parents)
     private |= _private(body, written, class_variables)
@@ -81,13 +86,17 @@ def make_shape(kind: type, root: type) -> Shape:
         head=(kind.__name__, kind.__qualname__, str(kind.__module__), _text(body.get("__doc__"))),
         fields=fields,
         config=config | _config(kind.__name__, body),
-        checks={name: check for name, check in checks.items() if name not in body}
-        | {name: value for name, value in body.items() if type(value) is Check},
+        checks=_checks(checks, body),
+        own_init=kind.__init__ is not root.__init__,  # type: ignore[misc]
         class_variables=frozenset(class_variables),
         private=private,
         refs=tuple(refs.found),
         level=refs.level(kind.__name__),
     )
+
+
+def _has_default(value: Any) -> bool:
+    return has_default(value) or value.factory is not None if type(value) is Given else value is not ABSENT
 
 
 def _text(value: Any) -> str | None:
@@ -112,13 +121,12 @@ class _Refs:
         """Freezes our own objects: secrets, URLs and models as defaults."""
         kind = type(value)
         if kind in REAL:
-            return (kind.__name__, str(value) if isinstance(value, AnyUrl) else value.get_secret_value())
+            return (kind.__name__, freeze(str(value) if isinstance(value, AnyUrl) else open_secret(value)))
         if KEY not in kind.__dict__:
             return None
         state = vars(value) | (value.__pydantic_extra__ or {})
-        values = tuple((name, freeze(part, self.foreign)) for name, part in state.items())
         self.found[kind] = None
-        return ("instance", Ref(kind), values, tuple(sorted(value.__pydantic_fields_set__)))
+        return ("instance", Ref(kind), freeze(state, self.foreign), freeze(list(value.__pydantic_fields_set__)))
 
     def level(self, name: str) -> int:
         """How many models are in each other."""
@@ -126,6 +134,14 @@ class _Refs:
         if level > MOST_LEVELS:
             raise TypeError(f"{name}: more than {MOST_LEVELS} models in each other")
         return level
+
+
+def _checks(inherited: dict[str, Check], body: dict[str, Any]) -> dict[str, Check]:
+    """As in pydantic: what stands in the place of a check in a class below is that check, with or without a mark."""
+    checks = {
+        name: check.by(body[name]) if type(body.get(name)) in _METHODS else check for name, check in inherited.items()
+    }
+    return checks | {name: value for name, value in body.items() if type(value) is Check}
 
 
 def _private(body: dict[str, Any], written: dict[str, Any], class_variables: set[str]) -> dict[str, Hidden]:

@@ -6,7 +6,7 @@ import pydantic
 from pydantic_core import Url as CoreUrl
 from pydantic_core import ValidationError as CoreValidationError
 
-from services.executor.modes.python.models.errors import ValidationError
+from services.executor.modes.python.models.errors import ours
 
 
 class Secret:
@@ -40,6 +40,9 @@ class Secret:
     def __shown__(self) -> Any:
         return "**********" if self.__secret__ else ""
 
+    def __deepcopy__(self, _: Any) -> Self:
+        return self
+
 
 class SecretStr(Secret):
     """pydantic's, as a plain class."""
@@ -71,7 +74,7 @@ class AnyUrl:
         try:
             self.__url__ = self.__real__(str(url) if isinstance(url, AnyUrl) else url)._url  # noqa: SLF001 - it has no name
         except CoreValidationError as error:
-            raise ValidationError.of(error) from None
+            raise ours(error) from None
 
     @property
     def scheme(self) -> str:
