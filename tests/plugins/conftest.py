@@ -129,7 +129,7 @@ async def make(client: httpx.AsyncClient) -> AsyncIterator[Make]:
         answer = await client.post("/api/functions/create", json=body)
         assert answer.status_code == 200, answer.text
         assert (answer.json()["id"], answer.json()["is_active"]) == (key, False)
-        rows = (await client.get("/api/apps/plugins/functions/", params={"search": body["name"]})).json()["data"]
+        rows = (await client.get("/api/apps/plugins/functions/", params={"search": body["name"]})).json()["results"]
         (slug,) = [row["slug"] for row in rows if row["name"] == body["name"]]
         made = Made(client, key, slug)
         all_made.append(made)

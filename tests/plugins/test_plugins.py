@@ -285,8 +285,9 @@ async def test_a_key_signs_and_is_not_shown(make: Make, store: Store, ada: Perso
     again = await made.run(body, via=ada.client)
     assert again["headers"]["X-Signature"] == f"sha512={hmac.new(secret.encode(), signed, hashlib.sha512).hexdigest()}"
     assert (again["url"], again["headers"]["X-Key-Id"]) == ("https://other.example/chat/a%2Fb", "default")
-    kept = await store.table("functions", "default").find_one({"plugin.key": made.key})
+    kept = await store.table("functions", "default").one({"plugin.key": made.key})
     assert kept is not None
+    assert kept["plugin"]["valves"]
     assert secret not in str(kept)
     refused = await made.post("POST", "/valves/update", {"key_id": "NO"})
     assert refused.status_code == 400
