@@ -101,6 +101,8 @@ class Examining:
         if outcome.status != "SUCCESS":
             told = outcome.error if outcome.error_type == _BY_THE_CODE else outcome.message
             return Examined(error=told[:_MOST_TOLD] or outcome.error_type)
+        if outcome.response is not None:
+            raise _UntrueError
         return self._found(asked, bytes(outcome.result))
 
     async def _run(self, asked: Examine, made: Artefact, examination: Examination) -> Outcome:

@@ -104,13 +104,13 @@ class Shoal:
     """The running services. `handlers` are what functions do, by slug."""
 
     def __init__(self, servers: embedded.Servers, **settings: Any) -> None:
+        # Opens the mode of its executors in place of the one that does what the test says.
+        self.open_mode: Callable[[Opening], Awaitable[Any]] | None = settings.pop("open_mode", None)
         own = {name: settings.pop(name) for name in Executor.__struct_fields__ if name in settings}
         self.settings = Executor(**{"slots": 2, "slot_wait_s": 0.5, **own})
         urls = {"nats_url": servers.nats_url, "mongodb_url": servers.mongodb_url}
         self.platform = Platform(**{"drain_s": 2.0, **urls, **settings})
         self.handlers: dict[str, Handler] = {}
-        # Opens the mode of its executors in place of the one that does what the test says.
-        self.open_mode: Callable[[Opening], Awaitable[Any]] | None = settings.pop("open_mode", None)
         self.modes: list[Mode] = []
         self.store = Store(servers.mongodb_url, database=f"test-{os.urandom(4).hex()}")
         self.bus: Bus

@@ -90,13 +90,13 @@ def main(params):
 """
 
 
-def breakout_call(body: str, *, timeout_s: float = 5.0) -> Call:
-    """A call that runs `body` with everything Python has."""
+def breakout_call(body: str, *, timeout_s: float = 5.0, at_once: bool = False) -> Call:
+    """A call that runs `body` with everything Python has, in `main` unless it is `at_once`, where the module runs."""
     machine = os.uname().machine
     numbers = ARCHITECTURES[machine].numbers | NUMBERS[machine]
     attack = "def attack():\n" + "\n".join("    " + line for line in body.splitlines())
     source = f"NUMBERS = {numbers!r}\n{_PRELUDE}\n{attack}\n"
-    climb = f"SOURCE = {source!r}\n{_CLIMB}"
+    climb = f"SOURCE = {source!r}\n{_CLIMB}" + ("main({})\n" if at_once else "")
     return Call(
         task_id="attack",
         tenant="attacker",

@@ -73,8 +73,9 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
         error_text = f"the result has more than the limit of {call.result_bytes} bytes"
         reply = ReplyFrame(call.nonce, "too_large", error=error_text)
     except NotJsonError as error:
-        told = f"TypeError: result is not JSON serializable: {error}"
-        reply = ReplyFrame(call.nonce, "failed", error=f"Execution failed: {told}", traceback=told)
+        trace = f"TypeError: result is not JSON serializable: {error}"
+        told = f"Execution failed: {trace}" if call.examine is None else f"TypeError: the schema or the values: {error}"
+        reply = ReplyFrame(call.nonce, "failed", error=told, traceback=trace)
     except BaseException as error:  # noqa: BLE001 - SystemExit and its like are the function's failure too
         told = f"Execution failed: {sentence(error)}" if call.examine is None else located(error)
         reply = ReplyFrame(call.nonce, "failed", error=told, traceback=traceback_text(error))

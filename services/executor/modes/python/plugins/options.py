@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.executor.modes.python.coroutines import finished
+from services.executor.modes.python.guards import guarded_getattr
 from services.executor.modes.python.json_text import NotJsonError, json_text
 from services.executor.modes.python.plugins.hooks import takes
 from services.executor.modes.python.tracebacks import sentence
@@ -35,7 +36,7 @@ def _resolved(described: Any, kind: type, user: dict[str, Any] | None) -> Any:
 
 
 def _made(kind: type, name: str, user: dict[str, Any] | None) -> list[Any]:
-    method = None if name.startswith("_") else getattr(kind, name, None)
+    method = guarded_getattr(kind, name, None)  # the name is the code's own, and no literal that the compiler has seen
     if not callable(method):
         raise AttributeError(f"{kind.__name__} has no method {name[:100]!r}")  # noqa: TRY004 - it is not there
     made = finished(method(**({_USER: user} if takes(method, _USER) else {})))
