@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 
 from services.executor.mode import Artefact, Mode, Refusal
-from shared.domain.version import CompileError
+from shared.domain.version import NOT_STORED, CompileError
 from shared.store.client import Store
 from shared.store.versions import Versions
 
@@ -50,7 +50,7 @@ class Artefacts:
         versions = Versions(self._store, tenant)
         stored = await versions.source(code_hash)
         if stored is None:
-            return Refusal([CompileError(0, "the code is not in the store any more")])
+            return Refusal([CompileError(0, NOT_STORED)])
         if stored.compiler == self._mode.compiler:
             return Artefact(stored.compiler, stored.artefact)
         made = await self._mode.prepare(stored.source)

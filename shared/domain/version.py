@@ -5,6 +5,9 @@ from datetime import datetime
 
 import msgspec
 
+NOT_STORED = "the code is not in the store any more"
+"""What is said of code whose source is gone, for somebody took it for nobody's."""
+
 
 class CodeVersion(msgspec.Struct, frozen=True, kw_only=True):
     """One uploaded source. Whether it is the active one is said by its function, not here.

@@ -74,25 +74,27 @@ class Entries:
         Raises Problem(invalid) naming the first that is found wrong, and Problem(unavailable).
         """
         _check_keys(entries, most=self._most)
-        room = asyncio.Semaphore(_AT_ONCE)
         async with AsyncExitStack() as sources:
-            looks = [asyncio.create_task(self._look(caller, entry, room, sources)) for entry in entries]
-            try:
-                found = await asyncio.gather(*looks)
-            finally:
-                for look in looks:
-                    look.cancel()
-                await asyncio.gather(*looks, return_exceptions=True)
-            yield found
+            yield await self._all(caller.tenant, entries, sources)
 
-    async def _look(self, caller: Caller, entry: Entry, room: asyncio.Semaphore, sources: AsyncExitStack) -> Checked:
-        async with room:
-            try:
-                return await self._checked(caller.tenant, entry, sources)
-            except Problem as problem:
-                if problem.code == "unavailable":
-                    raise
-                raise wrong_entry(entry.key, problem.message) from problem
+    async def _all(self, tenant: str, entries: Sequence[Entry], sources: AsyncExitStack) -> list[Checked]:
+        """Some side by side. After the first that is wrong no other one is begun, but each that was is ended."""
+        room, wrong = asyncio.Semaphore(_AT_ONCE), asyncio.Event()
+
+        async def look(entry: Entry) -> Checked | Problem | None:
+            async with room:
+                if wrong.is_set():
+                    return None
+                try:
+                    return await self._checked(tenant, entry, sources)
+                except Problem as problem:
+                    wrong.set()
+                    return problem if problem.code == "unavailable" else wrong_entry(entry.key, problem.message)
+
+        looks = await asyncio.gather(*map(look, entries))
+        if problem := next((found for found in looks if isinstance(found, Problem)), None):
+            raise problem
+        return [found for found in looks if isinstance(found, Checked)]
 
     async def _checked(self, tenant: str, entry: Entry, sources: AsyncExitStack) -> Checked:
         draft = Draft(key=entry.key, name=entry.name, content=entry.content, meta=entry.meta)
@@ -102,13 +104,22 @@ class Entries:
         if entry.valves is not None:
             check_freeform("valves", entry.valves)
         digest = await sources.enter_async_context(self._sources.compiled(tenant, POOL, draft.content))
-        examined = await self._examining.code(tenant, digest)
-        values = None if entry.valves is None else msgspec.json.encode(entry.valves)
-        if values is not None and examined.has_valves:
-            values = await self._examining.fitted(tenant, digest, values)
-            dumped(values)
+        examined, values = await self._sources.held(
+            tenant, draft.content, lambda: self._examined(tenant, entry, digest)
+        )
         plugin_values.plugin_of(draft, examined, user_id=0)  # whether its meta can be kept
         return Checked(entry, draft, digest, examined, values)
+
+    async def _examined(self, tenant: str, entry: Entry, digest: str) -> tuple[Examined, bytes | None]:
+        """What the code is, and what is to be kept of the valves: as they are where it has none."""
+        examined = await self._examining.code(tenant, digest)
+        if entry.valves is None:
+            return examined, None
+        values = msgspec.json.encode(entry.valves)
+        if examined.has_valves:
+            values = await self._examining.fitted(tenant, digest, values)
+            dumped(values)
+        return examined, values
 
 
 def wrong_entry(key: str, message: str) -> Problem:

@@ -80,9 +80,10 @@ class Planning:
         key = checked.entry.key
         id = self._ids[key] = self._ids.get(key) or await self._functions.next_id()
         holder = await self._functions.deployed(app.id, key)
-        if holder is not None and holder.deleted_at is None:
-            raise wrong_entry(key, f"a function that is no plugin was deployed by this name in the app '{PLUGINS_APP}'")
-        if holder is not None:
+        if holder is not None and holder.plugin is None:  # else it is one that came in this moment: the race is lost
+            if holder.deleted_at is None:
+                message = f"a function that is no plugin was deployed by this name in the app '{PLUGINS_APP}'"
+                raise wrong_entry(key, message)
             plan.writes.append(self._functions.yielding_name(holder))
         plugin, active = self._plugin(checked, id, None), await self._active(plan, checked, id, None)
         wanted = plugin_values.slug_of(plugin)

@@ -1,15 +1,20 @@
 """Sources on their way into the store: bounded, compiled, and kept as long as a version names them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import Compile, Compiled
 from shared.domain.problem import Problem
-from shared.domain.version import code_hash
+from shared.domain.version import NOT_STORED, code_hash
 from shared.store.client import Store
 from shared.store.versions import Versions
+
+_TRIES = 5  # each is lost only to a deletion of the same code in the same moment
+
+Found = TypeVar("Found")
 
 
 class Sources:
@@ -34,7 +39,7 @@ class Sources:
         digest, stored = code_hash(code), Versions(self._store, tenant)
         await stored.keep_source(digest, code)
         try:
-            await self.check(tenant, pool, digest)
+            await self.held(tenant, code, lambda: self.check(tenant, pool, digest))
             yield digest
             await stored.keep_source(digest, code)  # a deletion beside us may have taken it for nobody's
             await stored.drop_sources([digest])  # or may have taken the version, too
@@ -42,6 +47,21 @@ class Sources:
             with suppress(Problem):  # what went wrong first is what the caller is told
                 await stored.drop_sources([digest])
             raise
+
+    async def held(self, tenant: str, code: str, look: Callable[[], Awaitable[Found]]) -> Found:
+        """What a look at a stored source finds; anew where it was gone, for a deletion beside us took it for nobody's.
+
+        Raises what the look raises.
+        """
+        digest, stored = code_hash(code), Versions(self._store, tenant)
+        for _ in range(_TRIES):
+            try:
+                return await look()
+            except Problem as problem:
+                if NOT_STORED not in problem.message:
+                    raise
+                await stored.keep_source(digest, code)
+        return await look()
 
     async def check(self, tenant: str, pool: str, digest: str) -> None:
         """Have an executor compile a stored source. Raises Problem(invalid, unavailable)."""
