@@ -748,7 +748,7 @@ class Valves(BaseModel):
     def model_post_init(self, context):
         self._seen.append(self._bare)
         self._late = self._cache
-        self.last = f"{self.last}{len(self._seen)}"
+        self.last = self.last.upper()
 
     @property
     def full(self):
@@ -817,9 +817,10 @@ class Dog(BaseModel):
 
     @field_validator("bark")
     def model_json_schema(cls, value):
-        return value + 1
+        return min(value, 9)
 
 class Loud(Dog):
+    @classmethod
     def check_dog(cls, data):
         return {"bark": 7, **data}
 

@@ -111,7 +111,10 @@ class Naming(RestrictingNodeTransformer):
         return visited
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
-        """As ever; a base may want to know the annotations in the body (a model does)."""
+        """As ever; a base may want to know the annotations in the body (a model does), and is told nothing else."""
+        for keyword in node.keywords:
+            if keyword.arg != "metaclass":  # which is refused as ever
+                self.error(node, "Arguments of a class are not available: a model says them in its model_config.")
         with self._within(_Scope(keeps_annotations=bool(node.bases))):
             visited: ast.ClassDef = super().visit_ClassDef(node)  # type: ignore[assignment]
         for made in (visited, *visited.keywords, *(keyword.value for keyword in visited.keywords)):

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import ValidationInfo as CoreInfo
 
+from services.executor.modes.python.models.closed import Closed
 from services.executor.modes.python.models.errors import ValidationError, core_of
 
 _MODES = ("before", "after", "plain")
 _WITH_INFO = 2
 
 
-class Check:
+class Check(Closed):
     """A function of a model that looks at values. `values`: it wants the fields before, as the old ones do."""
 
     __slots__ = ("always", "fields", "function", "info", "mode", "values")
@@ -36,14 +37,10 @@ class Check:
 
     def by(self, function: Any) -> "Check":
         """The same check, made by what stands in its place in a class below."""
-        given = function if type(function) is not FunctionType or not self._of_class() else _of_class(function)
-        return Check(given, self.mode, fields=self.fields, always=self.always, old=self.values)
-
-    def _of_class(self) -> bool:
-        return type(self.function) is not FunctionType
+        return Check(function, self.mode, fields=self.fields, always=self.always, old=self.values)
 
 
-class ValidationInfo:
+class ValidationInfo(Closed):
     """What a validator is told beside the value."""
 
     __slots__ = ("config", "context", "data", "field_name", "mode")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from services.executor.modes.python.models.closed import Closed
 from services.executor.modes.python.models.copies import deep
 from services.executor.modes.python.models.plain import Foreign, Frozen, NotPlainError, freeze
 
@@ -14,7 +15,7 @@ class Absent:
 ABSENT: Final = Absent()
 
 
-class Given:
+class Given(Closed):
     """What `Field(...)` was given."""
 
     __slots__ = ("default", "factory", "named")
@@ -37,7 +38,7 @@ def field(default: Any = ABSENT, *, default_factory: Callable[..., Any] | None =
     return Given(default, default_factory, named)
 
 
-class Hidden:
+class Hidden(Closed):
     """What `PrivateAttr(...)` was given."""
 
     __slots__ = ("default", "factory")

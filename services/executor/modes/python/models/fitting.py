@@ -7,7 +7,7 @@ put in the place of the real one, the function's checks and defaults into the ho
 from typing import Any, NamedTuple
 
 import pydantic
-from pydantic_core import SchemaSerializer, SchemaValidator
+from pydantic_core import PydanticSerializationUnexpectedValue, SchemaSerializer, SchemaValidator
 
 from services.executor.modes.python.models.building import Hole, Node, Template, build
 from services.executor.modes.python.models.checks import relay
@@ -162,6 +162,8 @@ class _Swap:
             return url_of(url, parse(str(value) if isinstance(value, AnyUrl) else value))
 
         def text(value: Any, info: Any) -> Any:
+            if not isinstance(value, url):  # in a union another may know what it is
+                raise PydanticSerializationUnexpectedValue(f"expected {url.__name__}")
             return str(value) if info.mode == "json" else value
 
         return {

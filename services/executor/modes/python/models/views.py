@@ -3,6 +3,7 @@
 import copy
 from typing import Any
 
+from services.executor.modes.python.models.closed import Closed
 from services.executor.modes.python.models.errors import seen
 from services.executor.modes.python.models.fitting import fitted
 from services.executor.modes.python.models.shapes import ABSENT, KEY, shape_of
@@ -10,7 +11,7 @@ from services.executor.modes.python.models.shapes import ABSENT, KEY, shape_of
 _NAMES = ["alias", "title", "description", "examples", "deprecated", "json_schema_extra", "frozen", "repr", "exclude"]
 
 
-class FieldInfo:
+class FieldInfo(Closed):
     """What `model_fields` tells of a field."""
 
     def __init__(self, kind: type, name: str) -> None:
