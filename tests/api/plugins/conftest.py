@@ -104,34 +104,3 @@ def opened(bus: Bus, store: Store, keyring: Keyring) -> Open:
 def keeping(opened: Open) -> Keeping:
     """The core for a tenant that has nothing yet."""
     return opened(f"plugins-{next(_tenants)}")
-
-
-@pytest.fixture(scope="session", autouse=True)
-async def responder(bus: Bus, keyring: Keyring, store: Store) -> None:
-    import ast
-
-    import msgspec
-
-    from shared import valves
-    from shared.bus import subjects
-    from shared.bus.messages import Examine, Examined
-    from shared.domain.plugin import examine_place
-
-    async def answer(asked: Examine) -> Examined:
-        source = await Versions(store, asked.tenant).source(asked.code_hash)
-        assert source is not None
-        text = source.source
-        names = {getattr(node, "name", "") for node in ast.parse(text).body}
-        kind: Any = next((n for n in ("Pipe", "Filter", "Action", "main") if n in names), "")
-        if not kind:
-            return Examined(error="No Function class found in the module")
-        values = valves.opened(asked.values, keyring, place=examine_place(asked.id, "asked")) if asked.values else b"{}"
-        if "int" in text and any(isinstance(v, str) for v in msgspec.json.decode(values).values()):
-            return Examined(error="1 validation error for Valves", misfit=True)
-        kind = {"main": "function"}.get(kind, kind.lower())
-        return Examined(
-            kind=kind, toggle="toggle = True" in text, has_valves="Valves" in text, secret="password" in text
-        )
-
-    await bus.serve(subjects.examine("python"), answer, body=Examine, answer=Examined)
-    await bus.client.flush()
