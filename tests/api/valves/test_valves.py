@@ -176,7 +176,9 @@ def streams(folder: Path) -> bytes:
 
 
 async def test_no_secret_is_anywhere_in_the_clear(kept: Kept, platform: Platform, store: Store, bus: Bus):
-    await kept.made("keyed", KEYED)
+    made = await kept.made("keyed", KEYED)
+    assert made.plugin is not None
+    assert made.plugin.secret_valves
     secrets = [b"s3cr3t-of-plugin", b"s3cr3t-of-user", b"s3cr3t-of-sync", b"s3cr3t-refused"]
     heard: list[bytes] = []
     await bus.hear(">", lambda data, _subject: heard.append(data))
