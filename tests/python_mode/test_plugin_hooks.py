@@ -202,6 +202,18 @@ async def test_who_takes_any_name_is_given_all_of_them(mode: PythonMode) -> None
     assert await result_of(mode, piping("return rest['body']", "self, **rest"), {"x": 1}) == {"x": 1}
 
 
+async def test_a_decorated_hook_is_given_what_the_hook_itself_names(mode: PythonMode) -> None:
+    source = "import functools\ndef twice(hook):\n    @functools.wraps(hook)\n    def both(*args, **kwargs):\n"
+    source += "        return [hook(*args, **kwargs), sorted(kwargs)]\n    return both\n"
+    source += "class Filter:\n    @twice\n    @twice\n    def inlet(self, body, __id__): return [body, __id__]\n"
+    assert await result_of(mode, source, {"body": 1}) == [[[1, "tuner"], []], []]
+
+
+async def test_what_wraps_itself_is_no_endless_search(mode: PythonMode) -> None:
+    source = "import functools\ndef pipe(self, body): return body\nfunctools.wraps(pipe)(pipe)\n"
+    assert await result_of(mode, source + "class Pipe: pass\nPipe.pipe = pipe", {"body": 1}) == 1
+
+
 async def test_static_and_class_methods_are_hooks(mode: PythonMode) -> None:
     source = "class Filter:\n    @staticmethod\n    def inlet(body, __id__): return [body, __id__]\n"
     source += "    @classmethod\n    def outlet(cls, body): return body\n    stream = len"

@@ -4,10 +4,8 @@ import ast
 import marshal
 import re
 
+from services.executor.modes.python.own_code import FILE_NAME
 from services.executor.modes.python.policy import Policy
-
-# Also how a traceback tells the function's own frames from the platform's.
-FILE_NAME = "<function>"
 
 _MAX_ERRORS = 50
 _MAX_SENTENCE = 1000

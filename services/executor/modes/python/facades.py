@@ -13,6 +13,7 @@ from typing import Any
 from services.executor.modes.python import asyncio_facade
 from services.executor.modes.python.hints import Hint
 from services.executor.modes.python.models.names import names as names_of_pydantic
+from services.executor.modes.python.own_code import is_own
 
 _EXPORTS = {
     "base64": (
@@ -116,9 +117,14 @@ class _Randomness:
 
 
 def _wraps(original: Any) -> Callable[[Any], Any]:
-    """functools.wraps without the copying of attributes, which would carry over what the original hides."""
+    """functools.wraps without the copying of attributes, which would carry over what the original hides.
+
+    What was wrapped is noted where only the platform can read it: a hook of a plugin is given what that one names.
+    """
 
     def unchanged(wrapper: Any) -> Any:
+        if is_own(wrapper) and is_own(original):
+            wrapper.__wrapped__ = original
         return wrapper
 
     return unchanged

@@ -3,7 +3,7 @@
 import traceback
 from types import TracebackType
 
-from services.executor.modes.python.compiling import FILE_NAME
+from services.executor.modes.python.own_code import FILE_NAME
 
 _MAX_LINES = 20
 # Characters; all of it together has to fit into the margin of a reply frame.

@@ -6,6 +6,7 @@ from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
 from services.executor.modes.python.given import GIVEN
+from services.executor.modes.python.own_code import is_own
 from services.executor.modes.python.plugins.classes import Found, PluginError
 
 # The first one of each kind is meant where none is named.
@@ -13,6 +14,7 @@ _HOOKS = {"filter": ("inlet", "outlet", "stream"), "pipe": ("pipe", "pipes"), "a
 # These may be written down as they are, rather than as a method.
 _LISTS = frozenset({"pipes", "actions"})
 _FIRST = {"stream": "event"}
+_WRAPPED = "__wrapped__"  # by functools.wraps
 _MOST_WRAPPED = 20
 _NONE = object()
 
@@ -68,8 +70,8 @@ def _signature(hook: Any) -> _Signature | None:
     for _ in range(_MOST_WRAPPED):
         if isinstance(hook, MethodType):
             hook, skipped = hook.__func__, 1
-        elif isinstance(hook, FunctionType) and "__wrapped__" in hook.__dict__:
-            hook = hook.__dict__["__wrapped__"]
+        elif is_own(hook) and _WRAPPED in hook.__dict__:
+            hook = hook.__dict__[_WRAPPED]
         else:
             break
     return _named(hook.__code__, skipped) if isinstance(hook, FunctionType) else None
