@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.api.core import plugin_sync
 from services.api.core.plugin_sync import Entry
 from services.api.core.plugins import Draft
 from shared.domain.caller import SCOPES
@@ -17,6 +18,7 @@ from shared.store import deletions
 from shared.store.apps import Apps
 from shared.store.client import Store
 from shared.store.history import History
+from shared.store.transactions import together
 from shared.store.user_valves import UserValves
 from tests.api.valves.conftest import BROKEN, KEYED, NOTHING, PLAIN, REDACTOR, Kept, Open, entry
 
@@ -308,6 +310,26 @@ async def test_two_at_once(kept: Kept):
         assert [one for one in outcomes if isinstance(one, BaseException) and not _is(one, "conflict")] == []
         assert await _contents(kept) in wanted
         assert await kept.store.table("functions", kept.tenant).count({}) == len(await kept.all())
+
+
+async def test_two_that_know_nothing_of_each_other(kept: Kept, monkeypatch: pytest.MonkeyPatch):
+    """Both are thought out before one is written: the other one then is thought out anew."""
+    await kept.synced(entry("x", PLAIN))
+    await kept.synced()  # there is the app, and nothing else that both would write
+    both, tries = asyncio.Barrier(2), 0
+
+    async def late(*asked: Any) -> bool:
+        nonlocal tries
+        tries += 1
+        if tries <= 2:
+            await both.wait()
+        return await together(*asked)
+
+    monkeypatch.setattr(plugin_sync, "together", late)
+    async with asyncio.timeout(60):
+        await asyncio.gather(kept.synced(entry("a", PLAIN)), kept.synced(entry("b", PLAIN)))
+    assert await _contents(kept) in ({"a": PLAIN}, {"b": PLAIN})
+    assert tries == 3
 
 
 async def test_beside_others_who_write(kept: Kept):
