@@ -12,6 +12,7 @@ from services.api.dialects.rest import problems as rest
 from services.api.dialects.webui import decode, problems
 from services.api.dialects.webui.problems import Told
 from services.api.dialects.webui.wire import functions, loading, versions
+from services.api.door import Door
 from shared.domain.problem import Code, Problem
 
 FORM = {"id": "one", "name": "One", "content": "x = 1", "meta": {"description": "what it does"}}
@@ -135,3 +136,16 @@ def test_what_a_stranger_is_told(headers: dict[str, str], detail: str):
     answer = problems.on_problem(request, Problem("unauthenticated", "why"))
     assert msgspec.json.decode(answer.content) == {"detail": detail}
     assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_one_more_than_may_be_in_progress_is_told_in_the_words_of_the_path():
+    sent: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    door = Door(None, None, most=0)  # type: ignore[arg-type]  # nothing comes that far
+    await door({"type": "http", "method": "GET", "path": "/api/v1/functions/list", "headers": []}, None, send)  # type: ignore[arg-type]
+    assert sent[0]["status"] == 503
+    assert (b"retry-after", b"2") in sent[0]["headers"]
+    assert set(msgspec.json.decode(sent[1]["body"])) == {"detail"}
