@@ -190,7 +190,9 @@ _REST: dict[str, Attack] = {
     "map a gigabyte": Attack("mmap.mmap(-1, 1 << 30)", ENOMEM),
     "see a file": Attack("return os.access('/etc/passwd', 0)", False),
     "inherited descriptors": Attack("return [fd for fd in range(2000) if there(fd)]", [0, 1, 2, 3]),
-    "inherited environment": Attack("return [name for name in os.environ if name not in ('LC_CTYPE', 'TZ')]", []),
+    "inherited environment": Attack(
+        "return [name for name in os.environ if name not in ('LC_CTYPE', 'TZ', 'PYDANTIC_DISABLE_PLUGINS')]", []
+    ),
     "read from its input": Attack("return os.read(0, 10).hex()", ""),
     "capabilities it has": Attack(
         "header, sets = struct.pack('=II', 0x20080522, 0), bytes(24)\nreturn denied('capget', header, sets)", True
