@@ -2,7 +2,7 @@
 """Attacks on models: bodies of `main`, behind HEAD. None of the first three kinds may reach its `return 'escaped'`."""
 
 HEAD = """
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Callable, ClassVar, Dict, Generator, Iterable, List, Literal, Optional, Type, TypeVar
 from typing import Union
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, PrivateAttr, SecretStr, ValidationError, ValidationInfo, conint, conlist
@@ -156,11 +156,24 @@ FAILS = {
     "any that is a function": "Model(any=main).model_dump_json()",
     "any that is a class": "Model(any=int).model_dump_json()",
     "instance of the base": "BaseModel()",
+    "type of a zone": "class M(BaseModel):\n        x: datetime\n    type(M(x='2024-01-01T00:00:00+01:00').x.tzinfo)",
+    "type of a generator that was dumped": "type(Model(any=(x for x in [1])).model_dump()['any'])",
     "memory": "Model(any=[b'x' * 10 ** 9])",
     "memory by a field": "class M(BaseModel):\n        x: list[int] = Field(default_factory=lambda: list(range(10 ** 9)))\n    M()",
     "check that ends the call": "class M(BaseModel):\n        x: int\n        @field_validator('x')\n        def c(cls, v): raise SystemExit(0)\n    M(x=1)",
     "assignment of a class variable": "class M(BaseModel):\n        x: ClassVar[int] = 1\n    M().x = 2",
     "assignment of no field": "Inner().y = 2",
+}
+
+# The process may end with them, of memory that C cannot have; no more than that.
+ENDS = {
+    "memory of a dump": "Model(any=['x' * 10 ** 6] * 200).model_dump_json()",
+    "memory of an error": "class M(BaseModel):\n        x: list[int]\n    M(x=['a'] * 10 ** 6)",
+    "pattern that goes back": "class M(BaseModel):\n        model_config = {'regex_engine': 'python-re'}\n        x: str = Field('', pattern='^(a+)+$')\n    M(x='a' * 100 + 'b')",
+    "three thousand fields": "class M(BaseModel):\n"
+    + "".join(f"        x{n}: int = {n}\n" for n in range(3000))
+    + "    M(x1='a')",
+    "ten thousand classes": "for n in range(10 ** 4):\n        class M(BaseModel):\n            x: int = n\n        M()",
 }
 
 # Reachable and harmless: what it comes to must be exactly this.

@@ -7,7 +7,7 @@ import pytest
 from services.executor.mode import Artefact, Refusal
 from services.executor.modes.python.mode import PythonMode
 from tests.python_mode.calling import call_of, value_of
-from tests.sandbox.model_attacks import FAILS, FIELDS, HEAD, REFUSED, TELLING
+from tests.sandbox.model_attacks import ENDS, FAILS, FIELDS, HEAD, REFUSED, TELLING
 from tests.sandbox.test_language import answers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -41,6 +41,13 @@ async def test_fails_in_the_worker(mode: PythonMode, name: str) -> None:
     assert isinstance(await mode.prepare(source), Artefact), "it is meant to reach the worker"
     outcome = await mode.run(await call_of(mode, source, memory_mb=128))
     assert outcome.error_type in ("SandboxError", "MemoryError"), outcome
+    assert await answers(mode)
+
+
+@pytest.mark.parametrize("name", ENDS)
+async def test_ends_this_call_and_no_other(mode: PythonMode, name: str) -> None:
+    outcome = await mode.run(await call_of(mode, source_of(ENDS[name]), memory_mb=128, timeout_s=2.0))
+    assert outcome.error_type in ("SandboxError", "MemoryError", "TimeoutError", "WorkerDied"), outcome
     assert await answers(mode)
 
 

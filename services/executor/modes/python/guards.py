@@ -19,6 +19,7 @@ from services.executor.modes.python.ctx import Ctx, Idempotency
 from services.executor.modes.python.facades import Facade
 from services.executor.modes.python.headers import Headers
 from services.executor.modes.python.hints import Hint
+from services.executor.modes.python.models.strangers import OF_THE_CORE
 from services.executor.modes.python.private import admit, is_private, own, read_own
 from services.executor.modes.python.request import Request
 
@@ -59,6 +60,7 @@ _NO_TYPE_OF = (
     types.MappingProxyType,
     types.GenericAlias,
     types.UnionType,
+    *OF_THE_CORE,
 )
 
 _user_classes: WeakSet[type] = WeakSet()
