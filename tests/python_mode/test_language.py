@@ -314,7 +314,10 @@ FACADES_USED = {
     "json": ("json.loads(json.dumps({'a': [1]}, indent=1, default=str))", {"a": [1]}),
     "math": ("math.floor(math.sqrt(17)) + math.gcd(4, 6)", 6),
     "operator": ("sorted([{'n': 2}, {'n': 1}], key=operator.itemgetter('n'))[0]['n'] + operator.add(1, 1)", 3),
-    "pydantic": ("pydantic.HttpUrl('HTTP://B\u00fccher.example').host + str(pydantic.SecretStr('a'))", "xn--bcher-kva.example**********"),
+    "pydantic": (
+        "pydantic.HttpUrl('HTTP://B\u00fccher.example').host + str(pydantic.SecretStr('a'))",
+        "xn--bcher-kva.example**********",
+    ),
     "random": ("[random.randint(4, 4), random.Random(1).random() == random.Random(1).random()]", [4, True]),
     "re": ("[re.findall('[a-c]', 'ABd', re.I), re.sub('(b)', lambda m: m.group(1) * 2, 'abc')]", [["A", "B"], "abbc"]),
     "secrets": ("len(secrets.token_hex(4))", 8),
