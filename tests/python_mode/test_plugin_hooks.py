@@ -196,9 +196,13 @@ async def test_a_hook_is_bound_by_its_signature(mode: PythonMode, signature: str
     assert result == json.loads(json.dumps(told))
 
 
-async def test_who_takes_any_name_is_given_all_of_them(mode: PythonMode) -> None:
-    source = piping("return sorted(rest)", "self, body, __id__, **rest")
-    assert await result_of(mode, source) == sorted(GIVEN - {"__id__"})
+async def test_who_takes_any_name_is_given_nothing_more_than_he_names(mode: PythonMode) -> None:
+    source = piping("return [rest, __id__]", "self, body, __id__, **rest")
+    assert await result_of(mode, source) == [{}, "tuner"]
+    assert await result_of(mode, piping("return [list(more), rest]", "self, *more, **rest"), {"x": 1}) == [
+        [{"x": 1}],
+        {},
+    ]
     assert await result_of(mode, piping("return rest['body']", "self, **rest"), {"x": 1}) == {"x": 1}
 
 

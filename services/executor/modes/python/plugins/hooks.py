@@ -88,7 +88,10 @@ def _named(code: CodeType, skipped: int) -> _Signature:
 
 
 def _bound(signature: _Signature | None, first: str, body: Any, give: Give) -> tuple[list[Any], dict[str, Any]]:
-    """By position as far as everything is given, by name from there on: a default is left to stand in between."""
+    """By position as far as everything is given, by name from there on: a default is left to stand in between.
+
+    What stands behind `**` is given nothing but a body that no other parameter takes: only what is named is given.
+    """
     if signature is None:
         return [body], {}
     named = {name: give(name) for name in signature.positional + signature.keyword if name in GIVEN}
@@ -97,7 +100,7 @@ def _bound(signature: _Signature | None, first: str, body: Any, give: Give) -> t
     elif signature.positional and signature.positional[0] not in GIVEN:
         named[signature.positional[0]] = body
     elif signature.has_more and not signature.positional:
-        return [body], named | _rest(signature, named, give)
+        return [body], named
     elif signature.has_any_keyword:
         named[first] = body
     arguments = []
@@ -105,9 +108,4 @@ def _bound(signature: _Signature | None, first: str, body: Any, give: Give) -> t
         if name not in named:
             break
         arguments.append(named.pop(name))
-    return arguments, named | _rest(signature, {*named, *signature.positional}, give)
-
-
-def _rest(signature: _Signature, had: Any, give: Give) -> dict[str, Any]:
-    """What is given besides to one that takes any name."""
-    return {name: give(name) for name in GIVEN if name not in had} if signature.has_any_keyword else {}
+    return arguments, named
