@@ -312,6 +312,7 @@ FACADES_USED = {
     "html": ("html.escape('<b>')", "&lt;b&gt;"),
     "itertools": ("list(itertools.chain([1], itertools.islice(itertools.count(5), 2)))", [1, 5, 6]),
     "json": ("json.loads(json.dumps({'a': [1]}, indent=1, default=str))", {"a": [1]}),
+    "logging": ("logging.getLogger(__name__).isEnabledFor(logging.DEBUG)", True),
     "math": ("math.floor(math.sqrt(17)) + math.gcd(4, 6)", 6),
     "operator": ("sorted([{'n': 2}, {'n': 1}], key=operator.itemgetter('n'))[0]['n'] + operator.add(1, 1)", 3),
     "pydantic": (
@@ -328,6 +329,7 @@ FACADES_USED = {
         "[time.strftime('%Y', time.gmtime(0)), time.strptime('2024', '%Y').tm_year, time.time() > 1.6e9]",
         ["1970", 2024, True],
     ),
+    "traceback": ("traceback.format_exc()", "NoneType: None\n"),
     "typing": ("typing.cast(typing.List[int], 3)", 3),
     "urllib.parse": ("urllib.parse.urlencode({'a': 'b c'}) + urllib.parse.urlparse('http://h:1/p').hostname", "a=b+ch"),
     "uuid": (

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.executor.modes.python import asyncio_facade
+from services.executor.modes.python import asyncio_facade, logging_facade, traceback_facade
 from services.executor.modes.python.hints import Hint
 from services.executor.modes.python.models.names import names as names_of_pydantic
 from services.executor.modes.python.own_code import is_own
@@ -158,9 +158,11 @@ def _extras() -> dict[str, dict[str, Any]]:
             "month_name": tuple(calendar.month_name),
         },
         "functools": {"wraps": _wraps},
+        "logging": logging_facade.NAMES,
         "pydantic": names_of_pydantic(),
         "random": {"seed": _randomness.seed},
         "re": _flags(importlib.import_module("re")),
+        "traceback": traceback_facade.NAMES,
         "typing": hints | {"TYPE_CHECKING": False, "cast": _cast},
     }
 

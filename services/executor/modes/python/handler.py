@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from services.executor.modes.python.asking import Ask
 from services.executor.modes.python.coroutines import finished
 from services.executor.modes.python.ctx import Ctx
+from services.executor.modes.python.current import OUTPUT
 from services.executor.modes.python.facades import forget_seed
 from services.executor.modes.python.frames import CallFrame, HeadFrame, NeedFrame, ReplyFrame, RequestFrame
 from services.executor.modes.python.json_text import NotJsonError, json_text
@@ -55,9 +56,11 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
     """Run one call to its end, whatever the code does, short of the death of the process."""
     output = Output(call.output_bytes, call.log_lines)
     names = fresh_globals(output, call.context)
+    # A context of its own: decimal's precision is a context variable, and must not outlive the call.
+    context = contextvars.Context()
+    context.run(OUTPUT.set, output)
     try:
-        # A context of its own: decimal's precision is a context variable, and must not outlive the call.
-        result = contextvars.Context().run(_execute, code, names, call, ask)
+        result = context.run(_execute, code, names, call, ask)
         reply = _answer(result, call)
     except MemoryError:
         # Nothing the failed call holds may stay: the reply needs memory too.

@@ -14,6 +14,8 @@ _PRINTING = {"print": "_print_", "printed": "_printed_"}
 _UNDERSCORE = 'starts with "_"'
 _UNDERSCORE_HINT = "such names are the platform's own, choose another"
 _MAGIC_HINT = "attributes such as __name__, and super().__init__, are not available"
+# What `__name__` is in a function: a constant of the compiled code, so there is nothing that could be bound instead.
+_OWN_NAME = "function"
 
 _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
@@ -75,6 +77,8 @@ class Naming(RestrictingNodeTransformer):
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
         """`print` and `printed` are hooks; RestrictedPython's own way would bind `_print` in every function."""
+        if node.id == "__name__" and isinstance(node.ctx, ast.Load):
+            return ast.copy_location(ast.Constant(_OWN_NAME), node)
         if not (node.id in _PRINTING and isinstance(node.ctx, ast.Load)):
             visited: ast.AST = super().visit_Name(node)  # type: ignore[assignment]
             return visited
