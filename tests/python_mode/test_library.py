@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a source in one string reads better than in pieces
 """Facades that write for the call, or keep something while it runs: logging and traceback."""
 
 import json
@@ -137,3 +138,119 @@ def main():
 async def test_misuse_is_told(run: Run, source: str) -> None:
     outcome: Any = await run(f"import logging\ndef main():\n    {source}")
     assert outcome.error_type == "SandboxError"
+
+
+async def test_deep_copies_share_nothing_that_can_be_changed(run: Run) -> None:
+    source = """
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
+from copy import copy, deepcopy
+from datetime import datetime, timezone
+from decimal import Decimal
+from pydantic import BaseModel, SecretStr
+class Point:
+    def __init__(self, x):
+        self.x = x
+        self._kept = [x]
+    def kept(self):
+        return self._kept
+class Names(list):
+    pass
+class Table(dict):
+    pass
+class Text(str):
+    pass
+class Valves(BaseModel):
+    roles: list = ["user"]
+    key: SecretStr = SecretStr("k")
+    inner: object = None
+Pair = namedtuple("Pair", "a b")
+def main():
+    same = [1]
+    names = Names([[1]])
+    names.tag = [2]
+    first = {
+        "list": [[1], (2, [3])], "same": [same, same], "set": {1, (2,)}, "frozen": frozenset([1]), "bytes": bytearray(b"x"),
+        "deque": deque([[1]], maxlen=2), "counter": Counter("aab"), "default": defaultdict(list, a=[1]),
+        "ordered": OrderedDict(b=[1], a=[2]), "pair": Pair([1], 2), "point": Point([1]), "names": names,
+        "table": Table(a=[1]), "text": Text("t"), "valves": Valves(inner=Point([7])), "when": datetime(2024, 1, 1, tzinfo=timezone.utc),
+        "price": Decimal("1.50"), "function": main, "class": Point, "none": None,
+    }
+    first["ordered"].move_to_end("b")
+    first["itself"] = first
+    then = deepcopy(first)
+    first["list"][1][1].append(4)
+    same.append(2)
+    first["deque"][0].append(2)
+    first["default"]["a"].append(2)
+    first["ordered"]["a"].append(3)
+    first["pair"].a.append(2)
+    first["point"].x.append(2)
+    first["point"].kept().append(2)
+    names[0].append(2)
+    names.tag.append(3)
+    first["table"]["a"].append(2)
+    first["bytes"].extend(b"y")
+    first["valves"].roles.append("admin")
+    first["valves"].inner.x.append(8)
+    then["default"]["new"].append(1)
+    then["deque"].append(5)
+    then["deque"].append(6)
+    return [
+        then["list"], then["same"], then["same"][0] is then["same"][1], sorted(map(str, then["set"])), then["frozen"] == {1},
+        then["bytes"].decode(), list(then["deque"]), then["counter"] == Counter("aab"), dict(then["default"]),
+        list(then["ordered"].items()), then["pair"].a, type(then["pair"]) is Pair, then["point"].x, then["point"].kept(),
+        [list(then["names"]), then["names"].tag, type(then["names"]) is Names], [then["table"]["a"], isinstance(then["table"], Table)],
+        [then["text"], type(then["text"]) is Text], [then["valves"].roles, then["valves"].key.get_secret_value(), then["valves"].inner.x],
+        then["when"] is first["when"], str(then["price"]), then["function"] is main, then["class"] is Point,
+        then["itself"] is then,
+    ]
+"""
+    assert value_of(await run(source)) == [
+        *([[1], [2, [3]]], [[1], [1]], True, ["(2,)", "1"], True),
+        *("x", [5, 6], True, {"a": [1], "new": [1]}),
+        *([["a", [2]], ["b", [1]]], [1], True, [1], [[1]]),
+        *([[[1]], [2], True], [[1], True]),
+        *(["t", True], [["user"], "k", [7]]),
+        *(True, "1.50", True, True),
+        True,
+    ]
+
+
+async def test_copies_hold_the_same_things(run: Run) -> None:
+    source = """
+from copy import copy
+from pydantic import BaseModel
+class Point:
+    pass
+class Valves(BaseModel):
+    roles: list = []
+def main():
+    inner, point, valves = [1], Point(), Valves(roles=["a"])
+    point.inner = inner
+    parts = [copy([inner])[0] is inner, copy({"a": inner})["a"] is inner, copy(point).inner is inner, copy(point) is point]
+    return [*parts, copy((inner,))[0] is inner, copy(valves).roles is valves.roles, copy(valves) == valves, copy("x")]
+"""
+    assert value_of(await run(source)) == [True, True, True, False, True, True, True, "x"]
+
+
+@pytest.mark.parametrize(
+    "what",
+    ["(x for x in [])", "iter([])", "json", "logging.getLogger()", "Lock()", "random.Random(1)", "Mine(1)", "Key()"],
+)
+async def test_what_is_not_copied_is_named(run: Run, what: str) -> None:
+    source = f"""
+import copy, json, logging, random
+from asyncio import Lock
+class Mine(random.Random): pass
+class Key(Lock): pass
+def main():
+    what = {what}
+    told = []
+    for make in (copy.copy, copy.deepcopy):
+        try:
+            make([what]) if make is copy.deepcopy else make(what)
+        except TypeError as error:
+            told.append(str(error))
+    return told
+"""
+    assert [text.partition(" ")[2] for text in value_of(await run(source))] == ["objects cannot be copied here"] * 2

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.executor.modes.python import asyncio_facade, logging_facade, traceback_facade
+from services.executor.modes.python import asyncio_facade, copy_facade, logging_facade, traceback_facade
 from services.executor.modes.python.hints import Hint
 from services.executor.modes.python.models.names import names as names_of_pydantic
 from services.executor.modes.python.own_code import is_own
@@ -157,6 +157,7 @@ def _extras() -> dict[str, dict[str, Any]]:
             "month_abbr": tuple(calendar.month_abbr),
             "month_name": tuple(calendar.month_name),
         },
+        "copy": copy_facade.NAMES,
         "functools": {"wraps": _wraps},
         "logging": logging_facade.NAMES,
         "pydantic": names_of_pydantic(),

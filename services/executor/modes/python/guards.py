@@ -10,7 +10,6 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from decimal import Context
 from typing import Any
-from weakref import WeakSet
 
 from RestrictedPython.Guards import safer_getattr_raise
 
@@ -20,6 +19,7 @@ from services.executor.modes.python.facades import Facade
 from services.executor.modes.python.headers import Headers
 from services.executor.modes.python.hints import Hint
 from services.executor.modes.python.models.strangers import OF_THE_CORE
+from services.executor.modes.python.own_classes import OWN
 from services.executor.modes.python.private import admit, is_private, own, read_own
 from services.executor.modes.python.request import Request
 
@@ -62,8 +62,6 @@ _NO_TYPE_OF = (
     types.UnionType,
     *OF_THE_CORE,
 )
-
-_user_classes: WeakSet[type] = WeakSet()
 
 _IN_PLACE: dict[str, Callable[[Any, Any], Any]] = {
     "+=": operator.iadd,
@@ -132,7 +130,7 @@ def guarded_hasattr(target: Any, name: str) -> bool:
 def write(target: Any) -> Any:
     """The object itself where the code may change it, else a stand-in that refuses."""
     kind = type(target)
-    if kind in _WRITABLE or kind in _user_classes or (kind is type and target in _user_classes):
+    if kind in _WRITABLE or kind in OWN or (kind is type and target in OWN):
         return target
     return _ReadOnly(kind.__name__)
 
@@ -163,8 +161,8 @@ def make_class(name: str, bases: tuple[type, ...], body: dict[str, Any]) -> type
         if type(base) is not type:
             raise TypeError(f"{getattr(base, '__name__', 'this object')} cannot be a base class here")
     made = type(name, bases, body)
-    _user_classes.add(made)
-    admit(made, _user_classes)
+    OWN.add(made)
+    admit(made, OWN)
     return made
 
 

@@ -1,6 +1,6 @@
 """`BaseModel` as a function sees it: a plain class of ours, whose values pydantic checks and dumps."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from pydantic.json_schema import model_json_schema
@@ -184,10 +184,11 @@ class BaseModel:
     def __deepcopy__(self, _: Any) -> Self:
         return self.__copied__()
 
-    def __copied__(self) -> Self:
-        made = type(self).__new__(type(self))
+    def __copied__(self, copied: Callable[[Any], Any] = _deep, into: Self | None = None) -> Self:
+        """A copy with `copied` parts: a new instance, or one that has nothing yet."""
+        made = type(self).__new__(type(self)) if into is None else into
         parts = (vars(self), self.__pydantic_extra__, self.__pydantic_private__)
-        values, extra, private = _deep(parts)
+        values, extra, private = copied(parts)
         _fill(made, values, fields_set=set(self.__pydantic_fields_set__), extra=extra, private=private)
         return made
 
