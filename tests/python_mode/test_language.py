@@ -299,6 +299,10 @@ FACADES_USED = {
     "bisect": ("bisect.bisect([1, 3], 2)", 1),
     "calendar": ("[calendar.monthrange(2024, 2)[1], calendar.day_name[0]]", [29, "Monday"]),
     "collections": ("[collections.Counter('aab')['a'], collections.namedtuple('P', 'x y')(1, 2).y]", [2, 2]),
+    "collections.abc": (
+        "[isinstance(1, collections.abc.Mapping), isinstance({}, (str, collections.abc.Mapping))]",
+        [False, True],
+    ),
     "copy": ("[copy.copy({1: 2}), copy.deepcopy([[3]])]", [{"1": 2}, [[3]]]),
     "datetime": (
         "str(datetime.datetime.strptime('2024-02-29', '%Y-%m-%d').date() + datetime.timedelta(1))",

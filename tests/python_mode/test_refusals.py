@@ -10,6 +10,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 REFUSED = [
     ("x = 1\nimport os", 2, "Module os is not available"),
+    ("import os", 1, "ctx.env"),
+    ("import httpx", 1, "there is no network"),
+    ("import urllib.request", 1, "there is no network"),
+    ("from typing import TypedDict", 1, "annotate with dict"),
+    ("from logging import StreamHandler", 1, "leave handlers out"),
     ("from os import path", 1, "Module os is not available"),
     ("import os.path", 1, "Module os.path is not available"),
     ("import json.decoder", 1, "Module json.decoder is not available"),

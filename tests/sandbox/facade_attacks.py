@@ -15,8 +15,20 @@ REFUSED = {
     "dispatch of copy": "from copy import _deepcopy_dispatch",
     "registry of copy": "from copy import copyreg",
     "reducing": "[].__reduce_ex__(4)",
+    "module inside of collections.abc": "from collections.abc import sys",
+    "registering with a real class": "from collections.abc import ABCMeta",
 }
 FAILS = {
+    "hint that is asked": "from collections.abc import Mapping\n    getattr(Mapping, '__asked__')()",
+    "abstract class by its type": "from collections.abc import Mapping\n    type(Mapping)",
+    "abstract class as a base": "from collections.abc import Mapping\n    class C(Mapping): pass",
+    "registry of an abstract class": "from collections.abc import Mapping\n    class C: pass\n    Mapping.register(C)",
+    "mixin of an abstract class": "from collections.abc import Mapping\n    Mapping.get",
+    "class behind an abstract class": "from collections.abc import Mapping\n    Mapping.mro()",
+    "what is no class, asked": "from typing import Optional\n    isinstance(1, Optional[int])",
+    "hint with brackets, asked": "from typing import Mapping\n    isinstance({}, Mapping[str, int])",
+    "class that a hint makes": "import typing\n    typing.NamedTuple('P', [('x', int)])",
+    "new type": "import typing\n    T = typing.NewType('T', int)\n    T.x = 1",
     "registry of copy by name": "import copy\n    copy.dispatch_table",
     "copy of a facade": "import copy, json\n    copy.copy(json)",
     "copy of the facade itself": "import copy\n    copy.deepcopy([copy])",
@@ -62,6 +74,11 @@ TELLING = {
     "model in itself": (
         "import copy, pydantic\n    class M(pydantic.BaseModel):\n        x: object = None\n    m = M()\n    m.x = m\n    n = copy.deepcopy(m)\n    return [n.x is n, n is m]",
         [True, False],
+    ),
+    "hints that are asked": (
+        "from collections.abc import Callable, Generator, Hashable, Iterable, Set\n    from typing import Dict, Set as Old\n    class C: pass\n"
+        "    return [isinstance(x, k) for x, k in [((y for y in ''), Generator), (main, Callable), (C(), Iterable), (C, Hashable), ({}.keys(), Set), (frozenset(), Old), ({}, Dict)]] + [issubclass(dict, Iterable)]",
+        [True, True, False, True, True, False, True, True],
     ),
     "copy that is twice as large at every level": (
         "import copy\n    x = [1]\n    for i in range(90): x = [x, x]\n    y = copy.deepcopy(x)\n    return y[0] is y[1]",

@@ -53,7 +53,7 @@ REFUSED = {
     "module with an underscore": "import _thread",
     "module inside a facade": "import urllib.request",
     "module of the system": "import os.path",
-    "import of a hidden name": "from collections import abc",
+    "import of a hidden name": "from collections import UserDict",
     "name of the printer": "printed = 1",
     "exec": "exec('1')",
     "eval": "eval('1')",

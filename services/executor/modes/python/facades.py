@@ -10,8 +10,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from services.executor.modes.python import asyncio_facade, copy_facade, logging_facade, traceback_facade
-from services.executor.modes.python.hints import Hint
+from services.executor.modes.python import asyncio_facade, copy_facade, hints, logging_facade, traceback_facade
+from services.executor.modes.python.instead import instead
 from services.executor.modes.python.models.names import names as names_of_pydantic
 from services.executor.modes.python.own_code import is_own
 
@@ -79,11 +79,6 @@ _EXPORTS = {
     "uuid": "NAMESPACE_DNS NAMESPACE_OID NAMESPACE_URL NAMESPACE_X500 UUID uuid3 uuid4 uuid5",
 }
 
-_TYPING = (
-    "Annotated Any AsyncGenerator AsyncIterator Awaitable Callable ClassVar Coroutine Dict Final FrozenSet Generator "
-    "Iterable Iterator List Literal Mapping Optional Sequence Set Tuple Type TypeVar Union"
-)
-
 
 class Facade:
     """Stands for a module and has the exported names, nothing else."""
@@ -93,7 +88,7 @@ class Facade:
         vars(self).update(names)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"{self._title}.{name} is not available here")
+        raise AttributeError(f"{self._title}.{name} is not available here{instead(f'{self._title}.{name}')}")
 
     def __repr__(self) -> str:
         return f"<{self._title}>"
@@ -130,10 +125,6 @@ def _wraps(original: Any) -> Callable[[Any], Any]:
     return unchanged
 
 
-def _cast(_: Any, value: Any) -> Any:
-    return value
-
-
 def _flags(module: Any) -> dict[str, int]:
     """The flags of `re` as plain numbers: an enum member is a way to its class, and the class to more."""
     names = ["A", "ASCII", "I", "IGNORECASE", "M", "MULTILINE", "S", "DOTALL", "X", "VERBOSE"]
@@ -145,7 +136,6 @@ _randomness = _Randomness()
 
 def _extras() -> dict[str, dict[str, Any]]:
     """Exports that are made rather than taken over."""
-    hints: dict[str, Any] = {name: Hint(name) for name in _TYPING.split()}
     return {
         "__future__": {"annotations": None},
         # C code asks for it from inside the function's frame (datetime.strptime) and takes nothing from what it gets.
@@ -157,6 +147,7 @@ def _extras() -> dict[str, dict[str, Any]]:
             "month_abbr": tuple(calendar.month_abbr),
             "month_name": tuple(calendar.month_name),
         },
+        "collections.abc": hints.OF_COLLECTIONS,
         "copy": copy_facade.NAMES,
         "functools": {"wraps": _wraps},
         "logging": logging_facade.NAMES,
@@ -164,7 +155,7 @@ def _extras() -> dict[str, dict[str, Any]]:
         "random": {"seed": _randomness.seed},
         "re": _flags(importlib.import_module("re")),
         "traceback": traceback_facade.NAMES,
-        "typing": hints | {"TYPE_CHECKING": False, "cast": _cast},
+        "typing": hints.OF_TYPING,
     }
 
 
@@ -176,6 +167,7 @@ def _build() -> dict[str, Facade]:
         module = importlib.import_module(title) if wanted else None
         names = {name: getattr(module, name) for name in wanted}
         facades[title] = Facade(title, names | extras.get(title, {}))
+    vars(facades["collections"])["abc"] = facades["collections.abc"]
     facades["urllib"] = Facade("urllib", {"parse": facades["urllib.parse"]})
     return facades
 
@@ -202,11 +194,11 @@ def import_facade(  # noqa: PLR0917 - the signature of __import__
         raise ImportError("relative imports are not available")
     facade = FACADES.get(name)
     if facade is None:
-        raise ModuleNotFoundError(f"module {name!r} is not available here")
+        raise ModuleNotFoundError(f"module {name!r} is not available here{instead(name)}")
     for item in fromlist or ():
         # C code asks with ("__doc__",) and takes nothing; the compiler refuses that name in a source.
         if item not in vars(facade) and item != "__doc__":
-            raise ImportError(f"{name}.{item} is not available here")
+            raise ImportError(f"{name}.{item} is not available here{instead(f'{name}.{item}')}")
     return facade if fromlist else FACADES[name.partition(".")[0]]
 
 

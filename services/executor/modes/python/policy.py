@@ -8,6 +8,7 @@ import ast
 from RestrictedPython.transformer import IOPERATOR_TO_STR, copy_locations
 
 from services.executor.modes.python.facades import MODULES, exports
+from services.executor.modes.python.instead import instead
 from services.executor.modes.python.naming import Naming, hook_call
 from services.executor.modes.python.private import is_private
 
@@ -90,14 +91,16 @@ class Policy(Naming):
             for alias in node.names:
                 hidden = is_private(alias.name)
                 if hidden or (alias.name not in exports(module) and alias.name != "*" and not self._in_try):
-                    self.error(node, f"{module}.{alias.name} is not available.")
+                    title = f"{module}.{alias.name}"
+                    self.error(node, f"{title} is not available{instead(title)}.")
         visited: ast.AST = super().visit_ImportFrom(node)  # type: ignore[assignment]
         return visited
 
     def _check_module(self, node: ast.AST, name: str) -> bool:
         known = name in MODULES or name in (_FUTURE, "urllib")
         if not known and (is_private(name) or not self._in_try):
-            self.error(node, f"Module {name} is not available. Available are: {', '.join(MODULES)}.")
+            told = f"Module {name} is not available{instead(name)}. Available are: {', '.join(MODULES)}."
+            self.error(node, told)
         return known
 
     def visit_Await(self, node: ast.Await) -> ast.AST:
