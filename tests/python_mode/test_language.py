@@ -113,6 +113,66 @@ def main():
 """,
         [2, True],
     ),
+    "what is above": (
+        """
+from pydantic import BaseModel
+class Base:
+    def __init__(self, *args, **named):
+        self.args, self.named = args, named
+    def told(self):
+        return 'base'
+    def _hidden(self):
+        return 'hidden'
+    @classmethod
+    def made(cls, n):
+        return cls(n)
+class Left(Base):
+    def told(self):
+        return 'left ' + super().told()
+class Right(Base):
+    def told(self):
+        return 'right ' + super().told()
+class Both(Left, Right):
+    def __init__(self, n):
+        super().__init__(*[n], **{'m': n})
+        self.n = n
+    def told(self):
+        return 'both ' + super().told()
+    def _hidden(self):
+        return 'more ' + super()._hidden()
+    @classmethod
+    def made(cls, n):
+        return super().made(n + 1)
+    def hidden(self):
+        return self._hidden()
+class Short(Exception):
+    def __init__(self, message, code=1):
+        super().__init__(message)
+        self.code = code
+class Table(dict):
+    def get(self, key, default=None):
+        return [super().get(key, default)]
+class Valves(BaseModel):
+    n: int = 0
+    def __init__(self, **data):
+        super().__init__(**{k.lower(): v for k, v in data.items()})
+    def model_dump(self):
+        return {'dumped': super().model_dump()}
+async def late():
+    class Late(Base):
+        async def told(self):
+            return super().told()
+    return await Late().told()
+async def main():
+    both = Both.made(1)
+    try:
+        raise Short('too short', code=3)
+    except Short as e:
+        short = [str(e), e.code]
+    return [both.told(), both.args, both.named, both.hidden(), short, Table(a=1).get('a'), Valves(N='4').model_dump(), await late()]
+""",
+        ["both left right base", [2], {"m": 2}, "more hidden", ["too short", 3], [1], {"dumped": {"n": 4}}, "base"],
+    ),
     "own exception": (
         """
 class Short(ValueError):

@@ -186,6 +186,19 @@ def in_place_own(sign: str, target: Any, name: str, operand: Any) -> None:
     setattr(own(target, name), name, _IN_PLACE[sign](read_own(target, name), operand))
 
 
+def inherited(kind: type, target: Any, name: str) -> Any:
+    """`super().name` in a method of `kind`, to be called; the compiler has vetted the name, or it is `__init__`.
+
+    What it finds is what `Base.name` is, and is bound to an object of the function's own class, or it is a TypeError.
+    """
+    if name == "__init__" and isinstance(target, type):
+        raise TypeError("super().__init__() is for instances")  # of a class it would take any object as its `self`
+    above = super(kind, own(target, name) if is_private(name) else target)
+    if name in _WATCHED:
+        guarded_getattr(target, name)  # only to be refused
+    return getattr(above, name)
+
+
 def apply(function: Callable[..., Any], /, *arguments: Any, **named: Any) -> Any:
     """A call with `*` or `**` in it."""
     return function(*arguments, **named)

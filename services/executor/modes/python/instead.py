@@ -1,6 +1,8 @@
 """What is not there, by what people write: where what they want is to be found."""
 
-_SETTINGS = "what is set for a function is in ctx.env (of a handler, or __ctx__ of a plugin's hook), and in the valves of a plugin"
+_SETTINGS = (
+    "what is set for a function is in ctx.env (of a handler, or a hook's __ctx__), and in the valves of a plugin"
+)
 _NETWORK = "there is no network, a function computes"
 _PROCESSES = "a call is one process with one thread"
 _HANDLERS = "lines go to the log of the call, leave handlers out"

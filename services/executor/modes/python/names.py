@@ -58,6 +58,7 @@ def _hooks() -> dict[str, Any]:
         "_inplaceown_": guards.in_place_own,
         "_own_": private.own,
         "_readown_": private.read_own,
+        "_super_": guards.inherited,
         "_unpack_sequence_": guarded_unpack_sequence,
         "_write_": guards.write,
     }

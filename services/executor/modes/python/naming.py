@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from RestrictedPython.transformer import RestrictingNodeTransformer
 
@@ -13,7 +13,8 @@ from services.executor.modes.python.private import is_private
 _PRINTING = {"print": "_print_", "printed": "_printed_"}
 _UNDERSCORE = 'starts with "_"'
 _UNDERSCORE_HINT = "such names are the platform's own, choose another"
-_MAGIC_HINT = "attributes such as __name__, and super().__init__, are not available"
+_MAGIC_HINT = "attributes such as __name__ are not available; of __init__, super().__init__(…) in a method is"
+_SUPER = "super"
 # What `__name__` is in a function: a constant of the compiled code, so there is nothing that could be bound instead.
 _OWN_NAME = "function"
 
@@ -21,10 +22,15 @@ _Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
 class _Scope(NamedTuple):
-    """A function with those of its parameters that are in GIVEN, or the body of a class."""
+    """A function with those of its parameters that are in GIVEN, or the body of a class.
+
+    `own` is what a method calls the object it is a method of.
+    """
 
     given: frozenset[str] = frozenset()
     keeps_annotations: bool = False
+    is_class: bool = False
+    own: str | None = None
 
 
 class Naming(RestrictingNodeTransformer):
@@ -36,6 +42,7 @@ class Naming(RestrictingNodeTransformer):
     def __init__(self) -> None:
         super().__init__()
         self._scopes = [_Scope()]
+        self._inherited: ast.Attribute | None = None
 
     @contextmanager
     def _within(self, scope: _Scope) -> Iterator[None]:
@@ -56,7 +63,9 @@ class Naming(RestrictingNodeTransformer):
 
     def check_name(self, node: Any, name: str | None, allow_magic_methods: bool = False) -> None:
         """As ever; but private names are names, and one of GIVEN is where it is a parameter."""
-        if name in GIVEN:
+        if name == _SUPER and not (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)):
+            self.error(node, f'"{name}" is a reserved name.')
+        elif name in GIVEN:
             if not (isinstance(node, ast.Name) and self._is_parameter(node)):
                 self.error(node, f'"{name}" is given to parameters only: name it among those of the function.')
         elif name is None or not is_private(name):
@@ -87,6 +96,8 @@ class Naming(RestrictingNodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         """`a.b` as ever. `a._b` becomes `_readown_(a, "_b")`, and `a._b = c` becomes `_own_(a, "_b")._b = c`."""
+        if node is self._inherited:
+            return self._inherited_method(node)
         if not is_private(node.attr):
             visited: ast.AST = super().visit_Attribute(node)  # type: ignore[assignment]
             return visited
@@ -97,11 +108,28 @@ class Naming(RestrictingNodeTransformer):
         node.value = hook_call("_own_", node.value, name, at=node.value)
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        """As ever; and in a method `super().f(…)`, in exactly this form, is a call of what it has above its class."""
+        if self._scopes[-1].own and _is_of_super(node.func):
+            self._inherited = node.func
+        visited: ast.AST = super().visit_Call(node)  # type: ignore[assignment]
+        return visited
+
+    def _inherited_method(self, node: ast.Attribute) -> ast.AST:
+        """`_super_(__class__, self, "f")`: the class is the one that Python would take."""
+        if node.attr != "__init__":  # whose name the hook knows
+            # Visited for its name check only.
+            self.visit(ast.copy_location(ast.Attribute(ast.Constant(None), node.attr, ast.Load()), node))
+        names = ast.Name("__class__", ast.Load()), ast.Name(self._scopes[-1].own or "", ast.Load())
+        located = [ast.copy_location(one, node) for one in (*names, ast.Constant(node.attr))]
+        return hook_call("_super_", *located, at=node)
+
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> ast.AST:
         """As ever; what it is annotated to return is dropped."""
         self.check_name(node, node.name, allow_magic_methods=True)
         node.returns = None
-        with self._within(_Scope(_given(node))):
+        own = _first(node) if self._scopes[-1].is_class else None
+        with self._within(_Scope(_given(node), own=own)):
             visited: ast.AST = super().visit_FunctionDef(node)  # type: ignore[assignment, arg-type]
         return visited
 
@@ -119,7 +147,7 @@ class Naming(RestrictingNodeTransformer):
         for keyword in node.keywords:
             if keyword.arg != "metaclass":  # which is refused as ever
                 self.error(node, "Arguments of a class are not available: a model says them in its model_config.")
-        with self._within(_Scope(keeps_annotations=bool(node.bases))):
+        with self._within(_Scope(keeps_annotations=bool(node.bases), is_class=True)):
             visited: ast.ClassDef = super().visit_ClassDef(node)  # type: ignore[assignment]
         for made in (visited, *visited.keywords, *(keyword.value for keyword in visited.keywords)):
             ast.copy_location(made, node)
@@ -150,3 +178,16 @@ def _parameters(node: _Function) -> list[ast.arg]:
 
 def _given(node: _Function) -> frozenset[str]:
     return GIVEN.intersection(one.arg for one in _parameters(node))
+
+
+def _first(node: _Function) -> str | None:
+    positional = [*node.args.posonlyargs, *node.args.args]
+    return positional[0].arg if positional else None
+
+
+def _is_of_super(node: ast.expr) -> TypeGuard[ast.Attribute]:
+    """Whether it is `super().name`."""
+    above = node.value if isinstance(node, ast.Attribute) else None
+    if not isinstance(above, ast.Call) or above.args or above.keywords:
+        return False
+    return isinstance(above.func, ast.Name) and above.func.id == _SUPER
