@@ -10,7 +10,7 @@ from services.executor.mode import SecretUnreadableError
 from services.executor.modes.python.mode import PythonMode
 from tests.python_mode.asking import PlayedHost
 from tests.python_mode.opening import Open
-from tests.python_mode.plugging import ADA, fault_of, plugin_call, ran, result_of
+from tests.python_mode.plugging import ADA, fault_of, found, plugin_call, ran, result_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -129,3 +129,44 @@ async def test_valves_that_cannot_be_opened_are_not_the_functions_fault(mode: Py
 
 async def test_a_plain_function_is_asked_for_no_valves(mode: PythonMode, run: Any) -> None:
     assert (await run("def main(): return 1")).status == "SUCCESS"
+
+
+SECRETIVE = """
+from pydantic import BaseModel, SecretStr, model_validator
+
+class Filter:
+    class Valves(BaseModel):
+        password: SecretStr = SecretStr("")
+        since: int
+
+        @model_validator(mode="after")
+        def check(self):
+            if self.since < 0:
+                raise ValueError("too early")
+            return self
+
+    UserValves = Valves
+    valves = None
+
+    def inlet(self, body, __user__):
+        return "called"
+"""
+# A value that is missing, one that is no number, and one that a check of the whole model refuses.
+UNFIT: list[dict[str, Any]] = [{}, {"since": "hunter2"}, {"since": -1}, {"since": 1, "password": ["hunter2"]}]
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+async def test_why_valves_do_not_fit_tells_none_of_them(mode: PythonMode, unfit: dict[str, Any]) -> None:
+    """Whoever may call is told it, and whoever may read the records."""
+    values = {"password": "hunter2", **unfit}
+    outcomes = [await ran(mode, SECRETIVE, {}, valves=values)]
+    host = PlayedHost()
+    host.for_whom = msgspec.structs.replace(ADA, valves=json.dumps(values).encode())
+    outcomes.append(await ran(mode, SECRETIVE, {}, host=host, valves={"since": 1}))
+    for outcome in outcomes:
+        assert "ValidationError: 1 validation error for Valves" in outcome.error
+        assert "hunter2" not in f"{outcome}"
+    seen = [await found(mode, SECRETIVE, what, values=values) for what in ("code", "values")]
+    assert seen[0]["fault"] or not unfit  # a value that is missing is no fault of the code
+    assert seen[1]["misfit"]
+    assert "hunter2" not in f"{seen}"

@@ -156,6 +156,9 @@ FAILS = {
     "any that is a function": "Model(any=main).model_dump_json()",
     "any that is a class": "Model(any=int).model_dump_json()",
     "instance of the base": "BaseModel()",
+    "dict that changes while it is looked through": "found = {'a': {}, 'b': {}}\n    class I(BaseModel):\n        @model_validator(mode='before')\n        @classmethod\n        def c(cls, data):\n            found.clear()\n            return data\n    class M(BaseModel):\n        x: dict[str, I]\n    M(x=found)",
+    "title that is no text": "class M(BaseModel):\n        model_config = {'title': 5}\n        x: int = 1\n    M(x='a')",
+    "title that cannot be written": "class M(BaseModel):\n        model_config = {'title': '\\ud800'}\n        x: int = 1\n    M(x='a')",
     "type of a zone": "class M(BaseModel):\n        x: datetime\n    type(M(x='2024-01-01T00:00:00+01:00').x.tzinfo)",
     "type of a generator that was dumped": "type(Model(any=(x for x in [1])).model_dump()['any'])",
     "memory": "Model(any=[b'x' * 10 ** 9])",
@@ -198,6 +201,14 @@ TELLING = {
     "info of a check": (
         "seen = []\n    class M(BaseModel):\n        x: int = 1\n        y: int = 1\n        @field_validator('y')\n        def c(cls, v, info):\n            seen.append([type(info) is ValidationInfo, info.data, info.field_name, info.config])\n            return v\n    M(y=2)\n    return seen",
         [[True, {"x": 1}, "y", None]],
+    ),
+    "a panic of the core is an error": (
+        "found = {'a': 1, 'b': 2}\n    def more():\n        found.clear()\n        yield 1\n    found['a'] = more()\n    try:\n        Model(any=found).model_dump_json()\n    except Exception as error:\n        return str(error)",
+        "pydantic gave up: dictionary changed size during iteration",
+    ),
+    "a tag is looked for in no object": (
+        "import json\n    told = []\n    class T: pass\n    for name in ('__dict__', '__class__', '_title', '__secret__', 'host'):\n        class A(BaseModel):\n            kind: Literal['a'] = Field('a', alias=name)\n        class B(BaseModel):\n            kind: Literal['b'] = Field('b', alias=name)\n        class M(BaseModel):\n            x: Union[A, B] = Field(discriminator='kind')\n        for one in (json, T(), SecretStr('hidden'), HttpUrl('http://hidden')):\n            try:\n                M(x=one)\n            except ValidationError as error:\n                told.append(error.errors()[0]['type'])\n        told.append(M(x={name: 'b'}).x.kind + M(x=A()).x.kind)\n    return sorted({*told})",
+        ["ba", "model_attributes_type"],
     ),
     "defaults are not shared": (
         "class M(BaseModel):\n        x: list = [[]]\n        y: dict = Field({'a': [Inner()]})\n    m = M()\n    m.x[0].append(1)\n    m.y['a'][0].x = 5\n    return M().model_dump()",

@@ -48,6 +48,8 @@ async def test_fails_in_the_worker(mode: PythonMode, name: str) -> None:
 async def test_ends_this_call_and_no_other(mode: PythonMode, name: str) -> None:
     outcome = await mode.run(await call_of(mode, source_of(ENDS[name]), memory_mb=128, timeout_s=2.0))
     assert outcome.error_type in ("SandboxError", "MemoryError", "TimeoutError", "WorkerDied"), outcome
+    if outcome.error_type == "WorkerDied":
+        assert "more than the limit of 128 MB" in outcome.error
     assert await answers(mode)
 
 

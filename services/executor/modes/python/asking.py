@@ -22,11 +22,15 @@ class Ask:
         """The answer. Raises RuntimeError with the executor's words when there is none."""
         frame = frames.pack(question)
         if self._data is None:
-            raise RuntimeError("nobody can be asked here")
+            raise RuntimeError("nobody can be asked here, or not any more")
         answer = _exchange(self._data, frame)
         if answer.error:
             raise RuntimeError(answer.error)
         return answer
+
+    def end(self) -> None:
+        """The call is over: what it has left behind may run in a later one, and is not to speak in that one's place."""
+        self._data = None
 
 
 def _exchange(data: socket.socket, frame: bytes) -> AnswerFrame:

@@ -86,6 +86,7 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
         # Functions and their globals hold each other: without this the memory waits for a garbage collection.
         names.clear()
         forget_seed()
+        ask.end()
     return _with_output(reply, output)
 
 

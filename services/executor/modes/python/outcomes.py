@@ -15,6 +15,9 @@ from shared.domain.request import BODILESS, Response
 
 _ERROR_TYPES = {"failed": "SandboxError", "too_large": "ResultTooLarge", "memory": "MemoryError"}
 
+# How native code gives up: abort() is a fault as well, for a worker may send no signal, not even to itself.
+_GIVEN_UP = frozenset(-one for one in (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGTRAP))
+
 _MAX_TOLD = 64 << 10  # characters of an error and its traceback; an honest worker keeps far below
 
 
@@ -66,7 +69,7 @@ def outcome_of_end(reason: Reason, status: int | None, *, call: Call, usage: Usa
     elif reason == "broken":
         error_type, error = "WorkerDied", "the worker was ended: its reply broke the protocol"
     else:
-        error_type, error = "WorkerDied", f"the worker ended by itself: {_told(status)}"
+        error_type, error = "WorkerDied", f"the worker ended by itself: {_told(status)}{_why(status, call)}"
     return Outcome(
         status="FAILURE", error_type=error_type, error=error, traceback=f"{error_type}: {error}", usage=usage
     )
@@ -85,6 +88,15 @@ def _response(head: HeadFrame, body: bytes) -> Response:
     if body_too_deep(body, response.header("content-type"), spare=EXECUTORS_SPARE):
         raise FrameError("a body that is nested too deeply")
     return response
+
+
+def _why(status: int | None, call: Call) -> str:
+    """Native code that gets no memory ends its process, where Python would have raised MemoryError."""
+    if status not in _GIVEN_UP:
+        return ""
+    return (
+        f"; mostly its native code wanted more than the limit of {call.limits.memory_mb} MB, or was nested too deeply"
+    )
 
 
 def _told(status: int | None) -> str:

@@ -15,7 +15,7 @@ def sentence(error: BaseException) -> str:
     """`ValueError: text`. Never raises, whatever the exception's own text does."""
     try:
         text = str(error)
-    except Exception:  # noqa: BLE001 - the exception may be of the function's own making
+    except BaseException:  # noqa: BLE001 - the exception may be of the function's own making; pydantic's core panics
         text = ""
     if type(text) is not str:
         text = ""

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic.json_schema import model_json_schema
 from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
 
-from services.executor.modes.python.models.errors import seen
+from services.executor.modes.python.models.errors import ValidationError as OurError
+from services.executor.modes.python.models.errors import core_of, ours, seen
 from services.executor.modes.python.models.fitting import fitted, keeper
 from services.executor.modes.python.models.model import BaseModel
 from services.executor.modes.python.tracebacks import sentence
@@ -23,8 +24,15 @@ def schema(kind: type[BaseModel]) -> dict[str, Any]:
 
 
 def made(kind: type[BaseModel], values: dict[str, Any]) -> BaseModel:
-    """An instance. Raises the ValidationError that functions see, and whatever the function's own checks raise."""
-    return kind(**values)
+    """An instance. Raises the ValidationError that functions see, and whatever the function's own checks raise.
+
+    Its text says nothing of the values, which may be secret: whoever calls, and all who read records, are told it.
+    """
+    try:
+        return kind(**values)
+    except OurError as error:
+        core = core_of(error)
+        raise error if core is None else ours(_told(core, core.errors(include_url=False))) from None
 
 
 def kept(instance: BaseModel) -> dict[str, Any]:
@@ -40,15 +48,22 @@ def misfit(kind: type[BaseModel], values: dict[str, Any]) -> str:
     """Why the class does not take these values, which it may have taken once; a value that is missing is no reason."""
     validator = seen(fitted, kind).validator
     try:
-        validator.validate_python(values)
+        seen(validator.validate_python, values)
     except MemoryError:
         raise
-    except ValidationError as error:
-        wrong = [one for one in error.errors(include_url=False) if one["type"] != "missing"]
-        return str(ValidationError.from_exception_data(error.title, [_again(one) for one in wrong])) if wrong else ""
     except Exception as error:  # noqa: BLE001 - the function's own checks may raise anything
-        return sentence(error)
+        core = core_of(error) if isinstance(error, OurError) else None
+        if core is None:
+            return sentence(error)
+        wrong = [one for one in core.errors(include_url=False) if one["type"] != "missing"]
+        return str(_told(core, wrong)) if wrong else ""
     return ""
+
+
+def _told(error: ValidationError, lines: list[Any]) -> ValidationError:
+    """An error of these lines that does not show its input: of a value that is missing, that is all the others."""
+    again = [_again(one) for one in lines]
+    return ValidationError.from_exception_data(error.title, again, hide_input=True)
 
 
 def _again(error: Any) -> InitErrorDetails:

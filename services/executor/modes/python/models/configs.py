@@ -31,9 +31,17 @@ def freeze_config(written: Any, *, old: bool = False) -> dict[str, Frozen]:
     for name, value in written.items():
         if type(name) is not str or name in _REFUSED or (name not in _ALLOWED | _IDLE and not old):
             raise TypeError(f"model_config: {str(name)[:50]!r} is not available here")
+        if name == "title":
+            _check_title(value)
         if name in _ALLOWED:
             try:
                 frozen[name] = freeze(value)
             except NotPlainError as error:
                 raise TypeError(f"model_config: {name} must be plain data: {error}") from None
     return frozen
+
+
+def _check_title(title: Any) -> None:
+    """It stands in front of every error, and pydantic's core panics at one that it cannot write."""
+    if title is not None and (type(title) is not str or not title.isprintable()):
+        raise TypeError("model_config: title must be a text, without characters that cannot be printed")

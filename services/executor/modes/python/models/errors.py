@@ -25,6 +25,8 @@ _PLAIN = (
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 T = TypeVar("T")
 
+_PANICS = "pyo3_runtime"
+"""The module of what the core raises where it does not go on; the class has no other name to be had by."""
 _LINK = "\n\nFor further information visit "
 
 
@@ -98,6 +100,11 @@ def seen(act: Callable[..., T], *given: Any, **named: Any) -> T:
         if isinstance(error, pydantic_core.SchemaError | pydantic.errors.PydanticErrorMixin):
             raise TypeError(told(error)) from None
         raise
+    except BaseException as error:
+        if type(error).__module__ != _PANICS:
+            raise
+        # A dict that changes while the core looks through it is enough; as it is, it would end all that goes on.
+        raise RuntimeError(f"pydantic gave up: {told(error)}") from None
 
 
 def told(error: BaseException) -> str:

@@ -4,13 +4,15 @@ pydantic's core works by a schema that names the class of each model, and takes 
 put in the place of the real one, the function's checks and defaults into the holes. The rest is as pydantic made it.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pydantic
-from pydantic_core import PydanticSerializationUnexpectedValue, SchemaSerializer, SchemaValidator
+from pydantic_core import PydanticKnownError, PydanticSerializationUnexpectedValue, SchemaSerializer, SchemaValidator
 
 from services.executor.modes.python.models.building import Hole, Node, Template, build
 from services.executor.modes.python.models.checks import relay
+from services.executor.modes.python.models.shapes import KEY as SHAPE
 from services.executor.modes.python.models.shapes import Ref, Shape, shape_of
 from services.executor.modes.python.models.strangers import SECRETS, URLS, AnyUrl, Secret, open_secret, url_of
 
@@ -113,6 +115,8 @@ class _Swap:
         if kind == "function-wrap" and (url := _url_of(schema)) is not None:
             return self._url(schema, url)
         copy = {key: self._part(kind, key, value) for key, value in schema.items() if key != "metadata"}
+        if kind == "tagged-union":
+            return {"type": "function-before", "function": {"type": "no-info", "function": _tagged}, "schema": copy}
         if kind == "model":
             self._of_model(copy)
         elif self._keeping:
@@ -194,6 +198,14 @@ class _Swap:
         serialization = copy.get("serialization")
         if copy["type"] == "json-or-python" and serialization is not None:
             copy["serialization"] = {"type": "function-plain", "function": _in_the_clear}
+
+
+def _tagged(value: Any) -> Any:
+    """What the core may look for a tag in: of any other object it would read the attribute, and tell what it found."""
+    kind = type(value)
+    if SHAPE in kind.__dict__ or kind.__module__ == "builtins" or isinstance(value, Mapping):
+        return value
+    raise PydanticKnownError("model_attributes_type")
 
 
 def _in_the_clear(value: Any) -> Any:
