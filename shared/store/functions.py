@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -172,9 +172,19 @@ class Functions:
         query = {"id": function.id, "revision": function.revision}
         return _read(await self._table.update(query, _change(values)))
 
-    async def retire(self, id: int) -> Function | None:
-        """Let nobody run a function any more, as it is about to be deleted; None where it is gone."""
-        return _read(await self._table.update({"id": id}, _change({"is_active": False, "active": None})))
+    async def retire(self, function: Function) -> Function | None:
+        """Let nobody run a function any more, as it is about to be deleted; None where it is gone.
+
+        A plugin is not found any more, but as one that is `retired`: in lists that come with all code, and that are
+        sent back as they are, nothing is to stand that has none.
+        """
+        values = _retirement(function, datetime.now(UTC))
+        return _read(await self._table.update({"id": function.id}, _change(values)))
+
+    def retiring(self, function: Function, *, at: datetime) -> Change:
+        """`retire` of a plugin, as a part of several writes."""
+        key = {} if function.plugin is None else {"plugin.key": function.plugin.key}
+        return self.changing(function, key, _retirement(function, at))
 
     async def yield_slug(self, slug: str) -> None:
         """Take a slug from a softly deleted function: it gets another one should it come back."""
@@ -182,6 +192,13 @@ class Functions:
         if found is not None:
             at = {"id": found["id"], "slug": slug, "revision": found["revision"], **DELETED}
             await self._table.update(at, _change({"slug": without_slug(found["id"])}))
+
+    async def yield_slug_retired(self, slug: str) -> None:
+        """Take a slug from a plugin that is `retired`: its deletion was cut short, or is under way."""
+        query = {"slug": slug, "plugin.key": "", **DELETED}
+        found = await self._table.one(query)
+        if found is not None:
+            await self._table.update({**query, "id": found["id"]}, _change({"slug": without_slug(found["id"])}))
 
     async def yield_name(self, app_id: int, name: str) -> None:
         """Take from a softly deleted function the name under which it was deployed: it does not come back by it."""
@@ -226,6 +243,14 @@ def _document(function: Function) -> Document:
 def _change(values: dict[str, Any]) -> Document:
     planned = {} if _SCHEDULED_BY.isdisjoint(values) else {"schedule_due": 0}
     return {"$set": {**values, **planned}, "$inc": {"revision": 1}}
+
+
+def _retirement(function: Function, at: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"is_active": False, "active": None}
+    if function.plugin is None:
+        return values
+    gone = {"plugin.key": "", "plugin.valves": "", "deployed_as": "", "deleted_at": at, "updated_at": at}
+    return {**values, **gone}
 
 
 def _read(document: Document | None) -> Function | None:

@@ -87,6 +87,7 @@ class Planning:
             plan.writes.append(self._functions.yielding_name(holder))
         plugin, active = self._plugin(checked, id, None), await self._active(plan, checked, id, None)
         wanted = plugin_values.slug_of(plugin)
+        await self._functions.yield_slug_retired(wanted)
         slug = free_slug(wanted, plan.slugs | await self._functions.slugs_like(wanted))
         plan.slugs.add(slug)
         function = msgspec.structs.replace(
@@ -123,17 +124,8 @@ class Planning:
 
     def _retire(self, plan: Plan, gone: Function) -> None:
         """Nobody sees it from then on, its key and its valves are gone; what else it has is removed after that."""
-        plugin = msgspec.structs.replace(_plugin(gone), key="", valves="")
-        values: dict[str, Any] = {
-            "is_active": False,
-            "active": None,
-            "deployed_as": "",
-            "plugin": msgspec.to_builtins(plugin),
-            "deleted_at": plan.at,
-            "updated_at": plan.at,
-        }
-        plan.writes.append(self._functions.changing(gone, {"plugin.key": _plugin(gone).key}, values))
-        plan.gone.append(_with(gone, values))
+        plan.writes.append(self._functions.retiring(gone, at=plan.at))
+        plan.gone.append(gone)
 
     def _plugin(self, checked: Checked, id: int, before: Plugin | None) -> Plugin:
         caller, entry, text = self._caller, checked.entry, ""

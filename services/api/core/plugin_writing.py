@@ -164,6 +164,7 @@ class PluginWriting:
         slug = plugin_values.slug_of(plugin)
         for _ in range(_TRIES):
             await self.check_free(caller, plugin.key, app_id=app.id)
+            await owned.yield_slug_retired(slug)
             function = plugin_values.function_of(
                 app,
                 plugin,

@@ -118,11 +118,13 @@ class Plugins:
         return await self._shown(caller, await self._writing.change(caller, key, other))
 
     async def delete(self, caller: Caller, key: str) -> None:
-        """Remove a plugin and all that belongs to it; nothing happens where there is none."""
+        """Remove a plugin and all that belongs to it; where there is none, what a deletion before may have left."""
         must_keep_plugins(caller)
         found = await self._of(caller).by_key(key)
         if found is not None:
             await self._writing.removal.remove(caller, found)
+        else:
+            await self._writing.removal.remove_retired(caller)
 
     async def named(self, caller: Caller, key: str) -> Function:
         """The plugin as it is stored now, for whoever of its tenant. Raises Problem(not_found)."""

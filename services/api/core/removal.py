@@ -4,6 +4,7 @@ from services.api.core.directory import Directory
 from services.api.core.history import History
 from shared.domain.caller import Caller
 from shared.domain.function import Function
+from shared.domain.plugin import PLUGINS_APP
 from shared.store import deletions, milestones
 from shared.store.attempts import Attempts
 from shared.store.claims import Claims
@@ -13,6 +14,8 @@ from shared.store.invocations import Invocations
 from shared.store.ticks import Ticks
 from shared.store.user_valves import UserValves
 from shared.store.versions import Versions
+
+_MOST_RETIRED = 100  # at a time: there are some only where a process was killed
 
 
 class Removal:
@@ -24,13 +27,19 @@ class Removal:
         self._history = history
         self._forgotten_s = forgotten_s
 
+    async def remove_retired(self, caller: Caller) -> None:
+        """Make an end of removals of plugins that were cut short: nobody sees these, so nobody can name them."""
+        for function in await Functions(self._store, caller.tenant).retired(PLUGINS_APP, limit=_MOST_RETIRED):
+            await self.remove(caller, function)
+
     async def remove(self, caller: Caller, function: Function) -> bool:
         """Remove it; False where it was gone already.
 
-        The function goes last: a removal that is cut short can be asked for again, and goes on where it was.
+        The function goes last: a removal that is cut short can be asked for again, and goes on where it was. One of a
+        plugin is over for everybody with the first write.
         """
         owned, tenant = Functions(self._store, caller.tenant), caller.tenant
-        retired = await owned.retire(function.id)
+        retired = await owned.retire(function)
         if retired is None:
             return False
         await self._directory.announce(retired)  # from here on nobody runs it

@@ -1,5 +1,6 @@
 """Plugins, one at a time: what is kept of them, what is refused, and what a change leaves as it was."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -313,13 +314,33 @@ async def test_all_that_belongs_to_a_plugin_goes_with_it(keeping: Keeping):
     assert again.slug == "going"
 
 
-async def test_a_deletion_that_was_cut_short_is_gone_on_with(keeping: Keeping):
+async def test_a_deletion_that_was_cut_short_is_one_all_the_same(keeping: Keeping):
     made = await keeping.plugins.create(keeping.admin, draft("cut"))
-    await keeping.functions.retire(made.id)
-    await keeping.sources.delete_of(made.id)
-    assert (await keeping.plugins.shown(keeping.admin, "cut")).content == ""
-    await keeping.plugins.delete(keeping.admin, "cut")
+    await set_valves(keeping, "cut", '{"a": 1}')
+    await keeping.functions.retire(made)
     assert await keeping.plugins.listed(keeping.admin) == []
+    assert await keeping.plugins.exported(keeping.admin) == []
+    assert await keeping.functions.called(made.app, "cut") is None
+    await refused("not_found", keeping.plugins.shown(keeping.admin, "cut"))
+    await refused("not_found", keeping.plugins.toggle(keeping.admin, "cut"))
+    again = await keeping.plugins.create(keeping.admin, draft("cut"))
+    assert (again.slug, again.deployed_as) == ("cut", "cut")
+    await keeping.plugins.delete(keeping.admin, "cut")
+    assert await keeping.sources.count(made.id), "only what was asked for"
+    await keeping.plugins.delete(keeping.admin, "cut")
+    for collection in ("versions", "sources", "functions"):
+        assert not await keeping.store.table(collection, made.tenant).count({}), collection
+
+
+async def test_a_plugin_is_there_or_not_while_it_is_deleted(keeping: Keeping):
+    for _ in range(20):
+        await keeping.plugins.create(keeping.admin, draft("going"))
+        deleting = asyncio.create_task(keeping.plugins.delete(keeping.admin, "going"))
+        while not deleting.done():
+            for shown in await keeping.plugins.exported(keeping.admin):
+                assert shown.function.active is not None
+                assert shown.content == FILTER
+        await deleting
 
 
 async def test_the_bound_of_a_tenant(opened: Open):
