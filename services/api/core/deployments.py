@@ -12,7 +12,7 @@ from services.api.core.environments import Environments, no_function
 from services.api.core.history import History
 from services.api.core.plugin_values import check_no_plugin
 from services.api.core.removal import Removal
-from services.api.core.rights import must_develop, must_read
+from services.api.core.rights import may_see_code, must_develop, must_read
 from services.api.core.sources import Sources
 from services.api.core.triggers import Triggers
 from services.api.core.writing import Writing
@@ -148,7 +148,7 @@ class Deployments:
         if function is None:
             raise no_function(name)
         source = None
-        if function.active is not None:
+        if function.active is not None and may_see_code(caller, function):
             source = await versions.Versions(self._store, caller.tenant).source(function.active.code_hash)
         tenant = await tenants.find(self._store, caller.tenant)
         limits = limits_of(function.config, self._bounds, tenant=tenant.limits if tenant else {})

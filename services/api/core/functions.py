@@ -10,7 +10,7 @@ from services.api.core.directory import Directory
 from services.api.core.history import History
 from services.api.core.plugin_values import check_no_plugin
 from services.api.core.removal import Removal
-from services.api.core.rights import must_develop, must_read
+from services.api.core.rights import may_see_code, must_develop, must_read
 from services.api.core.schedules import check_settings as check_schedule
 from services.api.core.schedules import touches_schedule
 from services.api.core.settings import check_settings
@@ -141,7 +141,7 @@ class Functions:
 
     async def shown(self, caller: Caller, slug: str, *, app: str | None = None) -> Detail:
         """A function with its versions. Raises Problem(not_found)."""
-        return await self._detail(await self.seen(caller, slug, app=app))
+        return await self._detail(caller, await self.seen(caller, slug, app=app))
 
     async def change(self, caller: Caller, slug: str, settings: dict[str, Any], *, app: str | None = None) -> Detail:
         """Set these settings and leave the others. Raises Problem(not_found, invalid, conflict)."""
@@ -157,7 +157,7 @@ class Functions:
             function = await self._changed(function, values)
             await self._directory.announce(function)
             await self._history.add(caller, function, "Changed")
-        return await self._detail(function)
+        return await self._detail(caller, function)
 
     async def delete(self, caller: Caller, slug: str, *, app: str | None = None) -> None:
         """Remove a function and all that belongs to it. Raises Problem(not_found)."""
@@ -228,13 +228,13 @@ class Functions:
                 return function
         raise Problem("conflict", f"Many functions named '{function.name}' are being created; try again in a moment")
 
-    async def _detail(self, function: Function) -> Detail:
+    async def _detail(self, caller: Caller, function: Function) -> Detail:
         function = msgspec.structs.replace(function, auth_config=masked(function.auth_config))
         versions = Versions(self._store, function.tenant)
         newest = await versions.of(function.id, limit=MAX_VERSIONS_SHOWN)
         if function.active is None:
             return Detail(function, newest, None, "")
-        source = await versions.source(function.active.code_hash)
+        source = await versions.source(function.active.code_hash) if may_see_code(caller, function) else None
         return Detail(function, newest, await versions.by_id(function.active.id), source.source if source else "")
 
 

@@ -5,6 +5,7 @@ plugins.
 """
 
 from shared.domain.caller import Caller, Scope
+from shared.domain.function import Function
 from shared.domain.problem import Problem
 
 
@@ -50,6 +51,11 @@ def must_read_plugins(caller: Caller) -> None:
     """Raises Problem(forbidden) for a caller who may not see the code and the valves of plugins."""
     _must_be_admin(caller)
     _must_reach(caller, "functions:read")
+
+
+def may_see_code(caller: Caller, function: Function) -> bool:
+    """Whether a caller who may see a function sees its code with it: that of a plugin is for administrators."""
+    return function.plugin is None or caller.role == "admin"
 
 
 def must_keep_plugins(caller: Caller) -> None:

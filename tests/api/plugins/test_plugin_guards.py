@@ -7,8 +7,10 @@ import httpx
 import pytest
 
 from services.api.core.plugins import Plugins
+from shared.domain.caller import Role
 from shared.domain.function import Function
 from shared.domain.problem import Problem
+from tests import people
 from tests.api.conftest import sentence
 from tests.api.plugins.conftest import FILTER, MAIN, Keeping, Open, draft
 
@@ -56,6 +58,23 @@ async def test_it_is_shown_as_a_function(guarded: Guarded):
     of_app = (await guarded.http.get("/v1/plugins/functions")).json()
     assert KEY in str(of_app)
     assert (await guarded.http.get(f"/v1/plugins/functions/{KEY}")).status_code == 200
+
+
+@pytest.mark.parametrize("role", ["user", "developer"])
+async def test_its_code_is_shown_to_administrators_alone(guarded: Guarded, role: Role):
+    """Who may not read it where plugins are kept does not read it through another door."""
+    store = guarded.keeping.store
+    token = await people.token_for(store, await people.account(store, f"guards-{role}", role=role))
+    headers = {"Authorization": f"Bearer {token}"}
+    paths = (f"/api/functions/{SLUG}/", f"/api/apps/plugins/functions/{SLUG}/", f"/v1/plugins/functions/{KEY}")
+    for path in paths:
+        assert "def main" in (await guarded.http.get(path)).text
+        answer = await guarded.http.get(path, headers=headers)
+        assert answer.status_code == 200
+        assert "def main" not in answer.text
+    changed = await guarded.http.patch(paths[0], json={"description": "seen"}, headers=headers)
+    assert changed.status_code == (200 if role == "developer" else 403)
+    assert "def main" not in changed.text
 
 
 async def test_its_code_is_changed_nowhere_else(guarded: Guarded):
