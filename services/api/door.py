@@ -9,7 +9,7 @@ from services.api import families
 from services.api.dialects.apps.call import CallFunction
 from services.api.dialects.apps.live import HEAD, LASTS
 from services.api.dialects.apps.targets import target
-from services.api.dialects.rest import execute
+from services.api.dialects.rest import execute, problems
 from services.api.forwarding import Forwarding, is_triggers
 from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
@@ -54,7 +54,7 @@ class Door:
         if method == "HEAD" and asked is None:  # as GET; the server below leaves the body out by itself
             scope = {**scope, "method": "GET", HEAD: True}
         words = families.words(scope["path"])
-        called = None if families.is_of_webui(scope["path"]) else execute.target(scope["path"])
+        called = execute.target(scope["path"]) if words is problems else None
         meter = None
         if self._limits is not None:
             meter = scope[METER] = self._limits.meter(scope, executes=(called or asked) is not None)

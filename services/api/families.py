@@ -43,11 +43,6 @@ def is_of_apps(path: str) -> bool:
     return path == _APPS or path.startswith(f"{_APPS}/")
 
 
-def is_of_webui(path: str) -> bool:
-    """Whether the path, as the framework reads it, is one of the dialect of plugins."""
-    return _WEBUI.fullmatch(_folded(path)) is not None
-
-
 def is_of_rest(path: str) -> bool:
     """Whether the path is neither's: the first dialect has all that no other has."""
     return words(path) is rest
@@ -57,7 +52,7 @@ def words(path: str) -> Words:
     """The words of the dialect that the path belongs to."""
     if is_of_apps(path):
         return apps
-    return webui if is_of_webui(path) else rest
+    return webui if _WEBUI.fullmatch(_folded(path)) else rest
 
 
 def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:

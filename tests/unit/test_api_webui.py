@@ -37,7 +37,6 @@ FORM = {"id": "one", "name": "One", "content": "x = 1", "meta": {"description": 
 )  # fmt: skip
 def test_whose_words_a_path_has(path: str, words: Any):
     assert families.words(path) is words
-    assert families.is_of_webui(path) is (words is problems)
 
 
 def faults(kind: Any, body: Any) -> list[tuple[str, list[Any], str]]:
