@@ -28,8 +28,7 @@ _UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f/]")
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """A plugin as it is to be, whether there is one of this key or not. Times in seconds since 1970.
 
-    `valves` are all that is set; None for nothing. Without `created_at` it is what it was, or now. `updated_at` is what
-    somebody else's copy says: here, it is now.
+    `valves` are all that is set; None for nothing. Without `created_at` it is what it was, or now.
     """
 
     key: str
@@ -40,7 +39,6 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     is_active: bool = False
     is_global: bool = False
     created_at: int | None = None
-    updated_at: int | None = None
 
 
 class Checked(NamedTuple):

@@ -27,7 +27,6 @@ def entry(body: wire.Entry) -> Entry:
         is_active=body.is_active,
         is_global=body.is_global,
         created_at=body.created_at,
-        updated_at=body.updated_at,
     )
 
 

@@ -1,9 +1,6 @@
 """The versions of a function's code as bodies."""
 
-from typing import Any
-
 import msgspec
-from msgspec import UNSET, UnsetType
 
 
 class Author(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,11 +12,9 @@ class Author(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What was kept of a function with a version."""
+    """What is kept of a function with a version."""
 
     content: str
-    name: str | UnsetType = UNSET
-    meta: dict[str, Any] | UnsetType = UNSET
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
