@@ -59,7 +59,7 @@ async def test_from_nothing(kept: Kept):
     content = "from utils.x import y\n" + PLAIN  # that is refused, unless it is written out
     said = await kept.synced(
         entry("redactor", valves={"priority": 2}, meta={"description": "d", "toggle": True}, is_global=True),
-        entry("Ünder.Score x", PLAIN, name="Any / name", is_active=True, created_at=born, updated_at=1),
+        entry("Ünder.Score x", PLAIN, name="Any / name", is_active=True, created_at=born),
         entry("keyed", KEYED, valves={}),
     )
     assert [plugin(one.function).key for one in said] == ["redactor", "Ünder.Score x", "keyed"]
@@ -329,7 +329,7 @@ async def test_two_that_know_nothing_of_each_other(kept: Kept, monkeypatch: pyte
     async with asyncio.timeout(60):
         await asyncio.gather(kept.synced(entry("a", PLAIN)), kept.synced(entry("b", PLAIN)))
     assert await _contents(kept) in ({"a": PLAIN}, {"b": PLAIN})
-    assert tries == 3
+    assert tries > 2  # the other may not be through yet when it is lost for the first time
 
 
 async def test_beside_others_who_write(kept: Kept):
