@@ -1,7 +1,7 @@
 """Valves, as they are kept and as they travel: JSON text of an object, or that sealed, which never begins with `{`."""
 
 from shared.domain.problem import Problem
-from shared.secrets import Keyring
+from shared.secrets import Keyring, SealBrokenError
 
 _OPEN = "{"
 
@@ -28,6 +28,9 @@ def opened(text: str, keyring: Keyring, *, place: str) -> bytes:
     return text.encode() if text.startswith(_OPEN) else keyring.unseal(text, place=place)
 
 
-def readable(problem: Exception) -> Problem:
-    """What a caller is told whose valves no key at hand opens."""
-    return Problem("unavailable", f"The valves cannot be opened with the operator's key: {problem}")
+def read(text: str, keyring: Keyring, *, place: str) -> bytes:
+    """`opened`, for somebody who asks over HTTP. Raises Problem(unavailable) where no key at hand opens it."""
+    try:
+        return opened(text, keyring, place=place)
+    except SealBrokenError as error:
+        raise Problem("unavailable", f"The valves cannot be opened with the operator's key: {error}") from error

@@ -12,7 +12,7 @@ from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.plugin import examine_place
 from shared.domain.problem import Problem
-from shared.secrets import Keyring, SealBrokenError
+from shared.secrets import Keyring
 
 POOL = "python"
 """The executor pool of plugins."""
@@ -50,14 +50,14 @@ class Examining:
         )
         return (await self._asked(asked, b"")).spec
 
-    async def values(self, function: Function, values: bytes, *, digest: str = "", users: bool = False) -> bytes:
+    async def values(self, function: Function, values: bytes, *, users: bool = False) -> bytes:
         """What is to be kept of a plugin's valves, or of its users', once its code has checked them: JSON text.
 
-        `digest` names the code where it is not the active one. Raises Problem(invalid) where they do not fit, in the
-        field `valves`, Problem(not_found) where there are no such valves, and Problem(unavailable).
+        Raises Problem(invalid) where they do not fit, in the field `valves`, Problem(not_found) where there are no such
+        valves, and Problem(unavailable).
         """
-        code = digest or (function.active.code_hash if function.active else "")
-        return await self.fitted(function.tenant, code, values, function_id=function.id, users=users)
+        digest = function.active.code_hash if function.active else ""
+        return await self.fitted(function.tenant, digest, values, function_id=function.id, users=users)
 
     async def fitted(
         self, tenant: str, digest: str, values: bytes, *, function_id: int = 0, users: bool = False
@@ -74,10 +74,7 @@ class Examining:
         answer = await self._asked(asked, values)
         if answer.missing:
             raise Problem("not_found", "The code has no such valves")
-        try:
-            return valves.opened(answer.values, self._keyring, place=examine_place(asked.id, "answered"))
-        except SealBrokenError as error:
-            raise valves.readable(error) from error
+        return valves.read(answer.values, self._keyring, place=examine_place(asked.id, "answered"))
 
     async def _asked(self, asked: Examine, values: bytes) -> Examined:
         if values:

@@ -12,18 +12,18 @@ from services.api.core.apps import Apps
 from services.api.core.directory import Directory
 from services.api.core.examining import POOL, Examining
 from services.api.core.history import History
+from services.api.core.plugin_fitting import Fitting
 from services.api.core.plugin_values import Code, Draft
 from services.api.core.removal import Removal
 from services.api.core.sources import Sources
 from services.api.core.writing import Writing
-from shared import valves
 from shared.bus.messages import Examined
 from shared.domain.caller import Caller
 from shared.domain.function import ActiveVersion, Function, free_slug
-from shared.domain.plugin import PLUGINS_APP, Plugin, valves_place
+from shared.domain.plugin import PLUGINS_APP, Plugin
 from shared.domain.problem import Problem
 from shared.registry import WITHOUT_PACKAGES, Registry
-from shared.secrets import Keyring, SealBrokenError
+from shared.secrets import Keyring
 from shared.store.client import Store
 from shared.store.functions import Functions
 
@@ -136,10 +136,10 @@ class PluginWriting:
         self, caller: Caller, key: str, wanted: Wanted, active: Active, *, lost: Lost = _nothing
     ) -> Function:
         """The plugin with other code, of the version that `active` says. Raises as `change` does, and (invalid)."""
-        fitting = _Fitting(self._examining, self._keyring, wanted.digest)
+        fitting = Fitting(self._examining, self._keyring, wanted.digest)
 
         async def change(latest: Function, plugin: Plugin) -> dict[str, Any]:
-            examined, kept = await fitting.examined(latest, plugin)
+            examined, kept = await fitting.look(latest, plugin)
             draft = Draft(
                 key=plugin.key,
                 name=latest.name if wanted.name is None else wanted.name,
@@ -206,41 +206,6 @@ class PluginWriting:
     async def _tell(self, caller: Caller, function: Function, kind: Literal["Created", "Changed"]) -> None:
         await self._directory.announce(function)
         await self._history.add(caller, function, kind)
-
-
-class _Fitting:
-    """What an executor finds in code, with the valves that are set: asked anew only where these are other ones."""
-
-    def __init__(self, examining: Examining, keyring: Keyring, digest: str) -> None:
-        self._examining = examining
-        self._keyring = keyring
-        self._digest = digest
-        self._valves: str | None = None
-        self._examined = Examined()
-
-    async def examined(self, function: Function, plugin: Plugin) -> tuple[Examined, str]:
-        """What it is, and the valves as they are to be kept. Raises Problem(invalid, unavailable)."""
-        place = valves_place(function.tenant, function.id)
-        values = self._opened(plugin.valves, place)
-        if plugin.valves != self._valves:
-            try:
-                self._examined = await self._examining.code(
-                    function.tenant, self._digest, function_id=function.id, values=values
-                )
-            except Problem as problem:
-                raise plugin_values.as_told(problem) from problem
-            self._valves = plugin.valves
-        if (
-            self._examined.secret and values and values == plugin.valves.encode()
-        ):  # set when nothing in them was a secret
-            return self._examined, valves.kept(values, self._keyring, place=place, secret=True)
-        return self._examined, plugin.valves
-
-    def _opened(self, text: str, place: str) -> bytes:
-        try:
-            return valves.opened(text, self._keyring, place=place) if text else b""
-        except SealBrokenError as error:
-            raise valves.readable(error) from error
 
 
 def no_plugin() -> Problem:

@@ -12,7 +12,7 @@ from shared.domain.caller import Caller
 from shared.domain.function import MAX_FREEFORM_BYTES, Function, check_freeform
 from shared.domain.plugin import Plugin, user_valves_place, valves_place
 from shared.domain.problem import Problem, wrong
-from shared.secrets import Keyring, SealBrokenError
+from shared.secrets import Keyring
 from shared.store.client import Store
 from shared.store.functions import Functions
 from shared.store.user_valves import UserValves
@@ -48,7 +48,7 @@ class Valves:
         unavailable).
         """
         must_keep_plugins(caller)
-        wanted = given(values)
+        wanted = _given(values)
         checked = _Checked()
 
         async def change(latest: Function, plugin: Plugin) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Valves:
     async def replace_for_user(self, caller: Caller, key: str, values: dict[str, Any]) -> dict[str, Any]:
         """`replace`, of what the caller has set for himself; Problem(invalid) also for one that is not active."""
         must_execute(caller)
-        wanted = given(values)
+        wanted = _given(values)
         checked = _Checked()
         for _ in range(_TRIES):
             function = await self._writing.named(caller, key)
@@ -117,10 +117,7 @@ class Valves:
             raise Problem("not_found", "Function not found")
 
     def _decoded(self, text: str, place: str) -> dict[str, Any]:
-        try:
-            return msgspec.json.decode(valves.opened(text, self._keyring, place=place), type=dict[str, Any])
-        except SealBrokenError as error:
-            raise valves.readable(error) from error
+        return msgspec.json.decode(valves.read(text, self._keyring, place=place), type=dict[str, Any])
 
 
 class _Checked:
@@ -140,7 +137,7 @@ class _Checked:
         self.text, self.values, self._digest = text, dumped(text), digest
 
 
-def given(values: dict[str, Any]) -> bytes:
+def _given(values: dict[str, Any]) -> bytes:
     """JSON text of what was sent, without what is None. Raises Problem(invalid)."""
     values = {name: value for name, value in values.items() if value is not None}
     check_freeform("valves", values)
