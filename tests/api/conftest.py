@@ -8,6 +8,7 @@ import pytest
 
 from shared.bus import broker
 from shared.bus.broker import Bus
+from shared.secrets import Keyring
 from shared.store.client import Store
 from tests.people import stranger_to
 from tests.platform import Platform
@@ -50,3 +51,9 @@ async def store(platform: Platform) -> AsyncIterator[Store]:
     store = Store(platform.ready["mongodb"], database="shoal")
     yield store
     store.close()
+
+
+@pytest.fixture(scope="session")
+def keyring(platform: Platform) -> Keyring:
+    """The operator's key, as `shoal up` has made it."""
+    return Keyring([bytes.fromhex((platform.data_dir / "secret.key").read_text().split()[0])])

@@ -11,7 +11,6 @@ import pytest
 from shared.bus import broker
 from shared.bus.broker import Bus
 from shared.domain.app import App
-from shared.secrets import Keyring
 from shared.store.apps import Apps
 from shared.store.client import Store
 from tests.api.apps.edge import Issuer, issuing
@@ -111,10 +110,3 @@ async def shop(client: httpx.AsyncClient) -> AsyncIterator[Shop]:
     shop = Shop(client, f"shop-{next(_numbers)}")
     yield shop
     await shop.clear()
-
-
-@pytest.fixture(scope="session")
-def keyring(platform: Platform) -> Keyring:
-    """The operator's key, as `shoal up` has made it."""
-    [found] = [path for path in platform.data_dir.rglob("*") if path.is_file() and "secret" in path.name]
-    return Keyring([bytes.fromhex(found.read_text().split()[0])])

@@ -6,25 +6,16 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from services.api.core.apps import Apps
-from services.api.core.directory import Directory
-from services.api.core.examining import Examining
-from services.api.core.history import History
 from services.api.core.plugin_versions import PluginVersions
-from services.api.core.plugin_writing import Beside, PluginWriting
 from services.api.core.plugins import Draft, Plugins
-from services.api.core.removal import Removal
-from services.api.core.sources import Sources
-from shared.app_directory import AppDirectory
 from shared.bus.broker import Bus
 from shared.domain.caller import Caller, Role, User
 from shared.secrets import Keyring
 from shared.store.client import Store
 from shared.store.functions import Functions
 from shared.store.versions import Versions
-from tests.platform import Platform
+from tests.api.plugin_core import parts
 
-CODE_BYTES = 20_000
 _tenants = count(1)
 
 FILTER = '''"""
@@ -71,26 +62,12 @@ def draft(key: str, content: str = FILTER, *, name: str = "", **meta: Any) -> Dr
 Open = Callable[..., Keeping]
 
 
-@pytest.fixture(scope="session")
-def keyring(platform: Platform) -> Keyring:
-    """The platform's keys."""
-    return Keyring([bytes.fromhex((platform.data_dir / "secret.key").read_text().split()[0])])
-
-
 @pytest.fixture
 def opened(bus: Bus, store: Store, keyring: Keyring) -> Open:
     """The core for a tenant; its bounds are smaller than the platform's."""
 
     def opened(tenant: str, *, keyring: Keyring = keyring, most: int = 100) -> Keeping:
-        directory, history = Directory(bus, store, believed_s=30), History(store)
-        beside = Beside(
-            Apps(store, AppDirectory(bus, store, believed_s=30)),
-            Sources(bus, store, code_bytes=CODE_BYTES, wait_s=20),
-            Examining(bus, keyring, wait_s=20),
-            Removal(store, directory, history=history, forgotten_s=60),
-            history,
-        )
-        writing = PluginWriting(store, directory, keyring, beside=beside, most=most)
+        writing = parts(bus, store, keyring, most=most).writing
         admin = Caller(tenant=tenant, user=User(1, "admin", "admin@localhost"), role="admin")
         return Keeping(
             Plugins(store, writing), PluginVersions(store, writing), admin,

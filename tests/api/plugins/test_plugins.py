@@ -14,7 +14,8 @@ from shared.domain.version import code_hash
 from shared.secrets import Keyring
 from shared.store.apps import Apps
 from shared.store.user_valves import UserValves
-from tests.api.plugins.conftest import CODE_BYTES, FILTER, MAIN, Keeping, Open, draft, valved
+from tests.api.plugin_core import CODE_BYTES
+from tests.api.plugins.conftest import FILTER, MAIN, Keeping, Open, draft, valved
 from tests.people import account
 
 

@@ -7,17 +7,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from services.api.core.apps import Apps
-from services.api.core.directory import Directory
-from services.api.core.examining import Examining
-from services.api.core.history import History
 from services.api.core.plugin_sync import Entry, PluginSync, Synced
-from services.api.core.plugin_writing import Beside, PluginWriting
 from services.api.core.plugins import Draft, Plugins
 from services.api.core.removal import Removal
-from services.api.core.sources import Sources
 from services.api.core.valves import Valves
-from shared.app_directory import AppDirectory
 from shared.bus.broker import Bus
 from shared.domain.caller import Caller, Role, User
 from shared.domain.function import Function
@@ -26,7 +19,7 @@ from shared.store.client import Store
 from shared.store.functions import Functions
 from shared.store.user_valves import UserValves
 from shared.store.versions import Versions
-from tests.platform import Platform
+from tests.api.plugin_core import parts
 
 _tenants = count(1)
 
@@ -123,27 +116,16 @@ Open = Callable[..., Kept]
 
 
 @pytest.fixture(scope="session")
-def keyring(platform: Platform) -> Keyring:
-    """The platform's keys."""
-    return Keyring([bytes.fromhex((platform.data_dir / "secret.key").read_text().split()[0])])
-
-
-@pytest.fixture(scope="session")
 def open_core(bus: Bus, store: Store, keyring: Keyring) -> Open:
     """The core for a tenant."""
 
     def opened(tenant: str, *, most: int = 100, keyring: Keyring = keyring) -> Kept:
-        directory, history = Directory(bus, store, believed_s=30), History(store)
-        examining = Examining(bus, keyring, wait_s=20)
-        removal = Removal(store, directory, history=history, forgotten_s=60)
-        apps = Apps(store, AppDirectory(bus, store, believed_s=30))
-        beside = Beside(apps, Sources(bus, store, code_bytes=20_000, wait_s=20), examining, removal, history)
-        writing = PluginWriting(store, directory, keyring, beside=beside, most=most)
+        directory, beside, writing = parts(bus, store, keyring, most=most)
         return Kept(
             Plugins(store, writing),
-            Valves(store, keyring, examining=examining, writing=writing),
+            Valves(store, keyring, examining=beside.examining, writing=writing),
             PluginSync(store, directory, keyring, beside=beside, most=most),
-            removal,
+            beside.removal,
             Caller(tenant=tenant, user=User(1, "admin", "admin@localhost"), role="admin"),
             Functions(store, tenant),
             Versions(store, tenant),

@@ -304,7 +304,7 @@ async def test_two_at_once(kept: Kept):
         {"e": REDACTOR},
         {},
     ]
-    for _ in range(5):
+    for _ in range(3):
         syncs = (kept.synced(*(entry(key, content) for key, content in one.items())) for one in wanted)
         outcomes = await asyncio.gather(*syncs, return_exceptions=True)
         assert [one for one in outcomes if isinstance(one, BaseException) and not _is(one, "conflict")] == []
@@ -358,7 +358,7 @@ async def test_beside_others_who_write(kept: Kept):
     writing = [asyncio.create_task(work()) for work in (toggles, updates, sets)]
     won = 0
     async with asyncio.timeout(90):
-        for number in range(8):
+        for number in range(4):
             keys = ("a", "b", "c") if number % 2 else ("a", "b", "d")
             outcome = await asyncio.gather(
                 kept.synced(*(entry(key, OTHER, valves={"mask": "y"}, is_active=True) for key in keys)),
@@ -369,7 +369,7 @@ async def test_beside_others_who_write(kept: Kept):
             assert set(await kept.all()) <= {"a", "b", "c", "d"}
     done.set()
     await asyncio.gather(*writing)
-    assert won >= 4
+    assert won >= 2
     for key, function in (await kept.all()).items():
         source = await kept.versions.source(active(function).code_hash)
         assert source is not None, key
@@ -386,7 +386,7 @@ async def test_cut_short_it_is_whole_or_nothing(kept: Kept):
     after = {"b": OTHER, "c": KEYED}
     seen = set()
     await kept.synced(*(entry(key, content) for key, content in before.items()))
-    for moment in range(0, 60, 3):
+    for moment in range(0, 60, 5):
         task = asyncio.create_task(kept.synced(*(entry(key, content) for key, content in after.items())))
         try:
             async with asyncio.timeout(moment / 100):
@@ -435,14 +435,14 @@ async def test_a_repeat_ends_what_was_cut_short_after_the_writing(kept: Kept, mo
 
 async def test_many(kept: Kept):
     """More than a bus or a database takes at once of anything."""
-    entries = [entry(f"k{number}", PLAIN + f"# {number}\n", is_active=True) for number in range(60)]
+    entries = [entry(f"k{number}", PLAIN + f"# {number}\n", is_active=True) for number in range(30)]
     async with asyncio.timeout(120):
         said = await kept.synced(*entries)
         assert [plugin(one.function).key for one in said] == [one.key for one in entries]
-        assert len(await kept.all()) == 60
-        await kept.synced(*entries[:25])
-    assert len(await kept.all()) == 25
-    assert await kept.store.table("functions", kept.tenant).count({}) == 25
+        assert len(await kept.all()) == 30
+        await kept.synced(*entries[:12])
+    assert len(await kept.all()) == 12
+    assert await kept.store.table("functions", kept.tenant).count({}) == 12
 
 
 def _is(outcome: object, code: str) -> bool:

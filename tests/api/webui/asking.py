@@ -1,6 +1,6 @@
 """How the tests of plugins ask: under both prefixes, with and without a slash; and the code that they ask with."""
 
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import httpx
@@ -10,7 +10,7 @@ from services.api.dialects.webui.problems import BAD_KEY, BAD_TOKEN, NO_TOKEN, N
 __all__ = ["BAD_KEY", "BAD_TOKEN", "NOT_ALLOWED", "NOT_FOUND", "NO_TOKEN"]
 
 PREFIXES = ("/api/functions", "/api/v1/functions")
-FORMS = [(prefix, slash) for prefix in PREFIXES for slash in ("", "/")]
+FORMS = tuple((prefix, slash) for prefix in PREFIXES for slash in ("", "/"))
 
 OK = 200
 FILTER = '''"""
@@ -68,18 +68,20 @@ def form(id: str, content: str = FILTER, **fields: Any) -> dict[str, Any]:
 
 
 class Asking:
-    """Somebody who asks under one prefix, with a slash at the end or without."""
+    """Somebody who asks under each prefix, with a slash at the end and without, in turn.
 
-    def __init__(self, http: httpx.AsyncClient, prefix: str = PREFIXES[0], slash: str = "") -> None:
+    Whether a request means the same whichever of them it is sent to is asked of every route in `test_rights.py`.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, *forms: tuple[str, str]) -> None:
         self.http = http
-        self.prefix = prefix
-        self.slash = slash
+        self.forms = forms or FORMS
+        self._next = cycle(self.forms)
 
     async def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
         path, _, query = path.partition("?")
-        return await self.http.request(
-            method, f"{self.prefix}{path}{self.slash}{'?' if query else ''}{query}", **options
-        )
+        prefix, slash = next(self._next)
+        return await self.http.request(method, f"{prefix}{path}{slash}{'?' if query else ''}{query}", **options)
 
     async def get(self, path: str) -> Any:
         return ok(await self.ask("GET", path))

@@ -59,6 +59,6 @@ async def user(being: As) -> Asking:
 
 
 @pytest.fixture(params=FORMS, ids="".join)
-def api(request: pytest.FixtureRequest, admin: Asking) -> Asking:
-    """The administrator, under each prefix and with each end of a path."""
-    return Asking(admin.http, *request.param)
+def formed(request: pytest.FixtureRequest, admin: Asking) -> Asking:
+    """The administrator, under each prefix and with each end of a path: for what costs next to nothing."""
+    return Asking(admin.http, request.param)

@@ -34,16 +34,16 @@ BROKEN = {
 }
 
 
-async def test_an_id_that_is_taken(api: Asking):
-    id = await api.create(PIPE)
+async def test_an_id_that_is_taken(admin: Asking):
+    id = await admin.create(PIPE)
     for again in (id, id.upper()):
-        assert detail(await api.ask("POST", "/create", json=form(again, PIPE)), 400) == TAKEN
-    await api.delete(id)
+        assert detail(await admin.ask("POST", "/create", json=form(again, PIPE)), 400) == TAKEN
+    await admin.delete(id)
 
 
 @pytest.mark.parametrize("id", ["", "1st", "with space", "with-dash", "a.b", "x" * 256, "a\0b", "a/b"])
-async def test_an_id_that_cannot_be(api: Asking, id: str):
-    assert detail(await api.ask("POST", "/create", json=form(id, PIPE)), 400) == NO_ID
+async def test_an_id_that_cannot_be(formed: Asking, id: str):
+    assert detail(await formed.ask("POST", "/create", json=form(id, PIPE)), 400) == NO_ID
 
 
 @pytest.mark.parametrize("content", BROKEN, ids=list(BROKEN.values()))
@@ -62,26 +62,27 @@ async def test_code_that_cannot_be_loaded(admin: Asking, content: str):
     await admin.delete(id)
 
 
-async def test_an_id_that_nobody_has(api: Asking):
+async def test_an_id_that_nobody_has(formed: Asking):
     assert (
-        detail(await api.ask("POST", "/id/nobody_s/update", json=form("nobody_s", PIPE)), 400) == "Function not found"
+        detail(await formed.ask("POST", "/id/nobody_s/update", json=form("nobody_s", PIPE)), 400)
+        == "Function not found"
     )
     for method, path in (("GET", ""), ("POST", "/toggle"), ("POST", "/toggle/global"), ("GET", "/history")):
         for id in ("nobody_s", "No Key", "%00", "%C3%A4" * 300):
-            assert detail(await api.ask(method, f"/id/{id}{path}"), 401) == NOT_FOUND
+            assert detail(await formed.ask(method, f"/id/{id}{path}"), 401) == NOT_FOUND
 
 
-async def test_what_is_missing_or_of_another_type_is_told_field_by_field(api: Asking):
+async def test_what_is_missing_or_of_another_type_is_told_field_by_field(formed: Asking):
     body = {"id": 1, "name": "x", "meta": {"description": ["x"]}}
-    assert detail(await api.ask("POST", "/create", json=body), 422) == [
+    assert detail(await formed.ask("POST", "/create", json=body), 422) == [
         {"type": "string_type", "loc": ["body", "id"], "msg": "Input should be a valid string"},
         {"type": "missing", "loc": ["body", "content"], "msg": "Field required"},
         {"type": "string_type", "loc": ["body", "meta", "description"], "msg": "Input should be a valid string"},
     ]
-    assert detail(await api.ask("POST", "/create"), 422) == [
+    assert detail(await formed.ask("POST", "/create"), 422) == [
         {"type": "missing", "loc": ["body"], "msg": "Field required"}
     ]
-    assert detail(await api.ask("POST", "/sync", json={}), 422) == [
+    assert detail(await formed.ask("POST", "/sync", json={}), 422) == [
         {"type": "missing", "loc": ["body", "functions"], "msg": "Field required"}
     ]
 
@@ -97,15 +98,15 @@ async def test_what_is_missing_or_of_another_type_is_told_field_by_field(api: As
         ("/id/x/history/diff?from_id=1", ["query", "to_id"]),
     ],
 )
-async def test_a_query_is_told_likewise(api: Asking, path: str, loc: list[str]):
-    [fault] = detail(await api.ask("GET", path), 422)
+async def test_a_query_is_told_likewise(formed: Asking, path: str, loc: list[str]):
+    [fault] = detail(await formed.ask("GET", path), 422)
     assert fault["loc"] == loc
 
 
-async def test_what_is_no_json(api: Asking, http: httpx.AsyncClient):
-    for client in (api.http, http):
+async def test_what_is_no_json(formed: Asking, http: httpx.AsyncClient):
+    for client in (formed.http, http):
         for content, at in ((b"{", 1), (b'{"id" 1}', 6), (b'"\xff"', 1)):
-            answer = await Asking(client, api.prefix, api.slash).ask("POST", "/create", content=content)
+            answer = await Asking(client, *formed.forms).ask("POST", "/create", content=content)
             [fault] = detail(answer, 422)
             assert (fault["type"], fault["loc"]) == ("json_invalid", ["body", at])
 
@@ -133,8 +134,8 @@ async def test_names_and_metas_that_cannot_be_kept(admin: Asking):
         ({"Authorization": "Bearer sk-" + "0" * 32}, BAD_KEY),
     ],
 )
-async def test_strangers(api: Asking, http: httpx.AsyncClient, headers: dict[str, str], said: str):
-    answer = await Asking(http, api.prefix, api.slash).ask("GET", "/list", headers=headers)
+async def test_strangers(formed: Asking, http: httpx.AsyncClient, headers: dict[str, str], said: str):
+    answer = await Asking(http, *formed.forms).ask("GET", "/list", headers=headers)
     assert detail(answer, 401) == said
     assert answer.headers["www-authenticate"] == "Bearer"
 
@@ -151,23 +152,23 @@ async def test_strangers(api: Asking, http: httpx.AsyncClient, headers: dict[str
         ("GET", "/load/url", "OPTIONS, POST"),
     ],
 )
-async def test_other_methods(api: Asking, method: str, path: str, allowed: str):
-    answer = await api.ask(method, path)
+async def test_other_methods(formed: Asking, method: str, path: str, allowed: str):
+    answer = await formed.ask(method, path)
     assert detail(answer, 405) == "Method Not Allowed"
     assert answer.headers["allow"] == allowed
-    told = await api.ask("OPTIONS", path)
+    told = await formed.ask("OPTIONS", path)
     assert (told.status_code, told.headers["allow"], told.content) == (204, allowed, b"")
 
 
-async def test_no_redirects_and_heads(api: Asking):
-    told = await api.ask("HEAD", "/list")
+async def test_no_redirects_and_heads(formed: Asking):
+    told = await formed.ask("HEAD", "/list")
     assert (told.status_code, told.content) == (200, b"")
-    assert (await api.ask("HEAD", "/id/nobody_s")).status_code == 401
+    assert (await formed.ask("HEAD", "/id/nobody_s")).status_code == 401
 
 
-async def test_paths_that_nobody_has(api: Asking, admin: Asking):
+async def test_paths_that_nobody_has(formed: Asking, admin: Asking):
     for path in ("/id/x/no/such", "/id/x/valves/no", "/load/no"):
-        assert detail(await api.ask("GET", path), 404) == "Not Found"
+        assert detail(await formed.ask("GET", path), 404) == "Not Found"
     assert detail(await admin.http.get("/api/v1/functions/no-such"), 404) == "Not Found"
     for path in ("/api/functions/id", "/api/functions/load/", "/api/functions/list/no", "/api/functions/no-such/"):
         answer = await admin.http.get(path)

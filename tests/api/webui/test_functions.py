@@ -15,8 +15,8 @@ def is_now(epoch: Any) -> bool:
     return type(epoch) is int and 0 <= time.time() - epoch < 600
 
 
-async def test_a_function_is_made_shown_and_deleted(api: Asking):
-    made = await api.post("/create", form("Shouting_Äé_1", meta={"description": None, "icon_url": "x", "toggle": 7}))
+async def test_a_function_is_made_shown_and_deleted(admin: Asking):
+    made = await admin.post("/create", form("Shouting_Äé_1", meta={"description": None, "icon_url": "x", "toggle": 7}))
     assert set(made) == RESPONSE
     id = made["id"]
     assert id == "shouting_äé_1"
@@ -27,13 +27,13 @@ async def test_a_function_is_made_shown_and_deleted(api: Asking):
     assert is_now(made["updated_at"])
     assert int(made["user_id"]) > 0
     assert int(made["version_id"]) > 0
-    assert await api.get(f"/id/{id}") == {**made, "content": FILTER}
-    assert ok(await api.ask("DELETE", f"/id/{id}/delete")) is True
-    assert detail(await api.ask("GET", f"/id/{id}"), 401) == NOT_FOUND
-    assert ok(await api.ask("DELETE", f"/id/{id}/delete")) is True
+    assert await admin.get(f"/id/{id}") == {**made, "content": FILTER}
+    assert ok(await admin.ask("DELETE", f"/id/{id}/delete")) is True
+    assert detail(await admin.ask("GET", f"/id/{id}"), 401) == NOT_FOUND
+    assert ok(await admin.ask("DELETE", f"/id/{id}/delete")) is True
 
 
-async def test_what_a_function_is_says_its_code(api: Asking):
+async def test_what_a_function_is_says_its_code(admin: Asking):
     kinds = {
         "class Action:\n    def action(self, body):\n        return body": ("action", False),
         PIPE: ("pipe", False),
@@ -42,34 +42,34 @@ async def test_what_a_function_is_says_its_code(api: Asking):
         "class Filter:\n    toggle = True\n    def inlet(self, body):\n        return body": ("filter", True),
     }
     for content, (kind, toggle) in kinds.items():
-        id = await api.create(content)
-        shown = await api.get(f"/id/{id}")
+        id = await admin.create(content)
+        shown = await admin.get(f"/id/{id}")
         assert (shown["type"], shown["meta"]["toggle"], shown["meta"]["manifest"]) == (kind, toggle, {})
-        await api.delete(id)
+        await admin.delete(id)
 
 
-async def test_the_short_names_of_packages_are_written_out_in_what_is_kept(api: Asking):
-    id = await api.create(PIPE + "\n# from utils import misc\n")
-    assert (await api.get(f"/id/{id}"))["content"].endswith("# from open_webui.utils import misc\n")
-    await api.delete(id)
+async def test_the_short_names_of_packages_are_written_out_in_what_is_kept(admin: Asking):
+    id = await admin.create(PIPE + "\n# from utils import misc\n")
+    assert (await admin.get(f"/id/{id}"))["content"].endswith("# from open_webui.utils import misc\n")
+    await admin.delete(id)
 
 
-async def test_lists(api: Asking, admin: Asking, user: Asking):
-    first, second = await api.create(PIPE), await api.create()
-    shown = {id: await api.get(f"/id/{id}") for id in (first, second)}
+async def test_lists(admin: Asking, user: Asking):
+    first, second = await admin.create(PIPE), await admin.create()
+    shown = {id: await admin.get(f"/id/{id}") for id in (first, second)}
     bare = {id: {key: value for key, value in row.items() if key != "content"} for id, row in shown.items()}
     owner = {"id": shown[first]["user_id"], "name": "ada-admin", "role": "admin", "email": "ada-admin@example.org"}
-    assert await api.get("/list") == [{**bare[second], "user": owner}, {**bare[first], "user": owner}]
+    assert await admin.get("/list") == [{**bare[second], "user": owner}, {**bare[first], "user": owner}]
     by_id = [first, second]  # the numbers of functions, not their names
-    assert await api.get("/export") == [shown[id] for id in by_id]
+    assert await admin.get("/export") == [shown[id] for id in by_id]
     for query in ("false", "0"):
-        assert await api.get(f"/export?include_valves={query}") == [shown[id] for id in by_id]
+        assert await admin.get(f"/export?include_valves={query}") == [shown[id] for id in by_id]
     for slash in ("", "/"):
         for asking in (admin, user):
-            everybody_s = Asking(asking.http, "/api/v1/functions", slash)
+            everybody_s = Asking(asking.http, ("/api/v1/functions", slash))
             assert await everybody_s.get("") == [bare[id] for id in by_id]
     for id in by_id:
-        await api.delete(id)
+        await admin.delete(id)
 
 
 async def test_the_list_at_the_prefix_of_both_is_the_other_dialect_s_page(admin: Asking):
@@ -89,12 +89,12 @@ async def test_who_has_changed_last_is_listed_first(admin: Asking):
         await admin.delete(id)
 
 
-async def test_another_name_code_and_meta(api: Asking):
-    id = await api.create(meta={"description": "before", "icon_url": "gone"})
-    before = await api.get(f"/id/{id}")
+async def test_another_name_code_and_meta(admin: Asking):
+    id = await admin.create(meta={"description": "before", "icon_url": "gone"})
+    before = await admin.get(f"/id/{id}")
     body = {**form("Any Other-Id", PIPE, name="New", meta={"description": "after"}), "is_active": True, "user_id": "x"}
-    changed = await api.post(f"/id/{id}/update", body)
-    assert changed == await api.get(f"/id/{id}")
+    changed = await admin.post(f"/id/{id}/update", body)
+    assert changed == await admin.get(f"/id/{id}")
     assert changed == {
         **before,
         "name": "New",
@@ -105,27 +105,27 @@ async def test_another_name_code_and_meta(api: Asking):
         "updated_at": changed["updated_at"],
     }
     assert int(changed["version_id"]) > int(before["version_id"])
-    again = await api.post(f"/id/{id}/update", form(id, PIPE, name="Newer", meta={}))
+    again = await admin.post(f"/id/{id}/update", form(id, PIPE, name="Newer", meta={}))
     assert (again["version_id"], again["name"]) == (changed["version_id"], "Newer")
-    await api.delete(id)
+    await admin.delete(id)
 
 
-async def test_switches(api: Asking):
-    id = await api.create(PIPE)
+async def test_switches(admin: Asking):
+    id = await admin.create(PIPE)
     for path, field in (("toggle", "is_active"), ("toggle/global", "is_global")):
         for expected in (True, False, True):
-            switched = await api.post(f"/id/{id}/{path}")
+            switched = await admin.post(f"/id/{id}/{path}")
             assert switched[field] is expected
-            assert switched == await api.get(f"/id/{id}")
+            assert switched == await admin.get(f"/id/{id}")
             assert switched["content"] == PIPE
-    await api.delete(id)
+    await admin.delete(id)
 
 
-async def test_a_key_may_be_any_word_of_the_paths(api: Asking):
+async def test_a_key_may_be_any_word_of_the_paths(admin: Asking):
     for id in ("execute", "id", "list", "valves", "update", "history", "code", "create"):
-        await api.post("/create", form(id, PIPE))
-        assert (await api.get(f"/id/{id}"))["id"] == id
-        await api.delete(id)
+        await admin.post("/create", form(id, PIPE))
+        assert (await admin.get(f"/id/{id}"))["id"] == id
+        await admin.delete(id)
 
 
 async def test_a_function_runs_as_every_function(admin: Asking):

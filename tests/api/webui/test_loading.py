@@ -49,7 +49,7 @@ async def operator(narrow: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.mark.parametrize(("prefix", "slash"), FORMS)
 async def test_code_is_loaded_and_not_kept(operator: httpx.AsyncClient, host: Hook, prefix: str, slash: str):
-    api = Asking(operator, prefix, slash)
+    api = Asking(operator, (prefix, slash))
     host.answer = always(response(200, PIPE.encode(), kind="text/plain"))
     loaded = await api.post("/load/url", {"url": f"{host.url}/some/reverse.py"})
     assert loaded == {"name": "reverse", "content": PIPE}
@@ -84,7 +84,7 @@ async def test_urls_that_are_not_asked(admin: Asking, url: str):
 async def test_one_request_too_many_in_a_minute(operator: httpx.AsyncClient):
     for number in range(MANY):
         prefix, slash = FORMS[number % len(FORMS)]
-        answer = await Asking(operator, prefix, slash).ask("GET", "/list")
+        answer = await Asking(operator, (prefix, slash)).ask("GET", "/list")
         if answer.status_code != 200:
             break
     assert detail(answer, 429).startswith("Rate limit exceeded")

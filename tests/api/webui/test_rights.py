@@ -63,8 +63,8 @@ class Route(NamedTuple):
     def case(self) -> Case:
         return CASES[self.name]
 
-    def filled(self, id: str = NOBODY_S) -> str:
-        return self.path.replace("{id:str}", id) + self.case.query
+    def filled(self, id: str = NOBODY_S, *, slash: str = "") -> str:
+        return self.path.replace("{id:str}", id) + slash + self.case.query
 
 
 ROUTES = [
@@ -82,9 +82,11 @@ def these(routes: list[Route]) -> pytest.MarkDecorator:
 each = these(ROUTES)
 
 
-async def ask(http: httpx.AsyncClient, route: Route, id: str = NOBODY_S, token: str = "") -> httpx.Response:
+async def ask(
+    http: httpx.AsyncClient, route: Route, id: str = NOBODY_S, *, token: str = "", slash: str = ""
+) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    return await http.request(route.method, route.filled(id), json=route.case.body, headers=headers)
+    return await http.request(route.method, route.filled(id, slash=slash), json=route.case.body, headers=headers)
 
 
 def came_through(answer: httpx.Response, route: Route) -> None:
@@ -115,6 +117,11 @@ async def test_without_a_token_nothing(route: Route, http: httpx.AsyncClient):
 async def role_tokens(store: Store) -> dict[Role, str]:
     made = {role: await people.account(store, f"plugins-{role}", tenant=TENANT, role=role) for role in ROLES}
     return {role: await people.token_for(store, account) for role, account in made.items()}
+
+
+@each
+async def test_with_a_slash_it_is_the_same(route: Route, role_tokens: dict[Role, str], http: httpx.AsyncClient):
+    came_through(await ask(http, route, token=role_tokens["admin"], slash="/"), route)
 
 
 @pytest.fixture(scope="module")
@@ -157,24 +164,27 @@ async def test_a_role_comes_before_fields_and_ids_and_fields_before_ids(
     assert (fault["type"], fault["loc"]) == ("json_invalid", ["body", 1])
 
 
+@pytest.fixture(scope="module")
+async def kept(admin: Asking) -> dict[str, Any]:
+    """A function of the tenant, as it is shown."""
+    shown: dict[str, Any] = await admin.get(f"/id/{await admin.create(PIPE)}")
+    return shown
+
+
 @these([route for route in ROUTES if "{id:str}" in route.path])
 async def test_a_stranger_cannot_tell_another_s_function_from_none(
-    route: Route, admin: Asking, stranger: httpx.AsyncClient
+    route: Route, kept: dict[str, Any], admin: Asking, stranger: httpx.AsyncClient
 ):
-    id = await admin.create(name="Kept")
-    try:
-        theirs, nobodys = await ask(stranger, route, id), await ask(stranger, route)
-        assert (theirs.status_code, theirs.content) == (nobodys.status_code, nobodys.content)
-        assert (await admin.get(f"/id/{id}"))["name"] == "Kept"
-    finally:
-        await admin.delete(id)
+    theirs, nobodys = await ask(stranger, route, kept["id"]), await ask(stranger, route)
+    assert (theirs.status_code, theirs.content) == (nobodys.status_code, nobodys.content)
+    assert await admin.get(f"/id/{kept['id']}") == kept
 
 
-async def test_what_is_listed_and_synced_is_one_s_own_tenant_s(admin: Asking, stranger: httpx.AsyncClient):
-    id = await admin.create(PIPE)
+async def test_what_is_listed_and_synced_is_one_s_own_tenant_s(
+    kept: dict[str, Any], admin: Asking, stranger: httpx.AsyncClient
+):
     theirs = Asking(stranger)
-    assert id not in {row["id"] for row in await theirs.get("/list")}
-    assert id not in {row["id"] for row in await theirs.get("/export")}
+    assert kept["id"] not in {row["id"] for row in await theirs.get("/list")}
+    assert kept["id"] not in {row["id"] for row in await theirs.get("/export")}
     assert await theirs.post("/sync", {"functions": []}) == []
-    assert (await admin.get(f"/id/{id}"))["content"] == PIPE
-    await admin.delete(id)
+    assert await admin.get(f"/id/{kept['id']}") == kept

@@ -16,14 +16,14 @@ def entry(id: str, content: str = PIPE, /, **fields: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def test_what_is_sent_is_there_and_nothing_else(api: Asking):
-    gone, kept = await api.create(), await api.create()
-    before = await api.get(f"/id/{kept}")
+async def test_what_is_sent_is_there_and_nothing_else(admin: Asking):
+    gone, kept = await admin.create(), await admin.create()
+    before = await admin.get(f"/id/{kept}")
     sent = [
         entry(kept, PLAIN, name="Kept", meta={"manifest": {"title": "sent"}, "toggle": True, "icon_url": "x"}),
         entry("Synced", FILTER, is_active=False, is_global=True, valves={"mark": "?", "priority": 1}),
     ]
-    found = await api.post("/sync", {"functions": sent})
+    found = await admin.post("/sync", {"functions": sent})
     assert [row["id"] for row in found] == [kept, "Synced"]
     first, second = found
     assert {key: first[key] for key in ("name", "type", "content", "meta", "is_active", "created_at")} == {
@@ -38,20 +38,20 @@ async def test_what_is_sent_is_there_and_nothing_else(api: Asking):
     assert first["updated_at"] >= before["updated_at"] > MADE
     assert (second["type"], second["is_global"], second["valves"]) == ("filter", True, {"mark": "?", "priority": 1})
     assert second["meta"]["toggle"] is True
-    assert await api.get("/export?include_valves=true") == found
-    assert (await api.ask("GET", f"/id/{gone}")).status_code == 401
-    assert await api.get("/id/Synced/valves") == second["valves"]
-    assert await api.post("/sync", {"functions": []}) == []
-    assert await api.get("/list") == []
+    assert await admin.get("/export?include_valves=true") == found
+    assert (await admin.ask("GET", f"/id/{gone}")).status_code == 401
+    assert await admin.get("/id/Synced/valves") == second["valves"]
+    assert await admin.post("/sync", {"functions": []}) == []
+    assert await admin.get("/list") == []
 
 
-async def test_what_was_exported_can_be_sent_again(api: Asking):
-    id = await api.create()
-    await api.post(f"/id/{id}/valves/update", {"priority": 2})
-    exported = await api.get("/export?include_valves=true")
-    synced = await api.post("/sync", {"functions": exported})
+async def test_what_was_exported_can_be_sent_again(admin: Asking):
+    id = await admin.create()
+    await admin.post(f"/id/{id}/valves/update", {"priority": 2})
+    exported = await admin.get("/export?include_valves=true")
+    synced = await admin.post("/sync", {"functions": exported})
     assert synced == [{**exported[0], "updated_at": synced[0]["updated_at"]}]
-    await api.delete(id)
+    await admin.delete(id)
 
 
 async def test_what_need_not_be_there(admin: Asking):
@@ -61,20 +61,20 @@ async def test_what_need_not_be_there(admin: Asking):
     await admin.delete("least")
 
 
-async def test_nothing_is_written_where_one_is_wrong(api: Asking):
-    id = await api.create()
-    before = await api.get("/export?include_valves=true")
+async def test_nothing_is_written_where_one_is_wrong(admin: Asking):
+    id = await admin.create()
+    before = await admin.get("/export?include_valves=true")
     for wrong in (
         entry("bad", "..."), entry("bad", "x = = 1"), entry("bad", FILTER, valves={"priority": "x"}),
         entry("bad", name="x" * 256), entry("good"), entry("a/b"), entry(""),
     ):  # fmt: skip
-        answer = await api.ask("POST", "/sync", json={"functions": [entry("good"), wrong]})
+        answer = await admin.ask("POST", "/sync", json={"functions": [entry("good"), wrong]})
         assert detail(answer, 400).startswith(NOT_SYNCED)
     for field, value in (("created_at", -1), ("created_at", 1e30), ("is_active", 1), ("valves", []), ("id", None)):
-        [fault] = detail(await api.ask("POST", "/sync", json={"functions": [entry("x", **{field: value})]}), 422)
+        [fault] = detail(await admin.ask("POST", "/sync", json={"functions": [entry("x", **{field: value})]}), 422)
         assert fault["loc"] == ["body", "functions", 0, field]
-    assert await api.get("/export?include_valves=true") == before
-    await api.delete(id)
+    assert await admin.get("/export?include_valves=true") == before
+    await admin.delete(id)
 
 
 async def test_functions_that_are_no_plugins_are_left(admin: Asking):

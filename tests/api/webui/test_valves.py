@@ -53,19 +53,19 @@ async def execute(http: httpx.AsyncClient, id: str, **params: Any) -> Any:
     return ran["result"]["result"]
 
 
-async def test_valves_are_replaced_as_a_whole(api: Asking):
-    id = await api.create()
-    assert await api.get(f"/id/{id}/valves") == {}
-    assert await api.get(f"/id/{id}/valves/spec") == SPEC
+async def test_valves_are_replaced_as_a_whole(admin: Asking):
+    id = await admin.create()
+    assert await admin.get(f"/id/{id}/valves") == {}
+    assert await admin.get(f"/id/{id}/valves/spec") == SPEC
     for sent, kept in (
         ({"priority": 3, "mark": "?"}, {"priority": 3, "mark": "?"}),
         ({"priority": "4", "mark": None}, {"priority": 4}),
         ({"mark": "."}, {"mark": "."}),
         ({}, {}),
     ):
-        assert await api.post(f"/id/{id}/valves/update", sent) == kept
-        assert await api.get(f"/id/{id}/valves") == kept
-    await api.delete(id)
+        assert await admin.post(f"/id/{id}/valves/update", sent) == kept
+        assert await admin.get(f"/id/{id}/valves") == kept
+    await admin.delete(id)
 
 
 async def test_valves_reach_the_code(admin: Asking):
@@ -77,71 +77,70 @@ async def test_valves_reach_the_code(admin: Asking):
     await admin.delete(id)
 
 
-async def test_valves_that_do_not_fit(api: Asking):
-    id = await api.create()
-    await api.post(f"/id/{id}/valves/update", {"priority": 1})
+async def test_valves_that_do_not_fit(admin: Asking):
+    id = await admin.create()
+    await admin.post(f"/id/{id}/valves/update", {"priority": 1})
     for wrong in ({"priority": "x"}, {"priority": 1.5}, {"mark": 3}):
-        said = detail(await api.ask("POST", f"/id/{id}/valves/update", json=wrong), 400)
+        said = detail(await admin.ask("POST", f"/id/{id}/valves/update", json=wrong), 400)
         assert said.startswith(NOT_SET)
         assert next(iter(wrong)) in said
-    [fault] = detail(await api.ask("POST", f"/id/{id}/valves/update", json=[1]), 422)
+    [fault] = detail(await admin.ask("POST", f"/id/{id}/valves/update", json=[1]), 422)
     assert (fault["type"], fault["loc"]) == ("dict_type", ["body"])
-    assert await api.get(f"/id/{id}/valves") == {"priority": 1}
-    await api.delete(id)
+    assert await admin.get(f"/id/{id}/valves") == {"priority": 1}
+    await admin.delete(id)
 
 
-async def test_code_without_valves_has_no_spec_and_takes_none(api: Asking):
-    id = await api.create(PIPE)
-    await api.post(f"/id/{id}/toggle")
+async def test_code_without_valves_has_no_spec_and_takes_none(admin: Asking):
+    id = await admin.create(PIPE)
+    await admin.post(f"/id/{id}/toggle")
     for whose in ("", "/user"):
-        assert await api.get(f"/id/{id}/valves{whose}/spec") is None
-        assert await api.get(f"/id/{id}/valves{whose}") == {}
-        assert detail(await api.ask("POST", f"/id/{id}/valves{whose}/update", json={"a": 1}), 401) == NOT_FOUND
-    await api.delete(id)
+        assert await admin.get(f"/id/{id}/valves{whose}/spec") is None
+        assert await admin.get(f"/id/{id}/valves{whose}") == {}
+        assert detail(await admin.ask("POST", f"/id/{id}/valves{whose}/update", json={"a": 1}), 401) == NOT_FOUND
+    await admin.delete(id)
 
 
-async def test_code_that_the_valves_do_not_fit_is_refused(api: Asking):
-    id = await api.create()
-    await api.post(f"/id/{id}/valves/update", {"mark": "?"})
-    before = await api.get(f"/id/{id}")
+async def test_code_that_the_valves_do_not_fit_is_refused(admin: Asking):
+    id = await admin.create()
+    await admin.post(f"/id/{id}/valves/update", {"mark": "?"})
+    before = await admin.get(f"/id/{id}")
     other = form(id, FILTER.replace('mark: str = "!"', "mark: int = 1"))
-    said = detail(await api.ask("POST", f"/id/{id}/update", json=other), 400)
+    said = detail(await admin.ask("POST", f"/id/{id}/update", json=other), 400)
     assert said.startswith("Current Valves are incompatible with this code: ")
     assert "mark" in said
-    assert await api.get(f"/id/{id}") == before
-    await api.delete(id)
+    assert await admin.get(f"/id/{id}") == before
+    await admin.delete(id)
 
 
-async def test_valves_are_exported_where_they_are_asked_for(api: Asking):
-    first, second = await api.create(), await api.create()
-    await api.post(f"/id/{second}/valves/update", {"priority": 2})
-    assert all("valves" not in row for row in await api.get("/export"))
+async def test_valves_are_exported_where_they_are_asked_for(admin: Asking):
+    first, second = await admin.create(), await admin.create()
+    await admin.post(f"/id/{second}/valves/update", {"priority": 2})
+    assert all("valves" not in row for row in await admin.get("/export"))
     for query in ("true", "1"):
-        rows = {row["id"]: row["valves"] for row in await api.get(f"/export?include_valves={query}")}
+        rows = {row["id"]: row["valves"] for row in await admin.get(f"/export?include_valves={query}")}
         assert rows == {first: None, second: {"priority": 2}}
     for id in (first, second):
-        await api.delete(id)
+        await admin.delete(id)
 
 
-async def test_a_user_s_own_valves(api: Asking, user: Asking):
-    theirs = Asking(user.http, api.prefix, api.slash)
-    id = await api.create()
-    assert await theirs.get(f"/id/{id}/valves/user") == {}
-    for asking in (api, theirs):  # not active yet
+async def test_a_user_s_own_valves(admin: Asking, user: Asking):
+    id = await admin.create()
+    assert await user.get(f"/id/{id}/valves/user") == {}
+    for asking in (admin, user):  # not active yet
         assert await asking.get(f"/id/{id}/valves/user/spec") is None
         answer = await asking.ask("POST", f"/id/{id}/valves/user/update", json={"loud": False})
         assert detail(answer, 400) == NOT_ACTIVE
-    await api.post(f"/id/{id}/toggle")
-    assert await theirs.get(f"/id/{id}/valves/user/spec") == USER_SPEC
-    assert await theirs.post(f"/id/{id}/valves/user/update", {"loud": "no", "other": None}) == {"loud": False}
-    assert await theirs.get(f"/id/{id}/valves/user") == {"loud": False}
-    assert await api.get(f"/id/{id}/valves/user") == {}
-    said = detail(await theirs.ask("POST", f"/id/{id}/valves/user/update", json={"loud": "what"}), 400)
+    await admin.post(f"/id/{id}/toggle")
+    assert await user.get(f"/id/{id}/valves/user/spec") == USER_SPEC
+    assert await user.post(f"/id/{id}/valves/user/update", {"loud": "no", "other": None}) == {"loud": False}
+    assert await user.get(f"/id/{id}/valves/user") == {"loud": False}
+    assert await admin.get(f"/id/{id}/valves/user") == {}
+    said = detail(await user.ask("POST", f"/id/{id}/valves/user/update", json={"loud": "what"}), 400)
     assert said.startswith(NOT_SET)
     assert "loud" in said
-    await api.post(f"/id/{id}/toggle")
-    assert await theirs.get(f"/id/{id}/valves/user") == {"loud": False}
-    await api.delete(id)
+    await admin.post(f"/id/{id}/toggle")
+    assert await user.get(f"/id/{id}/valves/user") == {"loud": False}
+    await admin.delete(id)
 
 
 async def test_a_user_s_own_valves_reach_the_code_for_him_alone(admin: Asking, user: Asking):

@@ -9,16 +9,16 @@ NO_VERSION = "Version not found"
 SECOND = PIPE.replace("[::-1]", ".upper()")
 
 
-async def versions(api: Asking, id: str, query: str = "") -> Any:
-    return await api.get(f"/id/{id}/history{query}")
+async def versions(admin: Asking, id: str, query: str = "") -> Any:
+    return await admin.get(f"/id/{id}/history{query}")
 
 
-async def test_every_change_of_the_code_is_a_version(api: Asking):
-    id = await api.create(PIPE, commit_message="the first")
-    await api.post(f"/id/{id}/update", form(id, SECOND, commit_message="louder"))
-    await api.post(f"/id/{id}/update", form(id, SECOND, name="Only a name"))
-    newer, older = await versions(api, id)
-    shown = await api.get(f"/id/{id}")
+async def test_every_change_of_the_code_is_a_version(admin: Asking):
+    id = await admin.create(PIPE, commit_message="the first")
+    await admin.post(f"/id/{id}/update", form(id, SECOND, commit_message="louder"))
+    await admin.post(f"/id/{id}/update", form(id, SECOND, name="Only a name"))
+    newer, older = await versions(admin, id)
+    shown = await admin.get(f"/id/{id}")
     author = {"id": shown["user_id"], "name": "ada-admin", "email": "ada-admin@example.org"}
     assert is_now(newer["created_at"])
     assert newer == {
@@ -26,8 +26,8 @@ async def test_every_change_of_the_code_is_a_version(api: Asking):
         "user_id": author["id"], "user": author, "commit_message": "louder", "created_at": newer["created_at"],
     }  # fmt: skip
     assert (older["parent_id"], older["snapshot"]) == (None, {"content": PIPE})
-    await api.delete(id)
-    assert detail(await api.ask("GET", f"/id/{id}/history"), 401) == NOT_FOUND
+    await admin.delete(id)
+    assert detail(await admin.ask("GET", f"/id/{id}/history"), 401) == NOT_FOUND
 
 
 async def test_a_page_of_them(admin: Asking):
@@ -44,11 +44,11 @@ async def test_a_page_of_them(admin: Asking):
     await admin.delete(id)
 
 
-async def test_what_differs(api: Asking):
-    id = await api.create(PIPE)
-    await api.post(f"/id/{id}/update", form(id, SECOND))
-    newer, older = await versions(api, id)
-    found = await api.get(f"/id/{id}/history/diff?from_id={older['id']}&to_id={newer['id']}")
+async def test_what_differs(admin: Asking):
+    id = await admin.create(PIPE)
+    await admin.post(f"/id/{id}/update", form(id, SECOND))
+    newer, older = await versions(admin, id)
+    found = await admin.get(f"/id/{id}/history/diff?from_id={older['id']}&to_id={newer['id']}")
     assert set(found) == {"from_id", "to_id", "from_snapshot", "to_snapshot", "content_diff"}
     assert (found["from_id"], found["to_id"]) == (older["id"], newer["id"])
     assert (found["from_snapshot"], found["to_snapshot"]) == ({"content": PIPE}, {"content": SECOND})
@@ -56,25 +56,25 @@ async def test_what_differs(api: Asking):
     assert '-        return body["text"][::-1]' in lines
     assert '+        return body["text"].upper()' in lines
     for other in ("0", "999999999", "x", "-1", "9" * 40, "\u0663"):
-        answer = await api.ask("GET", f"/id/{id}/history/diff?from_id={older['id']}&to_id={other}")
+        answer = await admin.ask("GET", f"/id/{id}/history/diff?from_id={older['id']}&to_id={other}")
         assert detail(answer, 404) == NO_VERSION
-    await api.delete(id)
+    await admin.delete(id)
 
 
-async def test_a_return_to_a_version(api: Asking):
-    id = await api.create(PIPE)
-    first = (await api.get(f"/id/{id}"))["version_id"]
-    second = (await api.post(f"/id/{id}/update", form(id, SECOND, name="Named")))["version_id"]
-    back = await api.post(f"/id/{id}/update/version", {"version_id": first})
+async def test_a_return_to_a_version(admin: Asking):
+    id = await admin.create(PIPE)
+    first = (await admin.get(f"/id/{id}"))["version_id"]
+    second = (await admin.post(f"/id/{id}/update", form(id, SECOND, name="Named")))["version_id"]
+    back = await admin.post(f"/id/{id}/update/version", {"version_id": first})
     assert (back["version_id"], back["content"], back["name"]) == (first, PIPE, "Named")
-    assert back == await api.get(f"/id/{id}")
-    assert [row["id"] for row in await versions(api, id)] == [second, first]
+    assert back == await admin.get(f"/id/{id}")
+    assert [row["id"] for row in await versions(admin, id)] == [second, first]
     for other in ("0", "999999999", "x"):
-        answer = await api.ask("POST", f"/id/{id}/update/version", json={"version_id": other})
+        answer = await admin.ask("POST", f"/id/{id}/update/version", json={"version_id": other})
         assert detail(answer, 404) == NO_VERSION
-    [fault] = detail(await api.ask("POST", f"/id/{id}/update/version", json={"version_id": 1}), 422)
+    [fault] = detail(await admin.ask("POST", f"/id/{id}/update/version", json={"version_id": 1}), 422)
     assert fault["loc"] == ["body", "version_id"]
-    await api.delete(id)
+    await admin.delete(id)
 
 
 async def test_another_function_s_version_is_none(admin: Asking):

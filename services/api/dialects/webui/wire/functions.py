@@ -31,7 +31,7 @@ class Form(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A function as a sync wants it. `user_id`, `type` and `updated_at` are ours to say: they are read, and left at that."""
+    """A function as a sync wants it. `user_id`, `type`, `updated_at` are ours to say: they are read, and left."""
 
     id: str
     name: str
