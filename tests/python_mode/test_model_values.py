@@ -178,3 +178,16 @@ def test_assignment_attributes_and_copies() -> None:
     assert dict(shallow) == {"a": 1, "b": [], "z": 5}
     del made.z
     assert made.model_extra == {}
+
+
+def test_what_is_empty_is_no_less_an_instance_s_own() -> None:
+    kind = model("""
+    model_config = ConfigDict(extra="allow")
+    _c: int
+""")
+    made = kind()
+    copied, other = made.model_copy(), made.model_copy(update={"y": 1})
+    made.x, made._c = 5, 6
+    assert (made.x, made.model_extra, made.model_dump(), made.model_fields_set) == (5, {"x": 5}, {"x": 5}, {"x"})
+    assert (copied.model_extra, other.model_extra) == ({}, {"y": 1})
+    assert not hasattr(copied, "_c")

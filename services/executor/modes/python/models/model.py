@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 from pydantic.json_schema import model_json_schema
+from pydantic_core import ValidationError
 
 from services.executor.modes.python.models.copies import deep as _deep
 from services.executor.modes.python.models.errors import seen
@@ -116,10 +117,7 @@ class BaseModel:
 
     def model_copy(self, *, update: Any = None, deep: bool = False) -> Self:
         """Another instance; what is in `update` nobody checks."""
-        made = type(self).__new__(type(self))
-        parts = (vars(self), self.__pydantic_extra__, self.__pydantic_private__)
-        values, extra, private = _deep(parts) if deep else [part and {**part} for part in parts]
-        _fill(made, values, fields_set=set(self.__pydantic_fields_set__), extra=extra, private=private)
+        made = BaseModel.__copied__(self, _deep if deep else _shallow)
         if update:
             _update(made, {**update})
         return made
@@ -209,6 +207,10 @@ def _fitted(kind: type) -> Fitted:
     return seen(fitted, kind)
 
 
+def _shallow(parts: tuple[Any, ...]) -> list[Any]:
+    return [None if part is None else {**part} for part in parts]
+
+
 def _allows_extra(kind: type) -> bool:
     return shape_of(kind).config.get("extra") == ("str", "allow")
 
@@ -262,8 +264,6 @@ def _check_frozen(kind: type, name: str, value: Any) -> None:
 
 
 def _raise_frozen(title: str, error: Any, name: str, value: Any) -> None:
-    from pydantic_core import ValidationError
-
     raise ValidationError.from_exception_data(title, [{"type": error, "loc": (name,), "input": value}])
 
 
@@ -295,10 +295,16 @@ def _set(model: BaseModel, name: str, value: Any) -> None:
     elif not _allows_extra(kind):
         raise ValueError(f'"{kind.__name__}" object has no field "{name}"')
     elif attribute is ABSENT:
-        (model.__pydantic_extra__ or {})[name] = value
-        model.__pydantic_fields_set__.add(name)
+        _set_extra(model, name, value)
     else:
         object.__setattr__(model, name, value)
+
+
+def _set_extra(model: BaseModel, name: str, value: Any) -> None:
+    extra = {} if model.__pydantic_extra__ is None else model.__pydantic_extra__
+    extra[name] = value
+    object.__setattr__(model, "__pydantic_extra__", extra)
+    model.__pydantic_fields_set__.add(name)
 
 
 def _shown(model: BaseModel, separator: str) -> str:

@@ -8,7 +8,7 @@ from services.executor.modes.python.models.checks import Check
 from services.executor.modes.python.models.configs import freeze_config
 from services.executor.modes.python.models.describing import Form, form_of, is_class_variable
 from services.executor.modes.python.models.fields import ABSENT, Given, Hidden, freeze_given, has_default
-from services.executor.modes.python.models.plain import Frozen, NotPlainError, freeze
+from services.executor.modes.python.models.plain import Frozen, freeze
 from services.executor.modes.python.models.strangers import REAL, AnyUrl, open_secret
 
 KEY: Final = "__the shape__"
@@ -213,6 +213,3 @@ def _check_body(
             f"{title}: A non-annotated attribute was detected: `{name}`. All model fields require a type annotation; "
             f"if `{name}` is not meant to be a field, annotate it as a `ClassVar`."
         )
-
-
-__all__ = ["ABSENT", "KEY", "FieldShape", "NotPlainError", "Ref", "Shape", "make_shape", "shape_of"]

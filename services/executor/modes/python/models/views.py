@@ -5,8 +5,9 @@ from typing import Any
 
 from services.executor.modes.python.models.closed import Closed
 from services.executor.modes.python.models.errors import seen
+from services.executor.modes.python.models.fields import ABSENT
 from services.executor.modes.python.models.fitting import fitted
-from services.executor.modes.python.models.shapes import ABSENT, KEY, shape_of
+from services.executor.modes.python.models.shapes import KEY, shape_of
 
 _NAMES = ["alias", "title", "description", "examples", "deprecated", "json_schema_extra", "frozen", "repr", "exclude"]
 
