@@ -54,7 +54,10 @@ FAULTS = {
 # The call ends because of one of its limits.
 ENDS = {
     "parts without an end": ("def inlet(self, body):\n        while True: yield 'a' * 100000", "ResultTooLarge"),
-    "parts of nothing without an end": ("def inlet(self, body):\n        while True: yield ''", "TimeoutError MemoryError"),
+    "parts of nothing without an end": (
+        "def inlet(self, body):\n        while True: yield ''",
+        "TimeoutError MemoryError",
+    ),
     "parts that go on when they are ended": (
         "async def inlet(self, body):\n        try:\n            yield 'a' * 10 ** 7\n"
         "        finally:\n            yield 1",
