@@ -113,13 +113,13 @@ async def test_code_schema_and_values(real: Shoal):
         ("while True: pass", "TimeoutError: execution exceeded the limit of 1 s"),
         ("x = 'x' * 10 ** 9", "MemoryError: memory limit of 128 MB exceeded"),
         ("raise SystemExit(0)", "SystemExit: 0 (line 1)"),
-        ("import os", "Line 1: Module os is not available."),
+        ("import os", "Module os is not available"),
         ("def f(:", "SyntaxError"),
     ],
 )
 async def test_code_with_a_fault(real: Shoal, source: str, error: str):
     told = await look(real, source)
-    assert error.removeprefix("Line 1: ") in told.error
+    assert error in told.error
     assert not told.unavailable
 
 

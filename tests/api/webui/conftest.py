@@ -19,7 +19,7 @@ As = Callable[[Role], Awaitable[httpx.AsyncClient]]
 
 @pytest.fixture(scope="module")
 async def tenant() -> str:
-    return f"plugins-{next(_numbers)}"
+    return f"webui-{next(_numbers)}"
 
 
 @pytest.fixture(scope="module")
