@@ -11,6 +11,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 REFUSED = [
     ("x = 1\nimport os", 2, "Module os is not available"),
     ("import os", 1, "ctx.env"),
+    ("from enum import Enum", 1, "annotate with Literal"),
+    ("import dataclasses", 1, "BaseModel"),
     ("import httpx", 1, "there is no network"),
     ("import urllib.request", 1, "there is no network"),
     ("from typing import TypedDict", 1, "annotate with dict"),

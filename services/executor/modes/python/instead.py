@@ -20,6 +20,8 @@ _INSTEAD = {
     "multiprocessing": _PROCESSES,
     "concurrent.futures": _PROCESSES,
     "subprocess": _PROCESSES,
+    "enum": "annotate with Literal, and keep the values in a class or a dict",
+    "dataclasses": "write a class with __init__, or a BaseModel of pydantic",
     "typing_extensions": "typing has what there is",
     "abc": "leave the base out, and raise NotImplementedError in the methods",
     "logging.StreamHandler": _HANDLERS,
