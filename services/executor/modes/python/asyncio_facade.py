@@ -115,6 +115,7 @@ class Lock:
 
     async def acquire(self) -> bool:
         """Take it."""
+        _check_self(self, Lock)
         if not self._free:
             raise RuntimeError(f"acquire() {_FOREVER}")
         self._free -= 1
@@ -122,6 +123,7 @@ class Lock:
 
     def release(self) -> None:
         """Give it back. Raises RuntimeError when it is not held."""
+        _check_self(self, Lock)
         if self._free == self._most:
             raise RuntimeError("release() without acquire()")
         self._free += 1
@@ -147,10 +149,12 @@ class Event:
 
     def set(self) -> None:
         """Set it."""
+        _check_self(self, Event)
         self._set = True
 
     def clear(self) -> None:
         """Unset it."""
+        _check_self(self, Event)
         self._set = False
 
     async def wait(self) -> bool:
@@ -213,6 +217,12 @@ def run(main: Any, *, debug: bool | None = None) -> Any:
 def iscoroutine(obj: Any) -> bool:
     """Whether it is a coroutine."""
     return type(obj) is CoroutineType
+
+
+def _check_self(target: Any, kind: type) -> None:
+    """A method can be called with any `self`: what it writes to one of the platform's would be there in later calls."""
+    if not isinstance(target, kind):
+        raise TypeError(f"this is a method of {kind.__name__} objects, not of {type(target).__name__} objects")
 
 
 def _pause(wait_s: float) -> None:

@@ -53,7 +53,7 @@ _EXPORTS = {
         "le lshift lt matmul mod mul ne neg not_ or_ pos pow rshift sub truediv truth xor"
     ),
     "random": (
-        "Random betavariate choice choices expovariate gammavariate gauss getrandbits lognormvariate normalvariate "
+        "betavariate choice choices expovariate gammavariate gauss getrandbits lognormvariate normalvariate "
         "paretovariate randbytes randint random randrange sample shuffle triangular uniform vonmisesvariate "
         "weibullvariate"
     ),
@@ -92,6 +92,16 @@ class Facade:
 
     def __repr__(self) -> str:
         return f"<{self._title}>"
+
+
+class Random(random.Random):
+    """Python's own writes to whatever it is given as `self` before it knows that it is none of its kind."""
+
+    def setstate(self, state: Any) -> None:
+        """What `getstate` gave."""
+        if not isinstance(self, Random):
+            raise TypeError("this is a method of Random objects")
+        super().setstate(state)
 
 
 class _Randomness:
@@ -152,7 +162,7 @@ def _extras() -> dict[str, dict[str, Any]]:
         "functools": {"wraps": _wraps},
         "logging": logging_facade.NAMES,
         "pydantic": names_of_pydantic(),
-        "random": {"seed": _randomness.seed},
+        "random": {"Random": Random, "seed": _randomness.seed},
         "re": _flags(importlib.import_module("re")),
         "traceback": traceback_facade.NAMES,
         "typing": hints.OF_TYPING,
