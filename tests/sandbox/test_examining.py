@@ -9,8 +9,8 @@ import pytest
 from services.executor.mode import Examination
 from services.executor.modes.python.mode import PythonMode
 from shared.domain.outcome import Outcome
+from tests.sandbox.attacked import answers
 from tests.sandbox.breakout import breakout_call
-from tests.sandbox.test_language import answers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -4,28 +4,22 @@ import json
 
 import pytest
 
-from services.executor.mode import Artefact, Refusal
 from services.executor.modes.python.mode import PythonMode
 from tests.python_mode.calling import call_of, value_of
+from tests.sandbox.attacked import fails, is_refused, source_of
 from tests.sandbox.facade_attacks import FAILS, REFUSED, TELLING
-from tests.sandbox.test_language import answers, source_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_refused_at_upload(mode: PythonMode, name: str) -> None:
-    assert isinstance(await mode.prepare(source_of(REFUSED[name])), Refusal)
+    assert await is_refused(mode, source_of(REFUSED[name]))
 
 
 @pytest.mark.parametrize("name", FAILS)
 async def test_fails_in_the_worker(mode: PythonMode, name: str) -> None:
-    source = source_of(FAILS[name])
-    assert isinstance(await mode.prepare(source), Artefact), "it is meant to reach the guards"
-    outcome = await mode.run(await call_of(mode, source))
-    assert outcome.status == "FAILURE", bytes(outcome.result)
-    assert outcome.error_type in ("SandboxError", "MemoryError")
-    assert await answers(mode)
+    await fails(mode, source_of(FAILS[name]), ways="SandboxError MemoryError")
 
 
 @pytest.mark.parametrize("name", TELLING)

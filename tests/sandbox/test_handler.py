@@ -8,8 +8,8 @@ from services.executor.mode import Artefact, Refusal
 from services.executor.modes.python.mode import PythonMode
 from shared.domain.request import Request
 from tests.python_mode.asking import PlayedHost, handling, request_call, response_of
+from tests.sandbox.attacked import answers
 from tests.sandbox.handler_attacks import FAILS, REFUSED, TELLING
-from tests.sandbox.test_language import answers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

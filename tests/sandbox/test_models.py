@@ -4,11 +4,11 @@ import textwrap
 
 import pytest
 
-from services.executor.mode import Artefact, Refusal
+from services.executor.mode import Artefact
 from services.executor.modes.python.mode import PythonMode
 from tests.python_mode.calling import call_of, value_of
+from tests.sandbox.attacked import answers, fails, is_refused
 from tests.sandbox.model_attacks import ENDS, FAILS, FIELDS, HEAD, REFUSED, TELLING
-from tests.sandbox.test_language import answers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -19,7 +19,7 @@ def source_of(body: str) -> str:
 
 @pytest.mark.parametrize("name", REFUSED)
 async def test_refused_at_upload(mode: PythonMode, name: str) -> None:
-    assert isinstance(await mode.prepare(source_of(textwrap.indent(REFUSED[name], "    ").strip())), Refusal)
+    assert await is_refused(mode, source_of(textwrap.indent(REFUSED[name], "    ").strip()))
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -37,11 +37,7 @@ async def test_what_a_model_may_not_be_made_of(mode: PythonMode, name: str) -> N
 
 @pytest.mark.parametrize("name", FAILS)
 async def test_fails_in_the_worker(mode: PythonMode, name: str) -> None:
-    source = source_of(FAILS[name])
-    assert isinstance(await mode.prepare(source), Artefact), "it is meant to reach the worker"
-    outcome = await mode.run(await call_of(mode, source, memory_mb=128))
-    assert outcome.error_type in ("SandboxError", "MemoryError"), outcome
-    assert await answers(mode)
+    await fails(mode, source_of(FAILS[name]), ways="SandboxError MemoryError", memory_mb=128)
 
 
 @pytest.mark.parametrize("name", ENDS)

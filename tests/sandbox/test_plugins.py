@@ -8,8 +8,8 @@ from services.executor.modes.python.mode import PythonMode
 from tests.python_mode.asking import PlayedHost
 from tests.python_mode.opening import Open
 from tests.python_mode.plugging import found, plugin_call, ran
+from tests.sandbox.attacked import answers
 from tests.sandbox.plugin_attacks import ENDS, FAULTS, HEAD, OPTIONS
-from tests.sandbox.test_language import answers
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
