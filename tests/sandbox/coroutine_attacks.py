@@ -138,8 +138,8 @@ TELLING = {
     "a step by hand": ("return [await g().asend(None), f().send]  and 1", 1),
     "a task tells nothing": ("return str(asyncio.create_task(f()))", "<Task>"),
     "methods of ours on an object of the code's": (
-        "class Mine:\n        pass\n    mine = Mine()\n    asyncio.Event.set(mine)\n    return mine._set",
-        True,
+        "class Mine:\n        pass\n    mine = Mine()\n    try:\n        asyncio.Event.set(mine)\n    except TypeError:\n        return hasattr(mine, '_set')",
+        False,
     ),
     "a result that is made up": (
         "class T(asyncio.Task):\n        def result(self): return 'made up'\n    return await T(f())",

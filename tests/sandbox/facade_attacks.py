@@ -69,9 +69,6 @@ FAILS = {
     "logger as a base": "import logging\n    class L(logging.Logger): pass",
     "method of a logger with another self": "import logging\n    class C: pass\n    logging.Logger.setLevel(C(), 10)",
     "name that is no text": "import logging\n    class S(str): pass\n    logging.getLogger(S('a'))",
-    "state put on a facade": "import json, random\n    random.Random.setstate(json, (3, (), ['mine']))",
-    "state put on a class of ours": "import pydantic, random\n    random.Random.setstate(pydantic.BaseModel, (3, (), ['mine']))",
-    "state put on a facade, from above": "import json, random\n    class R(random.Random):\n        @classmethod\n        def f(cls): super().setstate(json, (3, (), ['mine']))\n    R.f()",
     "flag put on a facade": "import asyncio, json\n    asyncio.Event.set(json)",
     "flag put on a class of ours": "import asyncio\n    asyncio.Event.clear(Response)",
     "number put on an object": "import asyncio\n    class C: pass\n    c = C()\n    c._free = c._most = 1\n    asyncio.run(asyncio.Lock.acquire(c))",
@@ -82,6 +79,14 @@ FAILS = {
     "traceback into a file": "import traceback\n    traceback.print_exc(file=1)",
 }
 TELLING = {
+    "state put on the platform's": (
+        "import json, pydantic, random\n    class R(random.Random):\n        @classmethod\n        def f(cls, other): super().setstate(other, (3, (), 1))\n    found = []\n    for one in (json, pydantic.BaseModel, Response, main):\n        for put in (lambda: random.Random.setstate(one, (3, (), 1)), lambda: R.f(one)):\n            try:\n                put()\n            except TypeError:\n                found.append(hasattr(one, 'gauss_next'))\n    r = random.Random(5)\n    state = r.getstate()\n    first = r.random()\n    r.setstate(state)\n    return found + [r.random() == first, random.Random(5).random() == first]",
+        [False] * 8 + [True] * 2,
+    ),
+    "cache that others have filled": (
+        "from urllib.parse import urlsplit\n    return [hasattr(urlsplit, 'cache_info'), urlsplit('http://a/b').path]",
+        [False, "/b"],
+    ),
     "format of a logger's message": (
         "import logging\n    logging.info('{0.__class__} %(x)s', {'x': 1})\n    return hasattr(logging.getLogger(), '__class__')",
         False,

@@ -169,13 +169,18 @@ def _extras() -> dict[str, dict[str, Any]]:
     }
 
 
+def _uncached(value: Any) -> Any:
+    """Without a cache, which would tell by its counts what a call before has asked."""
+    return getattr(value, "__wrapped__", value) if hasattr(value, "cache_info") else value
+
+
 def _build() -> dict[str, Facade]:
     extras = _extras()
     facades = {}
     for title in sorted({*_EXPORTS, *extras}):
         wanted = _EXPORTS.get(title, "").split()
         module = importlib.import_module(title) if wanted else None
-        names = {name: getattr(module, name) for name in wanted}
+        names = {name: _uncached(getattr(module, name)) for name in wanted}
         facades[title] = Facade(title, names | extras.get(title, {}))
     vars(facades["collections"])["abc"] = facades["collections.abc"]
     facades["urllib"] = Facade("urllib", {"parse": facades["urllib.parse"]})
