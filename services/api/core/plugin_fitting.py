@@ -30,7 +30,7 @@ class Fitting:
                     function.tenant, self._digest, function_id=function.id, values=values
                 )
             except Problem as problem:
-                raise plugin_values.as_told(problem) from problem
+                raise plugin_values.misfit(problem) from problem
             self._valves = plugin.valves
         # Set when nothing in them was a secret, and there was no key.
         if self._examined.secret and values and not valves.is_sealed(plugin.valves):

@@ -97,11 +97,16 @@ def change_of(plugin: Plugin, code: Code, *, name: str) -> dict[str, Any]:
     return {"name": name, "active": msgspec.to_builtins(code.active), "plugin": msgspec.to_builtins(plugin)}
 
 
+def misfit(problem: Problem) -> Problem:
+    """What the author is told of code that the valves which are set do not fit."""
+    if "valves" not in problem.fields:
+        return problem
+    message = f"Current Valves are incompatible with this code: {problem.message}"
+    return Problem(problem.code, message, {"valves": message})
+
+
 def as_told(problem: Problem) -> Problem:
-    """What the author is told of code that was refused, or that the valves which are set do not fit."""
-    if "valves" in problem.fields:
-        message = f"Current Valves are incompatible with this code: {problem.message}"
-        return Problem(problem.code, message, {"valves": message})
+    """What the author is told of code that was refused."""
     if "code" in problem.fields:
         return Problem(problem.code, problem.message, {"content": problem.fields["code"]})
     return problem

@@ -185,7 +185,8 @@ async def test_valves_that_are_set_have_to_fit_new_code(keeping: Keeping, keyrin
     before = await keeping.plugins.shown(keeping.admin, "fitting")
     wanted = draft("fitting", valved("word: int = 1"), name="Other")
     problem = await refused("invalid", keeping.plugins.update(keeping.admin, "fitting", wanted), field="valves")
-    assert problem.message.startswith("Current Valves are incompatible with this code: ")
+    assert problem.message.startswith("Current Valves are incompatible with this code: 1 validation error for Valves")
+    assert "many" not in problem.message, "who may write need not be one who may read"
     assert await keeping.plugins.shown(keeping.admin, "fitting") == before
     assert await keeping.sources.count(made.id) == 1
     after = await keeping.plugins.update(keeping.admin, "fitting", draft("fitting", valved("word: str", number=1)))
