@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from shared.domain.function import ExecutionMode, Function
+from shared.domain.problem import Problem
 from shared.store.client import Store, Table
 
 COLLECTION = "history"
@@ -37,6 +38,7 @@ class History:
     def __init__(self, store: Store, tenant: str) -> None:
         self._store = store
         self._table: Table = store.table(COLLECTION, tenant)
+        self._tenant = tenant
 
     async def add(self, function: Function, kind: Kind, *, user: str) -> None:
         """Write down what the function is now."""
@@ -49,9 +51,13 @@ class History:
         entry = await self._entry(function, "Deleted", user=user)
         document = msgspec.to_builtins(entry, builtin_types=(datetime,))
         expires_at = datetime.now(UTC) + timedelta(seconds=KEPT_AFTER_S)
-        last = {"function_id": document.pop("function_id"), "kind": document.pop("kind")}
-        last["expires_at"] = {"$exists": True}  # it may have been deleted softly before, and have come back
-        await self._table.update(last, {"$setOnInsert": {**document, "expires_at": expires_at}}, upsert=True)
+        # Of several who delete it at once, each may come here: the key of the document makes it one.
+        key = f"end of {self._tenant}/{function.id}"
+        try:
+            await self._table.insert({"_id": key, **document, "expires_at": expires_at})
+        except Problem as problem:
+            if problem.code != "conflict":
+                raise
         await self._table.set_all({"function_id": function.id}, {"expires_at": expires_at})
 
     async def listed(self, function_id: int, *, limit: int, skip: int) -> list[Entry]:

@@ -5,6 +5,7 @@ from collections import Counter
 
 from shared.domain.function import Function
 from shared.domain.problem import Problem
+from shared.store.history import History
 from tests.api.plugins.conftest import FILTER, MAIN, Keeping, Open, draft
 
 
@@ -63,11 +64,20 @@ async def test_made_and_deleted_side_by_side(keeping: Keeping):
 
 
 async def test_deleted_by_several(keeping: Keeping):
-    made = await keeping.plugins.create(keeping.admin, draft("many"))
-    await asyncio.gather(*(keeping.plugins.delete(keeping.admin, "many") for _ in range(5)))
-    assert await keeping.plugins.listed(keeping.admin) == []
-    ends = await keeping.store.table("history", made.tenant).count({"function_id": made.id, "kind": "Deleted"})
-    assert ends == 1
+    for _ in range(10):
+        made = await keeping.plugins.create(keeping.admin, draft("many"))
+        await asyncio.gather(*(keeping.plugins.delete(keeping.admin, "many") for _ in range(5)))
+        assert await keeping.plugins.listed(keeping.admin) == []
+        ends = await keeping.store.table("history", made.tenant).count({"function_id": made.id, "kind": "Deleted"})
+        assert ends == 1
+
+
+async def test_an_end_is_written_down_once(keeping: Keeping):
+    made = await keeping.plugins.create(keeping.admin, draft("ended"))
+    history = History(keeping.store, made.tenant)
+    await asyncio.gather(*(history.close(made, user="ada") for _ in range(20)))
+    [end] = [one for one in await history.listed(made.id, limit=100, skip=0) if one.kind == "Deleted"]
+    assert (end.function_id, end.user) == (made.id, "ada")
 
 
 async def test_no_toggle_is_lost(keeping: Keeping):
