@@ -1,5 +1,6 @@
 """Code versions, and the sources and artefacts they name by hash."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
@@ -123,14 +124,18 @@ class Versions:
         return None if found is None else msgspec.convert(found, Source)
 
     async def texts(self, hashes: Iterable[str], *, most_bytes: int) -> dict[str, str] | None:
-        """The sources that are there, by hash; None where they are longer together than so many bytes."""
-        wanted, found, size = sorted(set(hashes)), {}, 0
+        """The sources that are there, by hash; None where they are longer together than so many bytes.
+
+        One whose hash is named several times counts as often.
+        """
+        times, found, size = Counter(hashes), {}, 0
+        wanted = sorted(times)
         for start in range(0, len(wanted), _TEXTS_AT_ONCE):
             batch = wanted[start : start + _TEXTS_AT_ONCE]
             fields = ["code_hash", "source"]
             for document in await self._sources.many({"code_hash": {"$in": batch}}, limit=len(batch), fields=fields):
                 found[document["code_hash"]] = document["source"]
-                size += len(document["source"].encode())
+                size += len(document["source"].encode()) * times[document["code_hash"]]
             if size > most_bytes:
                 return None
         return found

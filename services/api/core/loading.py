@@ -1,13 +1,11 @@
 """Sources of plugins, loaded from a URL: looked at before they are made a function of, and kept nowhere."""
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.api.config import Api
 from services.api.core.github import raw_url, suggested_name
 from services.api.core.rights import must_keep_plugins
+from services.api.core.rooms import Room
 from shared.config import Platform
 from shared.domain.caller import Caller
 from shared.domain.problem import Problem
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 32  # in this process, each with up to `load_bytes` twice over
 _OF_ONE = 4  # of them for one tenant: it takes eight to keep a ninth waiting
-_AGAIN_S = 1
 _FOUND = 200
 _ERRORS = range(400, 600)
 
@@ -44,7 +41,7 @@ class Loading:
         self._platform = platform
         self._settings = settings
         self._documents: Documents | None = None
-        self._under_way: Counter[str] = Counter()
+        self._room = Room("URLs are being loaded", at_once=_AT_ONCE, of_one=_OF_ONE)
 
     async def load(self, caller: Caller, url: str) -> Loaded:
         """The text at this URL, for one who may make plugins.
@@ -54,28 +51,13 @@ class Loading:
         """
         must_keep_plugins(caller)
         address = raw_url(url.strip())
-        with self._room(caller.tenant):
+        with self._room.taken(caller.tenant):
             status, body = await self._opened().fetch(address, field="url")
         if status in _ERRORS:
             raise UpstreamRefused(status)
         if status != _FOUND:
             raise Problem("unavailable", f"The URL answered {status}, and not with a function")
         return Loaded(suggested_name(address), _text(body))
-
-    @contextmanager
-    def _room(self, tenant: str) -> Iterator[None]:
-        if self._under_way[tenant] >= _OF_ONE:
-            message = f"{_OF_ONE} URLs are being loaded already: wait for one of them"
-            raise Problem("rate_limited", message, retry_after_s=_AGAIN_S)
-        if self._under_way.total() >= _AT_ONCE:
-            raise Problem("unavailable", "Too many URLs are being loaded just now", retry_after_s=_AGAIN_S)
-        self._under_way[tenant] += 1
-        try:
-            yield
-        finally:
-            self._under_way[tenant] -= 1
-            if not self._under_way[tenant]:
-                del self._under_way[tenant]
 
     def _opened(self) -> "Documents":
         from shared.egress.documents import Documents

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from services.api.core import differences
+from services.api.core.plugin_contents import Contents
 from services.api.core.plugin_writing import PluginWriting, Wanted
-from services.api.core.plugins import Shown, contents
+from services.api.core.plugins import Shown
 from services.api.core.rights import must_keep_plugins, must_read_plugins
 from shared.domain.caller import Caller
 from shared.domain.function import ActiveVersion, Function
@@ -41,6 +42,7 @@ class PluginVersions:
     def __init__(self, store: Store, writing: PluginWriting) -> None:
         self._store = store
         self._writing = writing
+        self._contents = Contents(store)
 
     async def listed(self, caller: Caller, key: str, *, limit: int, skip: int) -> list[VersionShown]:
         """A part of them, the newest first. Raises Problem(too_large) where their sources are too much together."""
@@ -68,7 +70,7 @@ class PluginVersions:
         must_keep_plugins(caller)
         function = await self._writing.named(caller, key)
         version = await self._version(caller, function, version_id)
-        content = (await contents(self._store, caller, [version.code_hash])).get(version.code_hash, "")
+        content = await self._contents.one(caller, version.code_hash)
         await self._writing.check(caller, version.code_hash)
         chosen = ActiveVersion(id=version.id, version=version.version, code_hash=version.code_hash)
 
@@ -89,7 +91,7 @@ class PluginVersions:
         return found
 
     async def _shown(self, caller: Caller, function: Function, versions: Sequence[CodeVersion]) -> list[VersionShown]:
-        texts = await contents(self._store, caller, [version.code_hash for version in versions])
+        texts = await self._contents.many(caller, [version.code_hash for version in versions])
         authors = await Users(self._store, caller.tenant).by_ids([version.created_by for version in versions])
         active = function.active.id if function.active is not None else 0
         return [

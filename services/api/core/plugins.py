@@ -1,30 +1,27 @@
 """Plugins as their owners see them: made, listed, shown, exported, changed, switched, deleted."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from services.api.core import plugin_values
+from services.api.core.plugin_contents import Contents
 from services.api.core.plugin_writing import PluginWriting, Wanted
 from services.api.core.rights import must_keep_plugins, must_read, must_read_plugins
 from services.api.core.writing import Writing
 from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.plugin import Plugin
-from shared.domain.problem import Problem
 from shared.domain.user import Account
 from shared.store.client import Store
 from shared.store.functions import Functions
 from shared.store.users import Users
-from shared.store.versions import Versions
 
 Draft = plugin_values.Draft
 """What its author says of a plugin."""
 
 MAX_PLUGINS = 10_000
 """The most that a tenant may be allowed to have: their lists are not paged."""
-_MOST_SHOWN_BYTES = 64 << 20
 
 
 class Shown(NamedTuple):
@@ -47,6 +44,7 @@ class Plugins:
     def __init__(self, store: Store, writing: PluginWriting) -> None:
         self._store = store
         self._writing = writing
+        self._contents = Contents(store)
 
     async def listed(self, caller: Caller) -> list[Function]:
         """All of them, by id."""
@@ -62,10 +60,14 @@ class Plugins:
         return [Owned(function, owners.get(_owner_id(function))) for function in found]
 
     async def exported(self, caller: Caller) -> list[Shown]:
-        """All of them with their sources, by id. Raises Problem(too_large) where these are too much together."""
+        """All of them with their sources, by id.
+
+        Raises Problem(too_large) where these are too much together, and Problem(rate_limited, unavailable) where too
+        much is shown already.
+        """
         must_read_plugins(caller)
         found = await self._of(caller).plugins(limit=MAX_PLUGINS)
-        texts = await contents(self._store, caller, [_hash(function) for function in found])
+        texts = await self._contents.many(caller, [_hash(function) for function in found])
         return [Shown(function, texts.get(_hash(function), "")) for function in found]
 
     async def create(self, caller: Caller, draft: Draft) -> Function:
@@ -131,20 +133,10 @@ class Plugins:
         return await self._writing.named(caller, key)
 
     async def _shown(self, caller: Caller, function: Function) -> Shown:
-        texts = await contents(self._store, caller, [_hash(function)])
-        return Shown(function, texts.get(_hash(function), ""))
+        return Shown(function, await self._contents.one(caller, _hash(function)))
 
     def _of(self, caller: Caller) -> Functions:
         return Functions(self._store, caller.tenant)
-
-
-async def contents(store: Store, caller: Caller, hashes: Sequence[str]) -> dict[str, str]:
-    """Sources by hash, without those that are gone. Raises Problem(too_large)."""
-    found = await Versions(store, caller.tenant).texts(hashes, most_bytes=_MOST_SHOWN_BYTES)
-    if found is None:
-        message = f"The sources are longer than {_MOST_SHOWN_BYTES >> 20} MiB together: ask for fewer at a time"
-        raise Problem("too_large", message)
-    return found
 
 
 def _hash(function: Function) -> str:

@@ -255,8 +255,27 @@ async def test_an_export_has_a_bound(keeping: Keeping, monkeypatch: pytest.Monke
     for number in range(12):
         await keeping.plugins.create(keeping.admin, draft(f"k{number}", f"{MAIN}# {number}"))
     assert len(await keeping.plugins.exported(keeping.admin)) == 12
-    monkeypatch.setattr("services.api.core.plugins._MOST_SHOWN_BYTES", 100)
+    monkeypatch.setattr("services.api.core.plugin_contents.MOST_BYTES", 100)
     await refused("too_large", keeping.plugins.exported(keeping.admin))
+
+
+async def test_a_source_counts_as_often_as_it_is_shown(keeping: Keeping, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("services.api.core.plugin_contents.MOST_BYTES", 3 * len(MAIN))
+    for key in ("a", "b", "c"):
+        await keeping.plugins.create(keeping.admin, draft(key, MAIN))
+    assert {one.content for one in await keeping.plugins.exported(keeping.admin)} == {MAIN}
+    await keeping.plugins.create(keeping.admin, draft("d", MAIN))
+    await refused("too_large", keeping.plugins.exported(keeping.admin))
+
+
+async def test_a_tenant_exports_only_so_often_at_once(keeping: Keeping):
+    for number in range(12):
+        await keeping.plugins.create(keeping.admin, draft(f"k{number}", f"{MAIN}# {number}"))
+    asked = [keeping.plugins.exported(keeping.admin) for _ in range(9)]
+    problems = [one for one in await asyncio.gather(*asked, return_exceptions=True) if isinstance(one, BaseException)]
+    assert 0 < len(problems) < 9
+    assert {one.code for one in problems if isinstance(one, Problem)} == {"rate_limited"}
+    assert len(await keeping.plugins.exported(keeping.admin)) == 12
 
 
 async def test_another_tenants_plugins_are_nobodys(opened: Open):
