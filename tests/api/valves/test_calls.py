@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 
 from shared.store.client import Store
-from tests.api.valves.conftest import Kept, entry
+from tests.api.valves.conftest import Kept
 from tests.people import account, token_for
 from tests.platform import Platform
 
@@ -34,21 +34,29 @@ async def said(http: httpx.AsyncClient, slug: str) -> Any:
     return answer.json()["data"]
 
 
+async def done(answer: httpx.Response) -> None:
+    assert answer.status_code == 200, answer.text
+
+
 async def test_calls_see_what_is_set(kept: Kept, platform: Platform, store: Store):
+    """Through the API that is called then: another one would hear of it a moment later."""
     function = await kept.made("telling", TELLING)
+    path = "/api/functions/id/telling/valves"
     ada, bob = [await account(store, name, tenant=kept.tenant) for name in ("ada", "bob")]
-    user = kept.of_role("user", id=ada.id)
-    async with platform.client() as hers, platform.client() as his:
-        for client, person in ((hers, ada), (his, bob)):
+    keeper = await account(store, "keeper", tenant=kept.tenant, role="admin")
+    async with platform.client() as hers, platform.client() as his, platform.client() as admins:
+        for client, person in ((hers, ada), (his, bob), (admins, keeper)):
             client.headers["Authorization"] = f"Bearer {await token_for(store, person)}"
             assert await said(client, function.slug) == ["none", "", 1]
         for number in range(5):
-            await kept.valves.replace(kept.admin, "telling", {"word": str(number), "key": f"k{number}"})
-            await kept.valves.replace_for_user(user, "telling", {"limit": number})
+            await done(await admins.post(f"{path}/update", json={"word": str(number), "key": f"k{number}"}))
+            await done(await hers.post(f"{path}/user/update", json={"limit": number}))
             assert await said(his, function.slug) == [str(number), f"k{number}", 1]
             assert await said(hers, function.slug) == [str(number), f"k{number}", number]
-        await kept.synced(entry("telling", TELLING.replace('"none"', '"new"'), valves={"key": "s"}, is_active=True))
+        one = {"id": "telling", "name": "Telling", "meta": {}, "is_active": True, "valves": {"key": "s"}}
+        one["content"] = TELLING.replace('"none"', '"new"')
+        await done(await admins.post("/api/functions/sync", json={"functions": [one]}))
         assert await said(hers, function.slug) == ["new", "s", 4]
-        await kept.synced()
+        await done(await admins.post("/api/functions/sync", json={"functions": []}))
         gone = await hers.post(f"/api/functions/{function.slug}/execute/", json={"params": {}})
         assert gone.status_code == 404
