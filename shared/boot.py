@@ -192,6 +192,8 @@ async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> boo
         dedupe_s=platform.dedupe_s,
         delivery_age_s=platform.delivery_days * streams.DAY_S,
         deliveries=platform.deliveries,
+        idempotency_s=platform.idempotency_s,
+        idempotency_keys=platform.idempotency_keys,
     )
     for stream in streams.streams(bounds, first_invocation=first):
         await bus.ensure_stream(stream)

@@ -52,6 +52,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `api_url` is where functions reach the API, which they find as `SHOAL_API_URL`; `max_depth` how many functions may
     call each other in a row, the first one not counted.
     For `delivery_days` an event from outside is known again, so that none is run twice, of up to `deliveries` of them.
+    For `idempotency_s` a caller's idempotency key is known again, of up to `idempotency_keys` of them.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
@@ -98,6 +99,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     publish_bytes: Annotated[int, Meta(gt=0, le=MOST_PUBLISHED)] = MOST_PUBLISHED
     delivery_days: Positive = 3.0
     deliveries: Annotated[int, Meta(ge=1000)] = 4_000_000
+    idempotency_s: Annotated[float, Meta(ge=1)] = 86_400.0
+    idempotency_keys: Annotated[int, Meta(ge=1000)] = 1_000_000
 
     @property
     def bounds(self) -> Bounds:

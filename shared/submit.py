@@ -57,6 +57,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call comes from: what set it off, for whom, who waits for it, and which call made it.
 
     A `request` comes with its secret headers sealed. With a `refusal` the call is recorded, and does not run.
+    The last three are those of `messages.Invoke`.
     """
 
     trigger_type: TriggerType
@@ -67,6 +68,9 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor | None = None
     depth: int = 0
     refusal: str = ""
+    expires_at: float = 0.0
+    callback_url: str = ""
+    redrive_of: str = ""
 
 
 async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.Raw, origin: Origin) -> Accepted:
@@ -92,6 +96,9 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         actor=origin.actor,
         depth=origin.depth,
         refusal=origin.refusal,
+        expires_at=origin.expires_at,
+        callback_url=origin.callback_url,
+        redrive_of=origin.redrive_of,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     telemetry.ACCEPTED.labels(origin.trigger_type).inc()

@@ -17,6 +17,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch
 from shared.domain.invocation import Timeline
 from shared.domain.problem import Problem
+from shared.domain.retry import class_of
 
 _AGAIN_S = 1.0  # before another try at telling the bus
 _LONGEST_ASIDE_S = 3600.0  # an attempt that finds no room for so long is given up
@@ -44,7 +45,7 @@ class Postponing:
         The next attempt is on disk first. Who dies in between is followed by somebody who makes this one again, and
         whose next attempt is the same message, which is not stored twice.
         """
-        if dispatch.attempt > dispatch.max_retries:
+        if dispatch.attempt > dispatch.retries.after(class_of(again.outcome.error_type)):
             return False
         number, due_at = dispatch.attempt + 1, time.time() + again.after_s
         following = msgspec.structs.replace(dispatch, attempt=number, put_aside_at=0.0, repeated=True)

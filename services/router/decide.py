@@ -7,7 +7,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome, failure
-from shared.domain.retry import retries_of
+from shared.domain.retry import backoff_of, retries_of, runs_at_most_once
 from shared.domain.tenant import Tenant
 
 
@@ -52,6 +52,7 @@ def decide(
     if asked > limits.params_bytes:
         what = "the body" if command.request else "params"
         return Refuse(failure("ParamsTooLarge", f"{what} has more than {limits.params_bytes} bytes"))
+    first_s, most_s = backoff_of(function.config)
     return Send(
         function.pool,
         Dispatch(
@@ -72,9 +73,17 @@ def decide(
             timeline=Timeline(accepted=command.accepted_at, routed=moment.routed_at),
             reply_to=command.reply_to,
             repeated=moment.repeated,
-            max_retries=retries_of(function.config),
+            retries=retries_of(function.config),
+            retry_first_s=first_s,
+            retry_most_s=most_s,
+            at_most_once=runs_at_most_once(function.config),
             request=command.request,
             actor=command.actor,
             depth=command.depth,
+            parent_task_id=command.parent_task_id,
+            app_slug=command.app_slug,
+            expires_at=command.expires_at,
+            callback_url=command.callback_url,
+            redrive_of=command.redrive_of,
         ),
     )

@@ -10,6 +10,7 @@ from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, Outcome
 from shared.domain.plugin import PluginKind
 from shared.domain.request import Actor, Request, Response
+from shared.domain.retry import Retries
 from shared.domain.version import CompileError
 
 
@@ -22,6 +23,8 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     `app_slug` is the function's app, empty for a system function. `request` is what a handler is asked, `actor` who
     asks it; None where it was no request. `depth` counts the functions that called each other down to this one.
     With a `refusal` it is only to be recorded, as one that did not run for this reason.
+    It is not to be started after `expires_at`, Unix seconds, 0 for no such moment. How it ended is posted to
+    `callback_url`, where there is one. `redrive_of` is the task whose dead letter it was made of, empty for none.
     """
 
     task_id: str
@@ -41,6 +44,9 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     actor: Actor | None = None
     depth: int = 0
     refusal: str = ""
+    expires_at: float = 0.0
+    callback_url: str = ""
+    redrive_of: str = ""
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
@@ -48,8 +54,10 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
     `revision` is that of the function when it was decided.
     `repeated` says that its command had been handed out before, or that this is a later attempt: there may be another
-    dispatch of the same task. `attempt` counts from 1; at most `max_retries` more follow the first one. `put_aside_at`
-    is when this attempt first found no room, Unix seconds; 0 where there was some.
+    dispatch of the same task. `attempt` counts from 1; `retries` says when another one follows, after a pause of up to
+    `retry_first_s` that doubles up to `retry_most_s` (0: the executor's own). `put_aside_at` is when this attempt first
+    found no room, Unix seconds; 0 where there was some. One that may run `at_most_once` is not run again where nobody
+    knows whether it was. `expires_at`, `callback_url` and `redrive_of` are the command's.
     """
 
     id: int
@@ -70,11 +78,19 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     reply_to: str = ""
     repeated: bool = False
     attempt: int = 1
-    max_retries: int = 0
+    retries: Retries = Retries()
+    retry_first_s: float = 0.0
+    retry_most_s: float = 0.0
     put_aside_at: float = 0.0
     request: Request | None = None
     actor: Actor | None = None
     depth: int = 0
+    at_most_once: bool = False
+    parent_task_id: str = ""
+    app_slug: str = ""
+    expires_at: float = 0.0
+    callback_url: str = ""
+    redrive_of: str = ""
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):
@@ -112,7 +128,8 @@ class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
     """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut.
 
-    `attempt` is the one that was the last. Of a request, `method` and `path` are what was asked.
+    `attempt` is the one that was the last. Of a request, `method` and `path` are what was asked. It is to be told to
+    `callback_url`, where there is one.
     """
 
     id: int
@@ -131,6 +148,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     attempt: int = 1
     method: str = ""
     path: str = ""
+    callback_url: str = ""
 
 
 Event = Started | Retrying | Finished
@@ -296,6 +314,23 @@ class SourceChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     tenant: str
     source_id: int
     revision: int
+
+
+class Cancelling(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cancelling.v1"):
+    """Whoever has this invocation is to end it. `by` is who wants so, `at` when, Unix seconds."""
+
+    task_id: str
+    tenant: str
+    by: str
+    at: float
+
+
+class Keyed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="keyed.v1"):
+    """An idempotency key is taken: by this invocation, whose request has this `fingerprint`; `at` is Unix seconds."""
+
+    task_id: str
+    fingerprint: str
+    at: float
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recorded.v1"):

@@ -13,6 +13,8 @@ DEAD = "DEAD"
 RATES = "RATES"
 DELIVERIES = "DELIVERIES"
 LEASES = "LEASES"
+CANCELS = "CANCELS"
+KEYS = "KEYS"
 SCHEDULES = "SCHEDULES"
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
@@ -20,6 +22,7 @@ _RATES_BYTES = 32 << 20  # a count is about 100 bytes
 _DEAD_SHARE = 8  # of the room of events: dead letters are few
 _LEAST_DEAD_BYTES = 16 << 20  # more than any one message
 _LEASES = 100_000
+_CANCELS = 200_000
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +77,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_s: float
     delivery_age_s: float
     deliveries: int
+    idempotency_s: float
+    idempotency_keys: int
 
 
 def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
@@ -122,13 +127,20 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             replicas=bounds.replicas,
             dedupe_s=bounds.dedupe_s,
         ),
+        *_latest(bounds),
+    ]
+
+
+def _latest(bounds: Bounds) -> list[Stream]:
+    """Those of which the last word on each subject counts: nothing in them is known by a message's id."""
+    return [
         Stream(
             name=DELIVERIES,
             subjects=["deliveries.*.*.*"],
             max_age_s=bounds.delivery_age_s,
             max_messages=bounds.deliveries,
             replicas=bounds.replicas,
-            dedupe_s=1.0,  # whose was first is said by the sequence of the subject, not by a message's id
+            dedupe_s=1.0,
             latest=True,
         ),
         Stream(
@@ -136,6 +148,24 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
             subjects=["leases.*.*"],
             max_age_s=DAY_S,
             max_messages=_LEASES,
+            replicas=bounds.replicas,
+            dedupe_s=1.0,
+            latest=True,
+        ),
+        Stream(
+            name=CANCELS,
+            subjects=["cancels.*.*"],
+            max_age_s=bounds.invoke_age_s,  # as long as what is cancelled may wait
+            max_messages=_CANCELS,
+            replicas=bounds.replicas,
+            dedupe_s=1.0,
+            latest=True,
+        ),
+        Stream(
+            name=KEYS,
+            subjects=["keys.*.*.*"],
+            max_age_s=bounds.idempotency_s,
+            max_messages=bounds.idempotency_keys,
             replicas=bounds.replicas,
             dedupe_s=1.0,
             latest=True,

@@ -93,6 +93,19 @@ def delivery(tenant: str, function_id: int, digest: str) -> str:
     return f"deliveries.{tenant}.{function_id}.{digest}"
 
 
+def cancel(tenant: str, task_id: str) -> str:
+    """An invocation that is not wanted any more. Stored in CANCELS."""
+    return f"cancels.{tenant}.{task_id}"
+
+
+CANCELS = "cancels.*.*"  # all of them
+
+
+def key(tenant: str, function_id: int, digest: str) -> str:
+    """An idempotency key of a function's; `digest` is of the key and of who uses it. Stored in KEYS."""
+    return f"keys.{tenant}.{function_id}.{digest}"
+
+
 def lease(what: str, name: str) -> str:
     """Who has this thing of which only one process may have each. Stored in LEASES."""
     return f"leases.{what}.{name}"

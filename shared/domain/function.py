@@ -13,7 +13,7 @@ from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.plugin import Plugin
 from shared.domain.problem import Problem, wrong
-from shared.domain.retry import MAX_RETRIES
+from shared.domain.retry import check_retries
 from shared.domain.trigger import HTTP_BY_DEFAULT, Trigger, TriggerKind
 
 ExecutionMode = Literal["app", "proxy", "system"]
@@ -152,10 +152,7 @@ def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, A
     """
     check_limits(config, most, tenant=tenant)
     check_egress(config)
-    retries = config.get("max_retries", 0)
-    if not isinstance(retries, int) or isinstance(retries, bool) or not 0 <= retries <= MAX_RETRIES:
-        message = f"config.max_retries must be a whole number from 0 to {MAX_RETRIES}"
-        raise Problem("invalid", message, {"config.max_retries": message})
+    check_retries(config)
 
 
 def check_freeform(field: str, value: dict[str, Any]) -> None:

@@ -5,18 +5,27 @@ from typing import Literal
 
 import msgspec
 
-Status = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE"]
+End = Literal["SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"]
+"""How an invocation may end: CANCELLED by somebody's wish, EXPIRED because it was not started in time."""
+Status = Literal["PENDING", "STARTED", "RETRY"] | End
 TriggerType = Literal["api", "schedule", "http", "function", "webhook", "websocket", "s3_upload"]
 
 # The only place a status may change: from -> to.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
-    "PENDING": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE"}),
-    "STARTED": frozenset({"RETRY", "SUCCESS", "FAILURE"}),
-    "RETRY": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE"}),
+    "PENDING": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"}),
+    "STARTED": frozenset({"RETRY", "SUCCESS", "FAILURE", "CANCELLED"}),
+    "RETRY": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE", "CANCELLED"}),
     "SUCCESS": frozenset(),
     "FAILURE": frozenset(),
+    "CANCELLED": frozenset(),
+    "EXPIRED": frozenset(),
 }
 FINAL: frozenset[Status] = frozenset(status for status, later in TRANSITIONS.items() if not later)
+
+
+def end_of(status: Status) -> End:
+    """The status as an end; what has not ended counts as failed."""
+    return "FAILURE" if status == "PENDING" or status == "STARTED" or status == "RETRY" else status  # noqa: PLR1714 - mypy narrows by these
 
 
 def closed_to(then: Status) -> list[Status]:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from shared.domain.invocation import End
 from shared.domain.request import Response, json_of
 
 NULL = msgspec.Raw(b"null")
@@ -18,6 +19,8 @@ STATUS_CODES = {
     "SecretUnreadable": 503,
     "TimeoutError": 504,
     "CpuLimitExceeded": 504,
+    "Cancelled": 409,
+    "Expired": 504,
 }
 """The HTTP statuses of failures that are not the handler's own, by their types; any other failure is 500."""
 _ENDED_WELL, _FIRST_ERROR, _FAILED = 200, 400, 500
@@ -52,7 +55,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `response` is what a handler answered to a request; then `result` is empty until `recorded` makes it.
     """
 
-    status: Literal["SUCCESS", "FAILURE"]
+    status: End
     result: msgspec.Raw = NULL
     stdout: str = ""
     stderr: str = ""
@@ -80,12 +83,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """The HTTP status that it stands for: the handler's own, or the one of how it ended."""
         if self.response is not None and self.status == "SUCCESS":
             return self.response.status
-        return STATUS_CODES.get(self.error_type, _FAILED) if self.status == "FAILURE" else _ENDED_WELL
+        return _ENDED_WELL if self.status == "SUCCESS" else STATUS_CODES.get(self.error_type, _FAILED)
 
     @property
     def failed(self) -> bool:
-        """Whether it counts as an error: it failed, or its handler answered so."""
-        return self.status_code >= _FIRST_ERROR
+        """Whether it counts as an error: it failed, expired, or its handler answered so; to be cancelled is none."""
+        return self.status != "CANCELLED" and self.status_code >= _FIRST_ERROR
 
     @property
     def truncated(self) -> bool:
@@ -122,3 +125,14 @@ def failure(error_type: str, error: str, traceback: str = "") -> Outcome:
     return Outcome(
         status="FAILURE", error_type=error_type, error=error, traceback=traceback or f"{error_type}: {error}"
     )
+
+
+def cancelled(by: str) -> Outcome:
+    """The end of what somebody did not want any more."""
+    return Outcome(status="CANCELLED", error_type="Cancelled", error=f"The invocation was cancelled by {by}")
+
+
+def expired(after_s: float) -> Outcome:
+    """The end of what was not started in time: `after_s` is how long it had, in seconds."""
+    error = f"The invocation was not started within {after_s:.15g} seconds"
+    return Outcome(status="EXPIRED", error_type="Expired", error=error)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.domain.invocation import FINAL, TRANSITIONS, Invocation, Status, TriggerType
+from shared.domain.invocation import FINAL, TRANSITIONS, Invocation, Status, TriggerType, end_of
 from shared.domain.outcome import LogLine, Outcome
 from shared.domain.request import BODILESS, Response
 from shared.store.client import Document, Store, Table, Upsert
@@ -134,7 +134,7 @@ class Invocations:
         if found is None or found.status not in FINAL:
             return None
         return Outcome(
-            status="SUCCESS" if found.status == "SUCCESS" else "FAILURE",
+            status=end_of(found.status),
             result=msgspec.Raw(found.result.encode()),
             stdout=found.stdout,
             stderr=found.stderr,

@@ -53,6 +53,8 @@ BOUNDS = Bounds(
     dedupe_s=60,
     delivery_age_s=3600,
     deliveries=100_000,
+    idempotency_s=3600,
+    idempotency_keys=100_000,
 )
 USER = User(7, "ann", "ann@acme.test")
 

@@ -16,6 +16,8 @@ BOUNDS = Bounds(
     dedupe_s=60,
     delivery_age_s=3600,
     deliveries=100_000,
+    idempotency_s=3600,
+    idempotency_keys=100_000,
 )
 
 

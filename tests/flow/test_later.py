@@ -14,6 +14,7 @@ from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.messages import Dispatch
 from shared.domain.outcome import failure
+from shared.domain.retry import Retries
 from tests.unit.test_execution import DISPATCH, Links, Mode
 
 POOL = "later"
@@ -54,7 +55,7 @@ async def test_a_delivery_that_is_handled_twice_has_one_next_attempt(bus: Bus) -
     execution = Execution(links, mode, executor="e-1", notice_s=10, slot_wait_s=1)
     arrived: list[Dispatch] = []
     consumer = await collect(bus, arrived)
-    body = msgspec.structs.replace(DISPATCH, max_retries=5)
+    body = msgspec.structs.replace(DISPATCH, retries=Retries(error=5))
     began = time.time()
     assert await execution.handle(Delivery(body, 1, 1)) == DONE
     assert await execution.handle(Delivery(body, 1, 2)) == DONE  # its acknowledgement was lost

@@ -18,6 +18,7 @@ from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
+from shared.domain.retry import Retries
 from shared.domain.version import CompileError
 from tests.limits import limits
 
@@ -243,7 +244,7 @@ FAILED = Outcome(status="FAILURE", error_type="HTTPError", error="503")
 async def test_another_attempt_is_put_off_and_said_before_the_delivery_is_done() -> None:
     links, mode = Links(), Mode()
     mode.result = Again(FAILED, after_s=9.0)
-    assert await made(links, mode).handle(delivery(max_retries=2)) == DONE
+    assert await made(links, mode).handle(delivery(retries=Retries(error=2))) == DONE
     (following, due_at, id), (event,) = links.postponed[0], links.retries
     assert (following.attempt, following.repeated, id) == (2, True, "t-1.2")
     assert (event.attempt, event.error, event.due_at) == (1, "HTTPError: 503", due_at)
@@ -254,7 +255,7 @@ async def test_another_attempt_is_put_off_and_said_before_the_delivery_is_done()
 async def test_the_last_attempts_failure_is_the_end() -> None:
     links, mode = Links(), Mode()
     mode.result = Again(FAILED, after_s=9.0)
-    assert await made(links, mode).handle(delivery(max_retries=2, attempt=3, repeated=True)) == DONE
+    assert await made(links, mode).handle(delivery(retries=Retries(error=2), attempt=3, repeated=True)) == DONE
     assert (links.postponed, links.retries) == ([], [])
     assert (links.ends[0].outcome, links.ends[0].attempt) == (FAILED, 3)
     assert mode.calls[0].attempt == 3

@@ -78,7 +78,7 @@ def test_command_and_end_in_one_batch_are_one_write() -> None:
     change = write.change["$set"]
     assert (change["status"], change["result"], change["stdout"]) == ("SUCCESS", '{"ok":true}', "hi\n")
     assert (change["params"], change["app_slug"]) == ('{"a":1}', "billing")
-    assert write.query["status"] == {"$nin": ["FAILURE", "SUCCESS"]}
+    assert write.query["status"] == {"$nin": ["CANCELLED", "EXPIRED", "FAILURE", "SUCCESS"]}
 
 
 def test_the_first_end_of_a_task_is_the_only_one() -> None:
@@ -134,7 +134,7 @@ def test_what_did_not_fail_has_no_word_of_failure() -> None:
 
 def test_a_start_never_undoes_an_end() -> None:
     (write,) = project([], [started("t-1")])
-    assert write.query["status"] == {"$nin": ["FAILURE", "STARTED", "SUCCESS"]}
+    assert write.query["status"] == {"$nin": ["CANCELLED", "EXPIRED", "FAILURE", "STARTED", "SUCCESS"]}
     assert write.change["$set"]["status"] == "STARTED"
 
 

@@ -2,7 +2,18 @@
 
 import pytest
 
-from shared.domain.retry import Backoff, asked_s, is_passing, retries_of
+from shared.domain.problem import Problem
+from shared.domain.retry import (
+    Backoff,
+    Retries,
+    asked_s,
+    backoff_of,
+    check_retries,
+    class_of,
+    is_passing,
+    retries_of,
+    runs_at_most_once,
+)
 
 BACKOFF = Backoff(first_s=1.0, most_s=10.0, most_asked_s=60.0)
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
@@ -38,5 +49,35 @@ def test_statuses_that_pass() -> None:
 
 @pytest.mark.parametrize(("wish", "retries"), [(3, 3), (0, 0), (-1, 0), (True, 0), ("3", 0), (1000, 100), (None, 0)])
 def test_how_often_a_function_wants_it(wish: object, retries: int) -> None:
-    assert retries_of({"max_retries": wish}) == retries
-    assert retries_of({}) == 0
+    assert retries_of({"max_retries": wish}) == Retries(timeout=retries, error=retries, infrastructure=retries)
+    assert retries_of({}) == Retries()
+
+
+def test_a_class_of_errors_has_a_number_of_its_own() -> None:
+    found = retries_of({"max_retries": 2, "retries": {"timeout": 0, "infrastructure": 500}})
+    assert found == Retries(timeout=0, error=2, infrastructure=100)
+    assert [found.after(class_of(name)) for name in ("TimeoutError", "ValueError", "WorkerDied")] == [0, 2, 100]
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"max_retries": 101}, "config.max_retries"), ({"max_retries": True}, "config.max_retries"),
+        ({"retries": 3}, "config.retries"), ({"retries": {"oom": 1}}, "config.retries"),
+        ({"retries": {"timeout": -1}}, "config.retries.timeout"), ({"retry_first_s": -1}, "config.retry_first_s"),
+        ({"retry_most_s": 1e9}, "config.retry_most_s"), ({"delivery": "exactly_once"}, "config.delivery"),
+        ({"delivery": "at_most_once", "max_retries": 1}, "config.delivery"),
+        ({"retry_first_s": float("nan")}, "config.retry_first_s"),
+    ],
+)  # fmt: skip
+def test_retries_that_make_no_sense_are_refused(config: dict[str, object], named: str) -> None:
+    with pytest.raises(Problem) as refused:
+        check_retries(config)
+    assert list(refused.value.fields) == [named]
+
+
+def test_what_may_run_once_alone_has_no_retries() -> None:
+    check_retries({"delivery": "at_most_once", "retries": {"error": 0}})
+    assert runs_at_most_once({"delivery": "at_most_once"})
+    assert not runs_at_most_once({"delivery": "at_least_once"})
+    assert backoff_of({"retry_first_s": 2}) == (2.0, 0.0)

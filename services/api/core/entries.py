@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from shared.bus.messages import Finished
-from shared.domain.invocation import Invocation, TriggerType
+from shared.domain.invocation import Invocation, TriggerType, end_of
 from shared.domain.metrics import duration_us
 from shared.domain.outcome import LogLine, Outcome
 
@@ -44,7 +44,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 def of_record(record: Invocation) -> Entry:
     """From the record of a call that has ended."""
     outcome = Outcome(
-        status="SUCCESS" if record.status == "SUCCESS" else "FAILURE",
+        status=end_of(record.status),
         stdout=record.stdout,
         stderr=record.stderr,
         logs=msgspec.json.decode(record.logs, type=list[LogLine]),

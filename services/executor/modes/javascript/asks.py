@@ -124,7 +124,7 @@ class Asks:
             method=ask.method, url=url, path=ask.path, query=ask.query, headers=wire.checked(ask.headers), body=body
         )
         outcome = await call.host.invoke(ask.name, request)
-        if outcome.status == "FAILURE":
+        if outcome.status != "SUCCESS":
             return wire.refusal_of(ask.id, outcome.error_type, outcome.error[:_MOST_SAID])
         if outcome.response is None:
             headers = [("content-type", "application/json")]

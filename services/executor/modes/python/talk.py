@@ -99,7 +99,7 @@ class Talk:
             method=question.method, url=_INTERNAL + path, path=path, headers=question.headers, body=question.body
         )
         outcome = await host.invoke(question.name, asked)
-        if outcome.status == "FAILURE":
+        if outcome.status != "SUCCESS":
             return AnswerFrame(error=outcome.message[:_MOST_SAID])
         response = outcome.response or Response(headers=[_JSON], body=bytes(outcome.result))
         return AnswerFrame(status=response.status, headers=response.headers, body=response.body)

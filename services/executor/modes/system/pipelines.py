@@ -10,6 +10,7 @@ from services.executor.children import Asked, Child, Children, Find, Parent
 from services.executor.mode import Crowded
 from shared.directory import Directory
 from shared.domain.function import Function
+from shared.domain.invocation import FINAL
 from shared.domain.outcome import NULL
 from shared.domain.pipeline import Pipeline, Step
 from shared.domain.template import MissingError, filled
@@ -21,6 +22,7 @@ from shared.system import MAX_TIMEOUT_S, Context, Failure, SystemFunction
 _SPARE = 0.05
 _SPARE_S = 1.0
 
+_ENDED_BADLY = FINAL - {"SUCCESS"}
 _SKELETON_BYTES = 64 << 10  # of a job's result: what stands round the results of its steps
 
 
@@ -51,7 +53,7 @@ class _Run:
         for number, step in enumerate(self._pipeline.steps, 1):
             params = self._params(number, step, before=self._job.input if number == 1 else previous)
             child = await self._call(number, step, params)
-            if child.outcome is None or child.outcome.status == "FAILURE":
+            if child.outcome is None or child.outcome.status != "SUCCESS":
                 raise self._failure([number])
             raw = child.outcome.result
             previous = msgspec.json.decode(raw)
@@ -116,7 +118,7 @@ class _Run:
     def _failure(self, wrong: list[int], results: Any = None) -> Failure:
         """Why the job ends: a step failed, or had not ended when the time was up."""
         of = f"of {len(self._pipeline.steps)}"
-        failed = [step for number in wrong if (step := self._steps[number])["status"] == "FAILURE"]
+        failed = [step for number in wrong if (step := self._steps[number])["status"] in _ENDED_BADLY]
         if failed:
             sentences = [f"step {step['step']} {of} ({step['function']}) failed: {step['error']}" for step in failed]
             return Failure("StepFailed", "; ".join(sentences), result=self.told(results))

@@ -21,11 +21,13 @@ def executed(ticket: Ticket, outcome: Outcome | None) -> tuple[int, msgspec.Stru
         output = _output(outcome, outcome.result)
         return 200, wire.Executed(task_id=task_id, result=output, data=outcome.result, invocation=invocation)
     sentence = f"Function execution failed: {outcome.message}"
-    return 500, wire.Failed(
+    status_code = 500 if outcome.status == "FAILURE" else outcome.status_code
+    return status_code, wire.Failed(
         error=sentence,
         message=sentence,
         detail=sentence,
         task_id=task_id,
+        status=outcome.status,
         result=outcome.message,
         response=_response(bytes(outcome.result)),
         traceback=outcome.traceback,
@@ -52,7 +54,7 @@ def task_result(invocation: Invocation) -> wire.TaskResult:
     result: wire.Output | str | None = None
     if invocation.status == "SUCCESS":
         result = _output(invocation, msgspec.Raw(invocation.result.encode()))
-    elif invocation.status == "FAILURE":
+    elif invocation.status in FINAL:
         result = _message(invocation)
     elif invocation.status == "RETRY":
         result = invocation.last_error
@@ -60,7 +62,7 @@ def task_result(invocation: Invocation) -> wire.TaskResult:
         task_id=invocation.task_id,
         status=invocation.status,
         result=result,
-        response=_response(invocation.result.encode()) if invocation.status == "FAILURE" else msgspec.UNSET,
+        response=_response(invocation.result.encode()) if _ended_badly(invocation) else msgspec.UNSET,
         attempts=_attempts(invocation),
         traceback=invocation.traceback or None,
         date_created=stamp(invocation.created_at),
@@ -95,7 +97,7 @@ def _invocation_brief(ticket: Ticket) -> wire.InvocationBrief:
 
 
 def _bare_result(invocation: Invocation) -> wire.BareResult:
-    failed = invocation.status == "FAILURE"
+    failed = _ended_badly(invocation)
     result = msgspec.json.encode(_message(invocation)) if failed else invocation.result.encode()
     return wire.BareResult(
         task_id=invocation.task_id,
@@ -141,6 +143,10 @@ def _response(result: bytes) -> msgspec.Raw | msgspec.UnsetType:
 def _attempts(invocation: Invocation) -> int | msgspec.UnsetType:
     repeated = invocation.attempts > 1 or invocation.status == "RETRY"
     return invocation.attempts if repeated else msgspec.UNSET
+
+
+def _ended_badly(invocation: Invocation) -> bool:
+    return invocation.status in FINAL and invocation.status != "SUCCESS"
 
 
 def _message(invocation: Invocation) -> str:
