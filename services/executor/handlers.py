@@ -9,6 +9,7 @@ from prometheus_client import Counter
 
 from services.executor import modes
 from services.executor.artefacts import Artefacts
+from services.executor.ceilings import Ceilings
 from services.executor.children import MOST, Children
 from services.executor.config import Executor
 from services.executor.examining import AT_ONCE, Examining
@@ -21,8 +22,8 @@ from services.executor.pool.places import Places
 from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
-from shared.bus import streams, subjects
-from shared.bus.consumer import PullConsumer
+from shared.bus import subjects
+from shared.bus.lanes import Lanes, Pool
 from shared.bus.messages import (
     Answer,
     Compile,
@@ -112,7 +113,7 @@ class BusLinks:
     async def postpone(self, dispatch: Dispatch, *, due_at: float, id: str) -> None:
         """Into WORK, on a subject of its own until it is due."""
         waiting = subjects.later(self._pool, dispatch.tenant, dispatch.task_id, dispatch.attempt)
-        target = subjects.work(self._pool, dispatch.tenant)
+        target = subjects.work(self._pool, dispatch.tenant, dispatch.lane)
         await self._bus.store_later(waiting, dispatch, id=id, target=target, at=due_at)
 
     async def retrying(self, event: Retrying) -> None:
@@ -155,7 +156,8 @@ class _Shared(NamedTuple):
     valves: Valves
 
 
-async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared, stack: AsyncExitStack) -> None:
+async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared) -> Pool:
+    """Answer what is asked of the pool; what is to be done with its work."""
     settings: Executor = service.settings
     artefacts = Artefacts(service.store, mode, cache_bytes=settings.cache_bytes)
 
@@ -184,8 +186,6 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
         line=max(1, ahead // _LINES) if mode.share < 1 else ahead,
         in_flight=shared.in_flight if mode.runs_code else None,
     )
-    spec = streams.pool(pool, lease_s=service.platform.lease_s, slots=mode.slots, ahead=ahead)
-    consumer = PullConsumer(service.bus, spec, body=Dispatch, handle=execution.handle, given_up=execution.give_up)
     if mode.runs_code:
         await service.bus.serve(subjects.compile_code(pool), compile_code, body=Compile, answer=Compiled)
     if mode.examines:
@@ -199,9 +199,15 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
         )
         subject = subjects.examine(pool)
         await service.bus.serve(subject, examining.examine, body=Examine, answer=Examined, workers=AT_ONCE)
-    await consumer.start()
-    service.checks[pool] = consumer.pulling
-    stack.push_async_callback(consumer.stop, grace_s=service.platform.drain_s - 1)
+    return Pool(
+        name=pool,
+        body=Dispatch,
+        handle=execution.handle,
+        given_up=execution.give_up,
+        slots=mode.slots,
+        ahead=ahead,
+        lease_s=service.platform.lease_s,
+    )
 
 
 @asynccontextmanager
@@ -222,9 +228,16 @@ async def serve(service: Service) -> AsyncIterator[None]:
         shared = _Shared(functions, hosts, in_flight, waiting, valves)
         places = Places(settings.bounds)
         opening = Opening(service.settings, service.platform, service.keyring, places, reach)
+        pools = []
         for pool, open_mode in modes.OPEN.items():
             mode = await open_mode(opening)
             stack.push_async_callback(mode.close)
             service.facts[pool] = mode.facts
-            await _serve_pool(service, pool, mode, shared=shared, stack=stack)
+            pools.append(await _serve_pool(service, pool, mode, shared=shared))
+        ceilings = Ceilings(service.store, cache_s=platform.cache_s)
+        lanes = Lanes(service.bus, pools, bound=ceilings.bound)
+        await ceilings.listen(service.bus, lanes)
+        await lanes.start()
+        service.checks["lanes"] = lanes.looking
+        stack.push_async_callback(lanes.stop, grace_s=platform.drain_s - 1)
         yield

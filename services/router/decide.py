@@ -2,7 +2,9 @@
 
 import msgspec
 
+from shared.bus import subjects
 from shared.bus.messages import Dispatch, Invoke
+from shared.domain.concurrency import concurrency_of
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.limits import Bounds, limits_of
@@ -85,5 +87,13 @@ def decide(
             expires_at=command.expires_at,
             callback_url=command.callback_url,
             redrive_of=command.redrive_of,
+            lane=_lane(function, command),
         ),
     )
+
+
+def _lane(function: Function, command: Invoke) -> str:
+    """In which of its tenant's lanes it waits: one for each function that has a limit of its own."""
+    if concurrency_of(function.config):
+        return str(function.id)
+    return subjects.CALLED if command.parent_task_id else subjects.ALL

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.router.config import Router
 from services.router.decide import Moment, Refuse, Send, decide
+from services.router.notices import Notices
 from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -31,6 +32,7 @@ class Handlers:
         self._directory = Directory(service.store, cache_s=service.platform.cache_s, registry=registry.read())
         self._tenants = Tenants(service.store, cache_s=service.platform.cache_s)
         self._bounds = service.platform.bounds
+        self._notices = Notices(service.bus)
 
     async def start(self) -> PullConsumer[Invoke]:
         """Listen, and begin to pull commands."""
@@ -66,7 +68,9 @@ class Handlers:
         )
         match decision:
             case Send(pool=pool, dispatch=dispatch):
-                await self._service.bus.store(subjects.work(pool, command.tenant), dispatch, id=command.task_id)
+                lane = subjects.work(pool, command.tenant, dispatch.lane)
+                await self._notices.queued(pool, lane)
+                await self._service.bus.store(lane, dispatch, id=command.task_id)
                 _SENT.inc()
             case Refuse(outcome=outcome):
                 await self._refuse(delivery, outcome, routed_at)

@@ -22,7 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from shared.bus.delivery import Last, Stored
 from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
-from shared.bus.streams import Consumer, Stream
+from shared.bus.streams import UNBOUNDED, Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
 from shared.domain.problem import Problem
 
@@ -265,19 +265,34 @@ class Bus:
             raise Problem("unavailable", AWAY) from error
         return msgspec.json.decode(info.data, type=_Made).created
 
-    async def ensure_consumer(self, consumer: Consumer) -> None:
-        """Create the durable pull consumer, or bring its bounds up to date."""
-        await self.stream.add_consumer(
+    async def ensure_consumer(self, consumer: Consumer) -> float:
+        """Create the durable pull consumer, or bring its bounds up to date; when it was made, Unix seconds."""
+        info = await self.stream.add_consumer(
             consumer.stream,
             ConsumerConfig(
                 durable_name=consumer.name,
                 filter_subject=consumer.subject,
                 ack_wait=consumer.lease_s,
                 max_deliver=-1,
-                max_ack_pending=20_000,
+                max_ack_pending=consumer.unsettled,
                 max_waiting=2048,
+                inactive_threshold=consumer.unused_s or None,
             ),
         )
+        return info.created.timestamp()
+
+    async def unsettled(self, stream: str, name: str) -> int | None:
+        """How many messages a consumer may have handed out; None where there is no such consumer."""
+        try:
+            info = await self.stream.consumer_info(stream, name)
+        except NotFoundError:
+            return None
+        return int(info.config.max_ack_pending or UNBOUNDED)
+
+    async def forget_consumer(self, stream: str, name: str) -> None:
+        """Delete a consumer; nothing happens where there is none."""
+        with suppress(NotFoundError):
+            await self.stream.delete_consumer(stream, name)
 
 
 @asynccontextmanager

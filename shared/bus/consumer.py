@@ -13,6 +13,7 @@ from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery, Drop, Later, Verdict
 from shared.bus.place import Place
 from shared.bus.pull import REDELIVERY_S, StandingPull
+from shared.bus.room import Room
 from shared.bus.streams import Consumer
 from shared.domain.problem import Problem
 
@@ -24,7 +25,10 @@ _MOST_FAULTS = 10  # a message whose handling has failed so often by a fault of 
 
 
 class PullConsumer(Generic[Body]):
-    """Decodes each message into `body`, for `handle`. `given_up` ends what is dropped though it could be read."""
+    """Decodes each message into `body`, for `handle`. `given_up` ends what is dropped though it could be read.
+
+    `room` and `ensure` are those of `StandingPull`.
+    """
 
     def __init__(
         self,
@@ -34,14 +38,25 @@ class PullConsumer(Generic[Body]):
         body: type[Body],
         handle: Handler[Body],
         given_up: GivenUp[Body] | None = None,
+        room: Room | None = None,
+        ensure: Callable[[], Awaitable[int]] | None = None,
     ) -> None:
         self._bus = bus
         self._decoder = msgspec.json.Decoder(body)
         self._handle = handle
         self._given_up = given_up
-        self._pull = StandingPull(bus, spec, self._arrived)
+        self._pull = StandingPull(bus, spec, self._arrived, room=room, ensure=ensure)
         self._running: set[asyncio.Task[None]] = set()
         self._faults: Counter[int] = Counter()  # by sequence; deliveries also count what was handed back untried
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is held, and nothing is asked for."""
+        return self._pull.quiet
+
+    def look(self) -> None:
+        """There may be more room than before."""
+        self._pull.look()
 
     async def pulling(self) -> bool:
         """Whether messages come when there are any: a check for readiness."""

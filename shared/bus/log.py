@@ -12,6 +12,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from shared.bus.broker import Bus
 from shared.bus.place import Place
 from shared.bus.requests import Requests
+from shared.bus.room import Own
 
 _UNUSED_S = 60.0  # the server forgets a reader's consumer after so long a silence
 
@@ -24,7 +25,7 @@ class LogReader:
         self._bus = bus
         self._deliver = arrived
         self._requests = Requests(
-            bus, in_hand=in_hand, least=max(1, in_hand // 4), arrived=self._arrived, revive=self._revive
+            bus, room=Own(in_hand, max(1, in_hand // 4)), arrived=self._arrived, revive=self._revive
         )
         self._consumer = ""
         self._received = 0  # sequence of the last message that came

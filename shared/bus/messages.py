@@ -57,7 +57,8 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     dispatch of the same task. `attempt` counts from 1; `retries` says when another one follows, after a pause of up to
     `retry_first_s` that doubles up to `retry_most_s` (0: the executor's own). `put_aside_at` is when this attempt first
     found no room, Unix seconds; 0 where there was some. One that may run `at_most_once` is not run again where nobody
-    knows whether it was. `expires_at`, `callback_url` and `redrive_of` are the command's.
+    knows whether it was. `expires_at`, `callback_url` and `redrive_of` are the command's. It waits in
+    this `lane` of its tenant's, however often it is put off.
     """
 
     id: int
@@ -91,6 +92,13 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     expires_at: float = 0.0
     callback_url: str = ""
     redrive_of: str = ""
+    lane: str = "all"
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="queued.v1"):
+    """There is work in the lane with this subject."""
+
+    lane: str
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):

@@ -9,17 +9,21 @@ _SHORT = 9
 
 
 class Place(NamedTuple):
-    """`sequence` in the stream, `delivery` from 1 and `number` as the consumer counts."""
+    """`sequence` in the stream, `delivery` from 1 and `number` as the consumer counts.
+
+    `time_ns` is when it was stored, Unix nanoseconds.
+    """
 
     consumer: str
     delivery: int
     sequence: int
     number: int
+    time_ns: int
 
     @classmethod
     def of(cls, message: Msg) -> "Place":
         """nats-py's own `metadata` makes two dataclasses and a datetime of it, for six times the cost."""
         tokens = message.reply.split(".")
         first = 3 if len(tokens) == _SHORT else 5
-        consumer, delivery, sequence, number = tokens[first : first + 4]
-        return cls(consumer, int(delivery), int(sequence), int(number))
+        consumer, delivery, sequence, number, time_ns = tokens[first : first + 5]
+        return cls(consumer, int(delivery), int(sequence), int(number), int(time_ns))

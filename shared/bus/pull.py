@@ -5,7 +5,7 @@ messages are handed to someone else after the lease.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 import nats.errors
@@ -16,6 +16,7 @@ from shared.bus.delivery import Done, Drop, Later, Verdict
 from shared.bus.graveyard import bury
 from shared.bus.place import Place
 from shared.bus.requests import Requests
+from shared.bus.room import Own, Room
 from shared.bus.streams import Consumer
 from shared.domain.problem import Problem
 
@@ -24,15 +25,28 @@ _SIGNAL_S = 5.0  # in-progress signals at least this often, and thrice a lease
 
 
 class StandingPull:
-    """Calls `arrived` for each message; whoever takes it must `settle` it in the end, by its sequence."""
+    """Calls `arrived` for each message; whoever takes it must `settle` it in the end, by its sequence.
 
-    def __init__(self, bus: Bus, spec: Consumer, arrived: Callable[[Msg, Place], None]) -> None:
+    `room` is that of the consumer alone where none is given. `ensure` makes the consumer, and says which messages may
+    have been handed out by one before it: those that were stored before this moment, Unix nanoseconds.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        spec: Consumer,
+        arrived: Callable[[Msg, Place], None],
+        *,
+        room: Room | None = None,
+        ensure: Callable[[], Awaitable[int]] | None = None,
+    ) -> None:
         self.spec = spec
         self._bus = bus
         self._deliver = arrived
-        self._requests = Requests(
-            bus, in_hand=spec.in_hand, least=spec.least, arrived=self._arrived, revive=self._revive
-        )
+        self._ensure = ensure or self._make
+        self._room = room or Own(spec.in_hand, spec.least)
+        self._requests = Requests(bus, room=self._room, arrived=self._arrived, revive=self._revive)
+        self._doubted_ns = 0
         self._held: dict[int, Msg] = {}  # by sequence; not settled yet: kept alive
         self._released: set[int] = set()  # of these, the ones that take no room any more
         self._upkeep: asyncio.Task[None] | None = None
@@ -42,10 +56,19 @@ class StandingPull:
         """Whether messages come when there are any."""
         return self._requests.pulling
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is held, and nothing is asked for."""
+        return not self._held and self._requests.quiet
+
     async def start(self) -> None:
         """Create the consumer and begin to pull."""
         await self._requests.start()
         self._upkeep = self._bus.mind(self._keep_up())
+
+    def look(self) -> None:
+        """There may be more room than before."""
+        self._requests.look()
 
     async def stop(self) -> None:
         """Take no more. What is held stays alive until `hand_back`."""
@@ -82,13 +105,19 @@ class StandingPull:
             self._released.add(sequence)
             self._requests.room_made(self._held[sequence])
 
-    async def _revive(self) -> str:
+    async def _make(self) -> int:
         await self._bus.ensure_consumer(self.spec)
+        return 0
+
+    async def _revive(self) -> str:
+        self._doubted_ns = await self._ensure()
         await self._signal()  # after an outage: what is held is not to be handed to anyone else
         return f"{self.spec.stream}.{self.spec.name}"
 
     def _arrived(self, message: Msg) -> None:
         place = Place.of(message)
+        if place.time_ns < self._doubted_ns:
+            place = place._replace(delivery=place.delivery + 1)
         if place.delivery > 1:
             self._bus.watch.redelivered(self.spec.stream)
         if place.sequence in self._held:  # our lease ran out, but we are at it: this is what to acknowledge now

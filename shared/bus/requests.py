@@ -16,33 +16,42 @@ from nats.aio.subscription import Subscription
 from nats.js.errors import APIError
 
 from shared.bus.broker import Bus
+from shared.bus.room import Room
 
-IN_HAND_BYTES = 128 << 20  # of all messages that take room
-_REQUEST_BYTES = 32 << 20  # of one request; over any one message, so that each can come
 _STANDS_S = 20.0
+_LARGE_STANDS_S = 2.0  # one that keeps room from others
 _SILENCE_S = _STANDS_S + 2  # the server says when a request has ended; without that, it was lost
 _REVIVE_S = 0.5
 _PENDING = "Nats-Pending-Messages"  # of a request that ended before it was served
+_TOO_LARGE = "MaxBytes"  # why it ended: the next message did not fit into it
+
+
+class _Request:
+    """What a standing request may still bring, and the bytes that it was made for."""
+
+    __slots__ = ("left", "size")
+
+    def __init__(self, left: int, size: int) -> None:
+        self.left = left
+        self.size = size
 
 
 class Requests:
     """Calls `arrived` for each message. `revive` makes the consumer and returns `<stream>.<consumer>`.
 
-    A message takes room until `room_made` is called for it; a request is worth sending for `least` messages.
+    A message takes room until `room_made` is called for it; how much room there is says `room`.
     """
 
     def __init__(
         self,
         bus: Bus,
         *,
-        in_hand: int,
-        least: int,
+        room: Room,
         arrived: Callable[[Msg], None],
         revive: Callable[[], Awaitable[str]],
     ) -> None:
         self._bus = bus
-        self._in_hand = in_hand
-        self._least = least
+        self._all = room
         self._deliver = arrived
         self._revive = revive
         self._inbox = bus.client.new_inbox()
@@ -52,8 +61,9 @@ class Requests:
         self._room = asyncio.Event()
         self._used = 0  # messages that take room
         self._used_bytes = 0
-        self._standing: deque[int] = deque()  # what each standing request may still bring, the oldest first
-        self._asked = 0  # their sum
+        self._standing: deque[_Request] = deque()  # the oldest first
+        self._asked = 0  # what they may still bring
+        self._large = False  # whether messages come that do not fit into a small request
         self._heard_at = 0.0
         self._lost = True
 
@@ -61,6 +71,11 @@ class Requests:
     def pulling(self) -> bool:
         """Whether the consumer is there, as far as is known."""
         return not self._lost
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is in hand, and nothing is asked for."""
+        return not self._used and not self._asked
 
     async def start(self) -> None:
         """Begin to pull; a bus that cannot make the consumer yet is asked until it can."""
@@ -79,11 +94,17 @@ class Requests:
         if self._subscription is not None:
             with suppress(nats.errors.Error):
                 await self._subscription.unsubscribe()
+        self._drop_standing()
 
     def room_made(self, message: Msg) -> None:
         """This message takes no room any more."""
         self._used -= 1
         self._used_bytes -= len(message.data)
+        self._all.went(len(message.data))
+        self.look()
+
+    def look(self) -> None:
+        """There may be more room than before."""
         if self._worth_asking():
             self._room.set()
 
@@ -97,9 +118,11 @@ class Requests:
         if self._asked and time.monotonic() - self._heard_at > _SILENCE_S:
             self.lose()
 
-    def _worth_asking(self) -> bool:
-        enough = self._in_hand - self._used - self._asked >= self._least
-        return enough and self._used_bytes + (len(self._standing) + 1) * _REQUEST_BYTES <= IN_HAND_BYTES
+    def _worth_asking(self) -> int:
+        """For how many messages a request is worth sending, 0 for none."""
+        most = self._all.messages()
+        room = most - self._used - self._asked
+        return room if room >= self._all.least(most) else 0
 
     async def _ask(self) -> None:
         """Ask whenever there is room for enough: what becomes free in one turn of the loop is one request."""
@@ -109,8 +132,8 @@ class Requests:
             try:
                 if self._lost:
                     await self._begin()
-                if self._worth_asking():
-                    await self._request()
+                if count := self._worth_asking():
+                    await self._request(count)
             except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
                 self._bus.watch.trouble("cannot pull", consumer=self._subject, error=str(error) or type(error).__name__)
                 self._lost = True
@@ -120,14 +143,21 @@ class Requests:
     async def _begin(self) -> None:
         self._lost = False  # before the wait: what is lost meanwhile counts
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{await self._revive()}"
-        self._standing.clear()
+        self._drop_standing()
+
+    def _drop_standing(self) -> None:
+        while self._standing:
+            self._all.ended(self._standing.popleft().size)
         self._asked = 0
 
-    async def _request(self) -> None:
-        room = self._in_hand - self._used - self._asked
-        request = b'{"batch":%d,"max_bytes":%d,"expires":%d}' % (room, _REQUEST_BYTES, int(_STANDS_S * 1e9))
-        self._standing.append(room)
-        self._asked += room
+    async def _request(self, count: int) -> None:
+        size = self._all.request_bytes(self._used_bytes, large=self._large, standing=len(self._standing))
+        if not size:
+            return
+        stands_s = _LARGE_STANDS_S if self._large else _STANDS_S
+        request = b'{"batch":%d,"max_bytes":%d,"expires":%d}' % (count, size, int(stands_s * 1e9))
+        self._standing.append(_Request(count, size))
+        self._asked += count
         self._heard_at = time.monotonic()
         await self._bus.client.publish(self._subject, request, reply=self._inbox)
 
@@ -137,8 +167,10 @@ class Requests:
             self._served(1)
             self._used += 1
             self._used_bytes += len(message.data)
+            self._all.came(len(message.data))
             self._deliver(message)
         elif _PENDING in (headers := message.headers or {}):  # 408, 409: a request has ended, with so many unserved
+            self._large = _TOO_LARGE in headers.get("Description", "")
             self._served(int(headers[_PENDING]))
         else:  # 409: the consumer was deleted; 503: nobody knows it
             await asyncio.sleep(_REVIVE_S)
@@ -149,9 +181,11 @@ class Requests:
     def _served(self, count: int) -> None:
         """So many will not come any more, because they came or because their request has ended."""
         while count and self._standing:
-            part = min(count, self._standing[0])
-            self._standing[0] -= part
+            first = self._standing[0]
+            part = min(count, first.left)
+            first.left -= part
             self._asked -= part
             count -= part
-            if not self._standing[0]:
+            if not first.left:
                 self._standing.popleft()
+                self._all.ended(first.size)

@@ -17,6 +17,11 @@ CANCELS = "CANCELS"
 KEYS = "KEYS"
 SCHEDULES = "SCHEDULES"
 
+UNBOUNDED = 20_000
+"""Messages of a consumer that are handed out and not settled, where nothing else bounds them."""
+LANE_UNUSED_S = 3600.0
+"""How long the server keeps the consumer of a lane that no executor asks for."""
+
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
 _DEAD_SHARE = 8  # of the room of events: dead letters are few
@@ -50,7 +55,8 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
 class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     """A durable pull consumer. `in_hand` bounds what one process holds, `lease_s` how long it may be silent.
 
-    It asks for `chunk` messages at least, a quarter of its bound where that is 0.
+    It asks for `chunk` messages at least, a quarter of its bound where that is 0. All processes together have at most
+    `unsettled` at once. The server forgets one that nobody has asked for `unused_s`, where that is not 0.
     """
 
     stream: str
@@ -59,6 +65,8 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 30.0
     in_hand: int = 256
     chunk: int = 0
+    unsettled: int = UNBOUNDED
+    unused_s: float = 0.0
 
     @property
     def least(self) -> int:
@@ -208,13 +216,18 @@ def scheduler(*, lease_s: float, in_hand: int) -> Consumer:
     )
 
 
-def pool(name: str, *, lease_s: float, slots: int, ahead: int) -> Consumer:
-    """The queued work of one executor pool: what fills its slots, and what is held ready beyond them."""
+def lane(subject: str, *, lease_s: float, in_hand: int) -> Consumer:
+    """The queued work of one lane. Its name is its subject, without the characters that a name may not have."""
     return Consumer(
         stream=WORK,
-        name=f"pool-{name}",
-        subject=f"work.{name}.*",
+        name=subject.replace(".", "_"),  # no slug has one; as long as pool, tenant and lane, which are all bounded
+        subject=subject,
         lease_s=lease_s,
-        in_hand=slots + ahead,
-        chunk=max(1, ahead // 2),
+        in_hand=in_hand,
+        unused_s=LANE_UNUSED_S,
     )
+
+
+def pool_before_lanes(name: str) -> str:
+    """The consumer that a pool had for all tenants together, before there were lanes: it would hold what is theirs."""
+    return f"pool-{name}"

@@ -6,9 +6,23 @@ def invoke(tenant: str, function: str) -> str:
     return f"invoke.{tenant}.{function}"
 
 
-def work(pool: str, tenant: str) -> str:
-    """A dispatched invocation, waiting for an executor of the pool. Stored in WORK."""
-    return f"work.{pool}.{tenant}"
+ALL = "all"
+"""The lane of all functions of a tenant's that have none of their own."""
+CALLED = "called"
+"""The lane of such functions where another call waits for them: they must not stand behind those that wait like it."""
+
+
+def work(pool: str, tenant: str, lane: str = ALL) -> str:
+    """A dispatched invocation, waiting for an executor of the pool in a lane of its tenant's. Stored in WORK."""
+    return f"work.{pool}.{tenant}.{lane}"
+
+
+WORK = "work.>"  # all of them
+
+
+def queued(pool: str) -> str:
+    """A lane of the pool has something that it may not have had before: its subject. Not stored."""
+    return f"queued.{pool}"
 
 
 def later(pool: str, tenant: str, task_id: str, attempt: int) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
+from shared.domain.concurrency import check_concurrency
 from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.plugin import Plugin
@@ -153,6 +154,7 @@ def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, A
     check_limits(config, most, tenant=tenant)
     check_egress(config)
     check_retries(config)
+    check_concurrency(config)
 
 
 def check_freeform(field: str, value: dict[str, Any]) -> None:

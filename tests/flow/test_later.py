@@ -10,8 +10,8 @@ from services.executor.handlers import BusLinks
 from services.executor.mode import Again
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
-from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
+from shared.bus.lanes import LaneKey, Lanes, Pool
 from shared.bus.messages import Dispatch
 from shared.domain.outcome import failure
 from shared.domain.retry import Retries
@@ -32,15 +32,18 @@ class Held(Links):
         await self._real.postpone(dispatch, due_at=due_at, id=id)
 
 
-async def collect(bus: Bus, arrived: list[Dispatch]) -> PullConsumer[Dispatch]:
+async def collect(bus: Bus, arrived: list[Dispatch]) -> Lanes:
     async def take(delivery: Delivery[Dispatch]) -> Verdict:
         arrived.append(delivery.body)
         return DONE
 
-    spec = streams.pool(POOL, lease_s=5, slots=8, ahead=8)
-    consumer = PullConsumer(bus, spec, body=Dispatch, handle=take)
-    await consumer.start()
-    return consumer
+    lanes = Lanes(bus, [Pool(POOL, Dispatch, take, None, slots=8, ahead=8, lease_s=5)], bound=unbounded)
+    await lanes.start()
+    return lanes
+
+
+async def unbounded(_lane: LaneKey) -> int:
+    return streams.UNBOUNDED
 
 
 async def until(arrived: list[Dispatch], count: int) -> None:

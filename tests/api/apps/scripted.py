@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from shared.bus import streams
+from services.executor.ceilings import Ceilings
 from shared.bus.broker import Bus
-from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
+from shared.bus.lanes import Lanes, Pool
 from shared.bus.messages import Answer, Dispatch
 from shared.domain.app import App
 from shared.domain.function import ActiveVersion, Function
@@ -104,8 +104,8 @@ async def scripted_at(platform: Platform, bus: Bus, store: Store) -> AsyncIterat
     async def handle(delivery: Delivery[Dispatch]) -> Verdict:
         return await executor.run(delivery, bus)
 
-    spec = streams.pool(POOL, lease_s=30, slots=8, ahead=8)
-    consumer = PullConsumer(bus, spec, body=Dispatch, handle=handle)
-    await consumer.start()
+    pool = Pool(POOL, Dispatch, handle, None, slots=8, ahead=8, lease_s=30)
+    lanes = Lanes(bus, [pool], bound=Ceilings(store, cache_s=30).bound)
+    await lanes.start()
     yield executor
-    await consumer.stop(grace_s=1)
+    await lanes.stop(grace_s=1)
