@@ -299,6 +299,7 @@ class Bus:
 async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None = None) -> AsyncIterator[Bus]:
     """Open the bus; leaves when the connection stands. Reconnects for ever, and then says so to `on_return`.
 
+    `url` names the servers of a cluster by commas.
     Nothing is buffered while the bus is away: a publisher learns at once that it cannot publish.
     """
     watch = watch or Unwatched()
@@ -323,7 +324,7 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
             watch.trouble("bus connection", error=text)
 
     broker = NatsBroker(
-        url,
+        [server.strip() for server in url.split(",")],
         name=f"shoal-{name}",
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # type: ignore[arg-type]  # seconds; nats-py takes any number, FastStream says int

@@ -19,6 +19,7 @@ class Nats(Server):
     """`sync_interval`: how often JetStream syncs its files, e.g. "2m", or "always" before every acknowledgement."""
 
     name = "nats-server"
+    server_name = "shoal"
 
     def __init__(
         self, folder: Path, *, port: int = 0, sync_interval: str = "2m", binary: str | Path | None = None
@@ -31,9 +32,12 @@ class Nats(Server):
 
     def _prepare(self) -> list[str | Path]:
         config = self.folder / "nats.conf"
-        write_private(
-            config,
-            f"server_name: shoal\n"
+        write_private(config, self._config())
+        return [binaries.runnable(self._binary, copy_to=self.folder), "-c", config]
+
+    def _config(self) -> str:
+        return (
+            f"server_name: {self.server_name}\n"
             f"listen: {LOOPBACK}:{self.port}\n"
             f"max_payload: {MAX_PAYLOAD_BYTES}\n"
             f"max_pending: {MAX_PENDING_BYTES}\n"
@@ -45,9 +49,8 @@ class Nats(Server):
             f"jetstream {{\n"
             f"  store_dir: {_quoted(self.folder / 'jetstream')}\n"
             f'  sync_interval: "{self._sync_interval}"\n'
-            f"}}\n",
+            f"}}\n"
         )
-        return [binaries.runnable(self._binary, copy_to=self.folder), "-c", config]
 
     def _environ(self) -> dict[str, str]:
         # It shares the machine with everything else: its idle threads would spin on the cores that others need.

@@ -1,0 +1,28 @@
+"""What one run has found, in lines."""
+
+from chaos.run import Report
+
+
+def lines(found: Report) -> list[str]:
+    """For a terminal, and for whoever reads the log of a test that failed."""
+    verdict = found.findings
+    said = [
+        "",
+        f"again: {found.options.command}",
+        f"wishes: {sum(found.wishes.values()):,} ({_counted(found.wishes)}); attempts without an answer: {found.doubts:,}",
+        f"invocations on record: {found.invocations:,} ({_counted(found.statuses)}); errors: {_counted(found.errors)}",
+        f"ended by another delivery than the first: {found.redelivered:,}",
+        f"load {found.load_s:.0f} s, settled after {found.settle_s:.0f} s",
+        f"killed: {_counted(found.kills)}",
+        f"effects that came again: {len(verdict.repeats)}",
+        *(f"  {line}" for line in verdict.repeats),
+        f"lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, stuck {len(verdict.stuck)}, "
+        f"wrong {len(verdict.wrong)}, unexplained {len(verdict.unexplained)}",
+        *verdict.lines(),
+        "CLEAN" if found.is_clean else "NOT CLEAN",
+    ]
+    return said
+
+
+def _counted(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
