@@ -20,6 +20,10 @@ STALLED_S = 60.0
 # refusal might never be seen.
 _LINGER_S = 1.0
 
+# How long a connection without a request lasts when the server ends: a request may be on its way already, and is
+# answered as the last one. Closed at once, its sender would not know whether it was heard.
+_LAST_S = 0.25
+
 _REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
 
 
@@ -35,6 +39,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._refused = False
         self._stalled: asyncio.TimerHandle | None = None
+        self._is_last = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Begin to wait for the first head."""
@@ -46,6 +51,14 @@ class BoundedHttp(HttpToolsProtocol):
         self._stop_waiting()
         self._goes_on()
         super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        """The server ends: what is under way, or comes within a moment, is answered, and told that it was the last."""
+        self._is_last = True
+        if self._is_idle():
+            self.loop.call_later(_LAST_S, self._end_idle)
+        else:
+            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         """As much waits to be taken as may."""
@@ -96,6 +109,8 @@ class BoundedHttp(HttpToolsProtocol):
         self._is_offer = is_other and self.parser.get_method() != b"CONNECT"  # that is one by its method alone
         if not self._is_offer:
             super().on_headers_complete()
+            if self._is_last and not self._should_upgrade():
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """What follows a refused head is nobody's."""
@@ -150,6 +165,14 @@ class BoundedHttp(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """What cannot be parsed is answered in JSON, as everything else."""
         self._refuse(400, msg)
+
+    def _end_idle(self) -> None:
+        if not self.transport.is_closing() and self._is_idle():
+            self.transport.close()
+
+    def _is_idle(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # which uvicorn says is always there
+        return cycle is None or cycle.response_complete
 
     def _late(self) -> None:
         self._head_timer = None

@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from cli.supervisor import doors
+from cli.supervisor import doors, readiness
 from cli.supervisor.keep import Child, Keeper
 from cli.supervisor.service import Service, kill
 from cli.supervisor.settings import Settings
@@ -34,6 +34,9 @@ def stop_order(drain_s: float) -> StopOrder:
         (("nats-server",), executor + 2.0),
     )
 
+
+# One after the other: behind them the doors, so that what comes in meanwhile finds the others renewed.
+RENEWAL = ("recorder", "scheduler", "router", "executor", "triggers", "api")
 
 # Before all were ready there is no work to bring to an end in order.
 EARLY_STOP_ORDER: StopOrder = ((SERVICES, 4.0), (("mongod",), 8.0), (("nats-server",), 9.0))
@@ -86,6 +89,17 @@ class Fleet:
             await asyncio.gather(*ending)
         for listener in (*self.health.values(), self._triggers_door):
             listener.close()
+
+    async def renew(self, *, within_s: float) -> list[str]:
+        """Start every service anew, one when the one before it is ready; those that were not ready `within_s`.
+
+        The servers stay. What comes in meanwhile waits: at the doors, or on the bus.
+        """
+        late: list[str] = []
+        for name in RENEWAL:
+            await self._keepers[name].renew(within_s=self._settings.drain_s + 0.5)
+            late += await readiness.until_ready({name: self.health[name]}, within_s=within_s)
+        return late
 
     def kill(self) -> None:
         """At once and without order."""

@@ -54,6 +54,7 @@ class Keeper:
         self.started = asyncio.Event()
         self._changed = changed
         self._after = after
+        self._renewed: asyncio.Event | None = None
         self.task = asyncio.create_task(self._keep(), name=child.name)
 
     async def stop(self, *, within_s: float) -> None:
@@ -64,6 +65,14 @@ class Keeper:
         if pid and code == -signal.SIGKILL:
             say(f"{self.child.name} (pid {pid}) did not end within {within_s:.1f} s and was killed")
         await asyncio.gather(self.task, return_exceptions=True)
+
+    async def renew(self, *, within_s: float) -> None:
+        """End the child in order and start it anew at once; returns when the new one was started."""
+        self._renewed = renewed = asyncio.Event()
+        pid = self.child.pid
+        if await self.child.stop(within_s=within_s) == -signal.SIGKILL:
+            say(f"{self.child.name} (pid {pid}) did not end within {within_s:.1f} s and was killed")
+        await renewed.wait()
 
     async def _keep(self) -> None:
         if self._after:
@@ -76,16 +85,21 @@ class Keeper:
             self._changed()
             pid = self.child.pid
             why = f"(pid {pid}) {_ending(await self.child.wait())}"
-            if time.monotonic() - since >= SETTLED_S:
+            if self._renewed is not None:
+                pause_s = 0.0
+            elif time.monotonic() - since >= SETTLED_S:
                 pause_s = FIRST_PAUSE_S
             pause_s = await self._start_again(why, pause_s)
+            if self._renewed is not None:
+                self._renewed.set()
+                self._renewed = None
 
     async def _start_again(self, why: str, pause_s: float) -> float:
         """Until it starts; the pause for the next time."""
         while True:
             say(f"{self.child.name} {why}; starting it again in {pause_s:g} s")
             await asyncio.sleep(pause_s)
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            pause_s = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             try:
                 await self._start()
             except EmbeddedError as error:

@@ -31,15 +31,28 @@ async def up(settings: Settings, *, announce: Callable[[str, str], None]) -> int
 
 
 async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announce: Callable[[str, str], None]) -> None:
-    stop, ready = asyncio.Event(), asyncio.Event()
+    stop, ready, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    renewals = 0
     _on_signal(stop.set)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, told.set)
 
     def publish() -> None:
         if ready.is_set() and not stop.is_set():
             try:
-                folder.publish({**facts, **fleet.facts()})
+                folder.publish({**facts, **fleet.facts(), "renewals": renewals})
             except OSError as error:  # a full disk is no reason to end what runs
                 say(f"ready.json cannot be written: {error}")
+
+    async def renew() -> None:
+        """Whenever we are told to: `shoal restart` looks for the number that says that it is done."""
+        nonlocal renewals
+        while await told.wait():
+            told.clear()
+            say("starting all services anew, one after the other")
+            if late := await fleet.renew(within_s=READY_S):
+                say(f"not ready within {READY_S:.0f} s: {', '.join(late)}")
+            renewals += 1
+            publish()
 
     say(f"starting on {facts['url']}, data in {folder.path}")
     running = fleet.start(changed=publish)
@@ -48,7 +61,7 @@ async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announc
             ready.set()
             publish()
             announce(str(facts["url"]), str(facts["token"]))
-            await _first(asyncio.Event().wait(), stop, running)
+            await _first(renew(), stop, running)
     finally:
         folder.withdraw()
         _on_signal(fleet.kill)
