@@ -35,7 +35,9 @@ class Member(embedded.Nats):
 
     def _healthy(self) -> bool:
         with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(f"http://{embedded.LOOPBACK}:{self.monitor_port}/healthz", timeout=_ASK_S) as answer:
+            with urllib.request.urlopen(
+                f"http://{embedded.LOOPBACK}:{self.monitor_port}/healthz", timeout=_ASK_S
+            ) as answer:
                 return bool(answer.status == 200)
         return False
 

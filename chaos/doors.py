@@ -20,7 +20,9 @@ _RUNNING = frozenset({202})
 class Doors:
     """The addresses of one lane of clients, of which one is taken at random each time."""
 
-    def __init__(self, ledger: Ledger, *, apis: list[str], triggers: list[str], token: str, dice: random.Random) -> None:
+    def __init__(
+        self, ledger: Ledger, *, apis: list[str], triggers: list[str], token: str, dice: random.Random
+    ) -> None:
         self.ledger = ledger
         self.client = Client()
         self.dice = dice

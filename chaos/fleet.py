@@ -22,7 +22,9 @@ STOP_S = 15.0
 class Instance:
     """One process of one service, and whoever follows it. Its sockets outlive it."""
 
-    def __init__(self, service: str, number: int, *, environ: Mapping[str, str], folder: Path, journal: Journal) -> None:
+    def __init__(
+        self, service: str, number: int, *, environ: Mapping[str, str], folder: Path, journal: Journal
+    ) -> None:
         self.service = service
         self.name = f"{service}-{number}"
         self.health = doors.health()

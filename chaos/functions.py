@@ -93,9 +93,7 @@ class Deploying:
         return await self._ask("POST", f"/v1/{APP}/functions", body)
 
     async def _ask(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = await self._client.ask(
-            method, self._api + path, body=msgspec.json.encode(body), headers=self._headers
-        )
+        answer = await self._client.ask(method, self._api + path, body=msgspec.json.encode(body), headers=self._headers)
         if answer.status not in (200, 201):
             raise RuntimeError(f"{method} {path} answered {answer.status} {answer.body[:300].decode(errors='replace')}")
         return dict(msgspec.json.decode(answer.body))

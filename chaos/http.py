@@ -25,9 +25,7 @@ class Client:
     def __init__(self) -> None:
         self._open: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
 
-    async def ask(
-        self, method: str, url: str, *, body: bytes = b"", headers: dict[str, str] | None = None
-    ) -> Response:
+    async def ask(self, method: str, url: str, *, body: bytes = b"", headers: dict[str, str] | None = None) -> Response:
         """Ask once. An idle connection that was closed meanwhile counts as an attempt: it may have been read."""
         where = urlsplit(url)
         target = where.path + (f"?{where.query}" if where.query else "")

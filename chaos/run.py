@@ -120,9 +120,7 @@ class _Run:
         )  # fmt: skip
         killing = asyncio.create_task(killer.run() if options.kills else asyncio.sleep(0))
         try:
-            await load.run(
-                self.ledger, self.fleet, deployed, count=options.count, minutes=options.minutes, dice=dice
-            )
+            await load.run(self.ledger, self.fleet, deployed, count=options.count, minutes=options.minutes, dice=dice)
         finally:
             killer.stop()
             await killing
@@ -174,5 +172,3 @@ class _Run:
             settle_s=settle_s,
             findings=judge(facts),
         )
-
-

@@ -143,7 +143,9 @@ class ReplicaSet:
                 if not client.admin.command("hello")["isWritablePrimary"]:
                     return False
                 majority = {"w": "majority"}
-                client.admin.command("createUser", "shoal", pwd=self._password, roles=list(_ROLES), writeConcern=majority)
+                client.admin.command(
+                    "createUser", "shoal", pwd=self._password, roles=list(_ROLES), writeConcern=majority
+                )
         except OperationFailure as error:
             return error.code == _USER_EXISTS
         except PyMongoError:

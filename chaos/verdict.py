@@ -79,7 +79,9 @@ def judge(facts: Facts) -> Findings:
 
 def _lost(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
     for one in facts.ledger.submissions.values():
-        found.lost += [f"{one.kind} {one.number}: {id} was given and is not on record" for id in one.given if id not in by_task]
+        found.lost += [
+            f"{one.kind} {one.number}: {id} was given and is not on record" for id in one.given if id not in by_task
+        ]
     found.lost += [f"{id} is on the bus and not on record" for id in facts.commands if id not in by_task]
     for function_id in facts.ticking:
         for due in _minutes(*facts.ticked):
@@ -94,7 +96,9 @@ def _minutes(since: float, until: float) -> Iterable[int]:
 
 
 def _stuck(records: list[Record], found: Findings) -> None:
-    found.stuck += [f"{one.task_id} of {one.function_slug} is {one.status}" for one in records if one.status not in ENDS]
+    found.stuck += [
+        f"{one.task_id} of {one.function_slug} is {one.status}" for one in records if one.status not in ENDS
+    ]
 
 
 def _doubled(facts: Facts, found: Findings) -> None:
@@ -123,7 +127,9 @@ def _wrong(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
         wish = facts.ledger.submissions.get(number) if number is not None else None
         if record.status == "SUCCESS":
             if record.function_slug not in _ANSWERS_OTHERWISE and number is not None and record.answered != number:
-                found.wrong.append(f"{record.task_id} of {record.function_slug}: {number} was answered {record.answered}")
+                found.wrong.append(
+                    f"{record.task_id} of {record.function_slug}: {number} was answered {record.answered}"
+                )
         elif record.status in ENDS and not _may_fail(record, wish):
             what = f"{record.error_type}: {record.error[:200]}"
             found.wrong.append(f"{record.task_id} of {record.function_slug} ended {record.status}, {what}")
@@ -152,7 +158,9 @@ def _effects(facts: Facts, found: Findings) -> None:
             continue
         if left[record.task_id] != set(range(1, wish.tries + 1)):
             tries = sorted(left[record.task_id])
-            found.wrong.append(f"{record.task_id} of {record.function_slug} left lines at the tries {tries} of {wish.tries}")
+            found.wrong.append(
+                f"{record.task_id} of {record.function_slug} left lines at the tries {tries} of {wish.tries}"
+            )
 
 
 def _cut(facts: Facts, first: Effect, second: Effect) -> str:
@@ -169,7 +177,9 @@ def _cut(facts: Facts, first: Effect, second: Effect) -> str:
     return ""
 
 
-_NEARLY = 0.5  # of a lease: what is held is signalled thrice a lease, so it may have run for a while when the pause began
+_NEARLY = (
+    0.5  # of a lease: what is held is signalled thrice a lease, so it may have run for a while when the pause began
+)
 
 
 def _calls(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:

@@ -6,12 +6,13 @@ import socket
 import time
 from collections.abc import Callable
 
-from cli.supervisor import doors, readiness
+from cli.supervisor import disk, doors, readiness
 from cli.supervisor.keep import Child, Keeper
 from cli.supervisor.service import Service, kill
 from cli.supervisor.settings import Settings
 from shared import embedded
 from shared.config import SERVICES
+from shared.embedded.server import STOP_S
 
 StopOrder = tuple[tuple[tuple[str, ...], float], ...]
 
@@ -59,6 +60,8 @@ class Fleet:
         self._settings, self._door, self._token, self._lock = settings, door, token, lock
         self._key_file = data_dir / "secret.key"
         embedded.secret(self._key_file)
+        self._bus = nats
+        self._watching: asyncio.Task[None] | None = None
         self._servers: list[Child] = [server for server in (nats, mongo) if server]
         self._keepers: dict[str, Keeper] = {}
         self.killed = False
@@ -72,7 +75,19 @@ class Fleet:
             self._keepers[server.name] = Keeper(server, changed=changed)
         for name in SERVICES:
             self._keepers[name] = Keeper(self._service(name), changed=changed, after=self.served)
-        return {keeper.task for keeper in self._keepers.values()}
+        tasks = {keeper.task for keeper in self._keepers.values()}
+        if self._bus is not None:
+            self._watching = asyncio.create_task(self._watch_disk(self._bus), name="disk")
+            tasks.add(self._watching)
+        return tasks
+
+    async def _watch_disk(self, bus: embedded.Nats) -> None:
+        await self.served()
+
+        async def renew() -> None:
+            await self._keepers[bus.name].renew(within_s=STOP_S)
+
+        await disk.watch(lambda: disk.free_bytes(self._settings.data_dir), renew)
 
     async def served(self) -> None:
         """Return when our servers answer: after a crash they read their journals first, however long that takes."""
@@ -81,6 +96,8 @@ class Fleet:
 
     async def stop(self, *, early: bool = False) -> None:
         """In order, and within its bounds."""
+        if self._watching is not None:
+            self._watching.cancel()
         order = EARLY_STOP_ORDER if early else stop_order(self._settings.drain_s)
         begun = time.monotonic()
         for names, by_s in order:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from cli.supervisor import keep
+from cli.supervisor import disk, keep
 from cli.supervisor.fleet import stop_order
 from cli.supervisor.settings import UpError, read
 from shared.embedded import EmbeddedError
@@ -75,3 +75,55 @@ def test_the_drain_time_is_shorter_at_a_terminal_and_can_be_chosen():
     assert read({}, {"SHOAL_DRAIN_S": "20"}).drain_s == 20
     with pytest.raises(UpError, match="SHOAL_DRAIN_S"):
         read({}, {"SHOAL_DRAIN_S": "soon"})
+
+
+async def test_a_disk_that_was_full_has_the_bus_started_anew_once(capsys: pytest.CaptureFixture[str]):
+    free = iter([1 << 40, disk.LEAST_BYTES - 1, 0, disk.LEAST_BYTES, 2 * disk.LEAST_BYTES, 1 << 40, 1 << 40])
+    renewed: list[int] = []
+
+    async def renew() -> None:
+        renewed.append(1)
+
+    with pytest.raises(RuntimeError, match="StopIteration"):  # the disk has been looked at as often as it says
+        await asyncio.wait_for(disk.watch(lambda: next(free), renew, every_s=0.0), 5)
+    assert renewed == [1]
+    said = capsys.readouterr().err
+    assert said.count("the disk is full") == 1
+    assert said.count("room on the disk again") == 1
+
+
+class Lasting:
+    """Runs until it is told to stop."""
+
+    name = "lasting"
+
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.starts = 0
+        self._ended = asyncio.Event()
+
+    async def start(self) -> None:
+        self.starts += 1
+        self.pid = self.starts
+        self._ended = asyncio.Event()
+
+    async def wait(self) -> int:
+        await self._ended.wait()
+        return 0
+
+    async def stop(self, *, within_s: float) -> int:
+        self._ended.set()
+        return 0
+
+
+async def test_a_child_is_renewed_at_once_and_waited_for(capsys: pytest.CaptureFixture[str]):
+    child = Lasting()
+    keeper = keep.Keeper(child, changed=lambda: None)
+    async with asyncio.timeout(5):
+        await keeper.started.wait()
+        await keeper.renew(within_s=1)
+        assert child.starts == 2
+        await keeper.renew(within_s=1)
+        assert child.starts == 3
+    await keeper.stop(within_s=1)
+    assert capsys.readouterr().err.count("starting it again in 0 s") == 2
