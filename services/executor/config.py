@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from services.executor.pool.bounds import Bounds
 from shared.config import MOST_CALLS, Platform
+from shared.domain.retry import Backoff
 
 Count = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -50,6 +51,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     A failed try that is worth another one is followed by it after a random pause of up to `retry_first_s`, twice as
     long each time and at most `retry_most_s`; a pause that the other side asks for is kept up to `retry_after_most_s`.
 
+    What was cut `cuts` times in an attempt, because its executor died, is not run again.
+
     `sandbox` set to `weak` serves even where the kernel does not contain hostile code; `namespaces` off leaves out the
     one layer that some hosts permit and dislike.
     """
@@ -90,9 +93,15 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     publishes: Annotated[int, Meta(ge=0, le=100_000)] = 1000
     retry_first_s: Annotated[float, Meta(ge=0, le=3600)] = 1.0
     retry_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
+    cuts: Annotated[int, Meta(gt=0, le=1000)] = 10
     retry_after_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
     sandbox: Literal["auto", "weak"] = "auto"
     namespaces: bool = True
+
+    @property
+    def backoff(self) -> Backoff:
+        """The pauses between tries of a function that names none."""
+        return Backoff(first_s=self.retry_first_s, most_s=self.retry_most_s, most_asked_s=self.retry_after_most_s)
 
     @property
     def held_ready(self) -> int:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from services.executor.links import Loaded
+from services.executor.links import Loaded, Lost
 from services.executor.mode import Call, Host
 from services.executor.slots import Asker
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Dispatch, Finished, Retrying, Started
+from shared.bus.messages import Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.request import MAX_PATH, Request
+from shared.domain.retry import class_of
 
 
 def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host: Host) -> Call:
@@ -44,14 +45,38 @@ def asker(dispatch: Dispatch) -> Asker:
     return Asker(dispatch.tenant, dispatch.function_id or dispatch.function)
 
 
-def started(dispatch: Dispatch, timeline: Timeline) -> Started:
+def started(delivery: Delivery[Dispatch], timeline: Timeline, *, executor: str) -> Started:
     """It runs."""
-    return Started(**_described(dispatch), timeline=timeline, attempt=dispatch.attempt)
+    dispatch = delivery.body
+    return Started(
+        **_described(dispatch),
+        timeline=timeline,
+        attempt=dispatch.attempt,
+        executor=executor,
+        delivery=delivery.count,
+    )
 
 
-def retrying(dispatch: Dispatch, timeline: Timeline, *, error: str, due_at: float) -> Retrying:
+def cut(dispatch: Dispatch, lost: Lost, *, found_at: float) -> Cut:
+    """A run of it was never heard of again."""
+    return Cut(
+        **_described(dispatch),
+        timeline=timeline(dispatch, picked=0.0, started=lost.started_at, done=found_at),
+        attempt=dispatch.attempt,
+        executor=lost.executor,
+    )
+
+
+def retrying(dispatch: Dispatch, timeline: Timeline, failed: Outcome, *, due_at: float) -> Retrying:
     """This attempt failed, and another one is to come."""
-    return Retrying(**_described(dispatch), timeline=timeline, attempt=dispatch.attempt, error=error, due_at=due_at)
+    return Retrying(
+        **_described(dispatch),
+        timeline=timeline,
+        attempt=dispatch.attempt,
+        error=failed.message,
+        error_class=class_of(failed.error_type),
+        due_at=due_at,
+    )
 
 
 def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline, *, executor: str) -> Finished:
@@ -68,6 +93,7 @@ def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline,
         attempt=dispatch.attempt,
         method=request.method if request else "",
         path=request.path[:MAX_PATH] if request else "",
+        callback_url=dispatch.callback_url,
     )
 
 

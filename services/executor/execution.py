@@ -5,29 +5,42 @@ Knows neither the bus nor the store: what it needs of them is `Links`.
 
 import asyncio
 import time
+from typing import NamedTuple
 
 from services.executor import events
 from services.executor.held import Held
 from services.executor.inflight import InFlight
-from services.executor.links import Links, Loaded
+from services.executor.judging import judged
+from services.executor.links import Links, Loaded, Past
 from services.executor.mode import Again, Crowded, Mode, Refusal, SecretUnreadableError, Unavailable
 from services.executor.postponing import Postponing, until_done
 from services.executor.slots import Slots
+from services.executor.starting import Starting, late
 from shared import telemetry
-from shared.bus.delivery import DONE, Delivery, Later, Verdict
+from shared.bus.delivery import DONE, Delivery, Done, Later, Verdict
 from shared.bus.messages import Answer, Dispatch
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
+from shared.domain.retry import Backoff
 from shared.secrets import SealBrokenError
 
 _UNAVAILABLE_S = 1.0  # before another try at what could not be done at all
 
 
+class _Ran(NamedTuple):
+    """How a try ended. `answering`: somebody has a part of its answer, and could be given no other one."""
+
+    end: Outcome | Again
+    timeline: Timeline
+    answering: bool = False
+
+
 class Execution:
     """The executor's part in every invocation of one pool. At most `line` calls of a function wait for a slot here.
 
-    `in_flight` counts the calls of a mode that has a worker process for each.
+    `in_flight` counts the calls of a mode that has a worker process for each. What was cut `most_cut` times, as far as
+    that is known, is not run again.
     """
 
     def __init__(
@@ -38,6 +51,8 @@ class Execution:
         executor: str,
         notice_s: float,
         slot_wait_s: float,
+        backoff: Backoff,
+        most_cut: int,
         line: int = 1 << 30,
         in_flight: InFlight | None = None,
     ) -> None:
@@ -48,7 +63,8 @@ class Execution:
         self._slot_wait_s = slot_wait_s
         self._slots = Slots(mode.slots, share=mode.share, line=line)
         self._in_flight = in_flight
-        self._postponing = Postponing(links)
+        self._postponing = Postponing(links, backoff)
+        self._starting = Starting(links, executor=executor, most_cut=most_cut)
         self._announcing: set[asyncio.Future[None]] = set()
         self._busy = telemetry.BUSY.labels(mode.name)
         telemetry.SLOTS.labels(mode.name).set(mode.slots)
@@ -57,14 +73,15 @@ class Execution:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
         dispatch, picked = delivery.body, time.time()
         asker = events.asker(dispatch)
-        if (delivery.count > 1 or dispatch.repeated) and await self._passed(dispatch):
+        past = await self._starting.past(delivery)
+        if past.over:
             return DONE
+        if delivery.count == 1 and (ended := late(dispatch)) is not None:
+            return await self._unrun(delivery, ended, picked)
         loaded = await self._links.load(dispatch)
         if isinstance(loaded, Refusal):
             reasons = "; ".join(str(error) for error in loaded.errors)
-            timeline = events.timeline(dispatch, picked=picked, done=time.time())
-            await self._settle(delivery, failure("CodeRefused", reasons), timeline)
-            return DONE
+            return await self._unrun(delivery, failure("CodeRefused", reasons), picked)
         if not await self._slots.take(asker, within_s=self._slot_wait_s):
             return await self._put_aside(delivery) if self._mode.share < 1 else Later(0.0)
         if not self._enter(dispatch):
@@ -72,11 +89,10 @@ class Execution:
             return await self._put_aside(delivery)
         held = Held(self._slots, asker, released=delivery.release)
         self._busy.inc()
-        started = time.time()
         try:
-            end = await self._run(delivery, loaded, held, picked=picked, started=started)
+            ran = await self._begun(delivery, loaded, held, past=past, picked=picked)
         except Crowded:
-            end = None
+            ran = None
         except Unavailable:
             return Later(_UNAVAILABLE_S)
         finally:
@@ -85,15 +101,9 @@ class Execution:
             self._postponing.ended(asker)
             self._busy.dec()
             delivery.release()
-        if end is None:
+        if ran is None:
             return await self._put_aside(delivery)
-        timeline = events.timeline(dispatch, picked=picked, started=started, done=time.time())
-        if isinstance(end, Again):
-            if await self._postponing.retry(dispatch, end, timeline):
-                return DONE
-            end = end.outcome
-        await self._settle(delivery, end, timeline)
-        return DONE
+        return ran if isinstance(ran, Done) else await self._ended(delivery, ran)
 
     async def give_up(self, delivery: Delivery[Dispatch], reason: str) -> None:
         """End an invocation that cannot be handled by any means, so that nobody waits for it."""
@@ -101,35 +111,66 @@ class Execution:
         timeline = events.timeline(delivery.body, picked=now, done=now)
         await self._settle(delivery, failure("Undeliverable", reason), timeline)
 
-    async def _passed(self, dispatch: Dispatch) -> bool:
-        """Whether it has been run before. With the store away it is run again, and the second end is dropped."""
-        try:
-            return await self._links.passed(dispatch)
-        except Problem:
-            return False
+    async def _unrun(self, delivery: Delivery[Dispatch], outcome: Outcome, picked: float) -> Verdict:
+        """End what is not run."""
+        await self._settle(delivery, outcome, events.timeline(delivery.body, picked=picked, done=time.time()))
+        return DONE
+
+    async def _ended(self, delivery: Delivery[Dispatch], ran: _Ran) -> Verdict:
+        """A try is over: have the next one made, if it is worth one and one is left, or settle this end."""
+        dispatch, end, timeline = delivery.body, ran.end, ran.timeline
+        if timeline.started and not self._mode.judges:
+            end = judged(dispatch, end, answering=ran.answering)
+        if isinstance(end, Again) and await self._postponing.retry(dispatch, end, timeline):
+            return DONE
+        await self._settle(delivery, ran.end.outcome if isinstance(ran.end, Again) else ran.end, timeline)
+        return DONE
 
     async def _put_aside(self, delivery: Delivery[Dispatch]) -> Verdict:
         if not await self._postponing.put_aside(delivery):
             await self.give_up(delivery, "there was no room for it for too long")
         return DONE
 
+    async def _begun(
+        self, delivery: Delivery[Dispatch], loaded: Loaded, held: Held, *, past: Past, picked: float
+    ) -> _Ran | Done:
+        """Begin it, unless it may not begin, and run it to the end of the try. Raises Unavailable, Crowded."""
+        refused = await self._starting.begin(delivery, past)
+        if isinstance(refused, Done):
+            return refused
+        if refused is not None:
+            return _Ran(refused, events.timeline(delivery.body, picked=picked, done=time.time()))
+        started = time.time()
+        try:
+            end, answering = await self._run(delivery, loaded, held, picked=picked, started=started)
+        except Unavailable:
+            await self._starting.undone(delivery)
+            raise
+        finally:
+            self._starting.ended(delivery)
+        timeline = events.timeline(delivery.body, picked=picked, started=started, done=time.time())
+        return _Ran(end, timeline, answering)
+
     async def _run(
         self, delivery: Delivery[Dispatch], loaded: Loaded, held: Held, *, picked: float, started: float
-    ) -> Outcome | Again:
+    ) -> tuple[Outcome | Again, bool]:
+        """How it ended, and whether somebody has a part of its answer."""
         dispatch = delivery.body
         try:
             request = self._links.request(dispatch)
         except SealBrokenError:
-            return failure("SecretUnreadable", "the request's headers cannot be opened with the operator's key")
+            broken = failure("SecretUnreadable", "the request's headers cannot be opened with the operator's key")
+            return broken, False
         fresh = delivery.count == 1 and not dispatch.repeated
         host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
-        notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, dispatch, picked, started)
+        notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, delivery, picked, started)
         try:
-            return await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
+            end = await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
         except SecretUnreadableError as error:
-            return failure("SecretUnreadable", str(error))
+            end = failure("SecretUnreadable", str(error))
         finally:
             notice.cancel()
+        return end, host.answering
 
     def _enter(self, dispatch: Dispatch) -> bool:
         """Whether one more may begin where those that wait for others keep what those others need."""
@@ -139,8 +180,10 @@ class Execution:
         if self._in_flight is not None:
             self._in_flight.leave(dispatch.tenant)
 
-    def _announce(self, dispatch: Dispatch, picked: float, started: float) -> None:
-        event = events.started(dispatch, events.timeline(dispatch, picked=picked, started=started, done=0.0))
+    def _announce(self, delivery: Delivery[Dispatch], picked: float, started: float) -> None:
+        dispatch = delivery.body
+        timeline = events.timeline(dispatch, picked=picked, started=started, done=0.0)
+        event = events.started(delivery, timeline, executor=self._executor)
         announcing = asyncio.ensure_future(self._links.started(dispatch, event))
         self._announcing.add(announcing)
         announcing.add_done_callback(self._announcing.discard)

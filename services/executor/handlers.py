@@ -16,18 +16,21 @@ from services.executor.examining import AT_ONCE, Examining
 from services.executor.execution import Execution
 from services.executor.host import Hosts
 from services.executor.inflight import InFlight
-from services.executor.links import Aside, Loaded
+from services.executor.links import Aside, Loaded, Lost, Past
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from services.executor.pool.places import Places
 from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
-from shared.bus import subjects
+from shared.bus import streams, subjects
+from shared.bus.delivery import Last
 from shared.bus.lanes import Lanes, Pool
 from shared.bus.messages import (
     Answer,
+    Begun,
     Compile,
     Compiled,
+    Cut,
     Dispatch,
     Examine,
     Examined,
@@ -36,6 +39,7 @@ from shared.bus.messages import (
     Retrying,
     Started,
 )
+from shared.bus.queued import is_queued
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.outcome import limits_reached
@@ -97,9 +101,30 @@ class BusLinks:
             return None
         return sealed_request.opened(dispatch.request, self._keyring, dispatch.task_id)
 
-    async def passed(self, dispatch: Dispatch) -> bool:
+    async def past(self, dispatch: Dispatch) -> Past:
         """By the record in the store."""
-        return await Invocations(self._store, dispatch.tenant).passed(dispatch.task_id, dispatch.attempt)
+        found = await Invocations(self._store, dispatch.tenant).past(dispatch.task_id, dispatch.attempt)
+        running = Lost(found.executor, found.started_at.timestamp()) if found.started_at else None
+        return Past(found.over, running)
+
+    async def begun(self, dispatch: Dispatch) -> Last[Begun] | None:
+        """In STARTS."""
+        return await self._bus.last(streams.STARTS, subjects.start(dispatch.tenant, dispatch.task_id), Begun)
+
+    async def begin(self, dispatch: Dispatch, mark: Begun, *, last: int) -> int:
+        """Into STARTS."""
+        return await self._bus.replace(subjects.start(dispatch.tenant, dispatch.task_id), mark, last=last)
+
+    async def queued(self, sequence: int) -> bool:
+        """Whether WORK has it."""
+        return await is_queued(self._bus, sequence)
+
+    async def cut(self, event: Cut) -> None:
+        """Into EVENTS, once a run."""
+        began_ms = int(event.timeline.started * 1000)
+        await self._bus.store(
+            subjects.event(event.tenant, event.function, "cut"), event, id=f"{event.task_id}.cut.{began_ms}"
+        )
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
         """On the caller's own subject, not stored; to one who waits in this process, without the bus."""
@@ -183,6 +208,8 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
         executor=service.instance,
         notice_s=settings.notice_s,
         slot_wait_s=settings.slot_wait_s,
+        backoff=settings.backoff,
+        most_cut=settings.cuts,
         line=max(1, ahead // _LINES) if mode.share < 1 else ahead,
         in_flight=shared.in_flight if mode.runs_code else None,
     )

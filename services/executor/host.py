@@ -78,6 +78,11 @@ class CallHost:
         self._invoking: Invoking | None = None
         self._streaming: Streaming | None = None
 
+    @property
+    def answering(self) -> bool:
+        """Whether a part was sent."""
+        return self._streaming is not None and self._streaming.begun
+
     async def environment(self) -> dict[str, str]:
         """Its variables."""
         return await self._owned.environments.of(self._function)

@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
 from services.executor.mode import Artefact, Host, Refusal
-from shared.bus.messages import Answer, Dispatch, Finished, Retrying, Started
+from shared.bus.delivery import Last
+from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.request import Request
 
@@ -18,6 +19,20 @@ class Loaded(NamedTuple):
 
     function: Function
     artefact: Artefact
+
+
+class Lost(NamedTuple):
+    """A run that began, `started_at` in Unix seconds, and was never heard of again, with the executor that had it."""
+
+    executor: str
+    started_at: float
+
+
+class Past(NamedTuple):
+    """What is on record of a dispatch: whether it is `over`, and else which run of this attempt had begun, if any."""
+
+    over: bool
+    running: Lost | None = None
 
 
 class Links(Protocol):
@@ -35,8 +50,27 @@ class Links(Protocol):
         """The request of a dispatch with its secret headers opened. Raises SealBrokenError."""
         ...
 
-    async def passed(self, dispatch: Dispatch) -> bool:
-        """Whether the end of this attempt, or of the task, is on record. Raises Problem(unavailable)."""
+    async def past(self, dispatch: Dispatch) -> Past:
+        """What is on record: it is over with the end of this attempt, or of the task. Raises Problem(unavailable)."""
+        ...
+
+    async def begun(self, dispatch: Dispatch) -> Last[Begun] | None:
+        """The last run of the task that was written down. Raises Problem(unavailable)."""
+        ...
+
+    async def begin(self, dispatch: Dispatch, mark: Begun, *, last: int) -> int:
+        """Write a run down, where `last` is the sequence of the last one, 0 for none; the sequence of this one.
+
+        Raises Problem(conflict) when another one was written meanwhile, Problem(unavailable).
+        """
+        ...
+
+    async def queued(self, sequence: int) -> bool:
+        """Whether this piece of work is still to be done, or being done. Raises Problem(unavailable)."""
+        ...
+
+    async def cut(self, event: Cut) -> None:
+        """Say durably that a run was cut. Raises Problem(unavailable)."""
         ...
 
     async def answer(self, reply_to: str, answer: Answer) -> None:

@@ -69,6 +69,11 @@ class Host(Protocol):
     The call is known here, so that nothing that a handler says can make it another's.
     """
 
+    @property
+    def answering(self) -> bool:
+        """Whether a part of the call's answer may have been handed on: nobody could be given another answer then."""
+        ...
+
     async def environment(self) -> dict[str, str]:
         """The function's variables, opened: those of its app, its own before them, the platform's before all.
 
@@ -164,10 +169,13 @@ class Crowded(Unavailable):
 
 
 class Again(msgspec.Struct, frozen=True):
-    """The try failed as `outcome` says, and another one `after_s` from now may not: it is made if any is left."""
+    """The try ended as `outcome` says, and another one may end better: it is made if any is left.
+
+    `asked_s` is the pause that the other side asks for, 0 for none.
+    """
 
     outcome: Outcome
-    after_s: float
+    asked_s: float = 0.0
 
 
 class Reach(NamedTuple):
@@ -200,6 +208,8 @@ class Mode(Protocol):
     runs_code: bool
     # Whether it has plugins, and so is given calls with an `examination`.
     examines: bool
+    # Whether it says itself, by `Again`, which of its failures may pass; else the execution tells by their types.
+    judges: bool
     compiler: str
     # How many calls run side by side, and the part of these slots that one function may have while nobody else wants
     # any: what is over it is put aside on the bus. With 1 every call waits in one line.

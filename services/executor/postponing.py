@@ -17,7 +17,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch
 from shared.domain.invocation import Timeline
 from shared.domain.problem import Problem
-from shared.domain.retry import class_of
+from shared.domain.retry import Backoff, class_of
 
 _AGAIN_S = 1.0  # before another try at telling the bus
 _LONGEST_ASIDE_S = 3600.0  # an attempt that finds no room for so long is given up
@@ -26,8 +26,9 @@ _LONGEST_ASIDE_S = 3600.0  # an attempt that finds no room for so long is given 
 class Postponing:
     """Puts dispatches off. A repeat changes nothing: ids say which attempt is meant, or which message it was."""
 
-    def __init__(self, links: Links) -> None:
+    def __init__(self, links: Links, backoff: Backoff) -> None:
         self._links = links
+        self._backoff = backoff
         self._backlogs: dict[Asker, Backlog] = {}  # by function; those that have one
 
     def ended(self, asker: Asker) -> None:
@@ -45,11 +46,12 @@ class Postponing:
         The next attempt is on disk first. Who dies in between is followed by somebody who makes this one again, and
         whose next attempt is the same message, which is not stored twice.
         """
-        if dispatch.attempt > dispatch.retries.after(class_of(again.outcome.error_type)):
+        failed = again.outcome
+        if dispatch.attempt > dispatch.retries.after(class_of(failed.error_type)):
             return False
-        number, due_at = dispatch.attempt + 1, time.time() + again.after_s
+        number, due_at = dispatch.attempt + 1, time.time() + self._pause_s(dispatch, again.asked_s)
         following = msgspec.structs.replace(dispatch, attempt=number, put_aside_at=0.0, repeated=True)
-        event = events.retrying(dispatch, timeline, error=again.outcome.message, due_at=due_at)
+        event = events.retrying(dispatch, timeline, failed, due_at=due_at)
 
         async def postpone() -> None:
             await self._links.postpone(following, due_at=due_at, id=f"{dispatch.task_id}.{number}")
@@ -64,8 +66,12 @@ class Postponing:
                 raise
             return False
         await until_done(tell)
-        telemetry.RETRIED.labels(again.outcome.error_type).inc()
+        telemetry.RETRIED.labels(failed.error_type).inc()
         return True
+
+    def _pause_s(self, dispatch: Dispatch, asked_s: float) -> float:
+        backoff = self._backoff.of(first_s=dispatch.retry_first_s, most_s=dispatch.retry_most_s)
+        return backoff.pause_s(dispatch.attempt, chance=random.random(), asked_s=asked_s)  # noqa: S311 - jitter is no secret
 
     async def put_aside(self, delivery: Delivery[Dispatch]) -> bool:
         """Have the same attempt come again when there may be room; False when it has waited long enough."""

@@ -37,6 +37,11 @@ class Streaming:
         self._wanted = bool(instance)
         self._turn = asyncio.Lock()
 
+    @property
+    def begun(self) -> bool:
+        """Whether a part was sent, and may have been taken."""
+        return self._sent > 0
+
     async def send(self, data: bytes, head: Response | None) -> bool:
         """Send so many bytes on, after what was sent before; False when nobody is there to take them."""
         async with self._turn:

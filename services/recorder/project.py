@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Event, Finished, Invoke, Retrying, Started
+from shared.bus.messages import Cut, Event, Finished, Invoke, Retrying, Started
 from shared.domain.caller import User
 from shared.domain.invocation import Status, closed_to
 from shared.domain.metrics import duration_us
 from shared.domain.request import MAX_PATH, Request
+from shared.domain.retry import ErrorClass
 from shared.store.client import Document, Upsert
 
 # Outcome's fields that are empty as a rule, and not stored then.
@@ -40,7 +41,9 @@ def project(commands: Iterable[Delivery[Invoke]], events: Sequence[Delivery[Even
     for delivery in events:
         event = delivery.body
         if isinstance(event, Retrying):
-            writes.append(_retrying(event))
+            writes += [_retrying(event), _tried(event)]
+        elif isinstance(event, Cut):
+            writes.append(_cut(event))
         elif isinstance(event, Started):
             writes.append(_started(event))
     writes.extend(_accepted(delivery) for delivery in accepted.values())
@@ -96,6 +99,8 @@ def _started(event: Started) -> Upsert:
         "status": "STARTED",
         "started_at": _when(event.timeline.started),
         "attempts": event.attempt - 1,
+        "executor": event.executor,
+        "delivery": event.delivery,
     }
     return Upsert(_before("STARTED", event), {"$set": running})
 
@@ -110,6 +115,30 @@ def _retrying(event: Retrying) -> Upsert:
         "retry_at": _when(event.due_at),
     }
     return Upsert(_before("RETRY", event), {"$set": waiting})
+
+
+def _tried(event: Retrying) -> Upsert:
+    """Beside the other: that an attempt has ended is true whatever has become of the task since."""
+    return _try(event, str(event.attempt), error_class=event.error_class, error=event.error, due_at=event.due_at)
+
+
+def _cut(event: Cut) -> Upsert:
+    """The attempt goes on, in another run. When this one began tells it from others of the same attempt."""
+    name = f"{event.attempt}-{event.timeline.started * 1000:.0f}"
+    error = f"ExecutorLost: {event.executor} was not heard of again while it ran this"
+    return _try(event, name, error_class="infrastructure", error=error, due_at=0.0)
+
+
+def _try(event: Retrying | Cut, name: str, *, error_class: ErrorClass, error: str, due_at: float) -> Upsert:
+    tried = {
+        "attempt": event.attempt,
+        "started_at": _when(event.timeline.started),
+        "done_at": _when(event.timeline.done),
+        "error_class": error_class,
+        "error": error,
+        "due_at": _when(due_at),
+    }
+    return Upsert({"_id": event.task_id}, {"$set": {**_described(event, event.id), f"tries.{name}": tried}})
 
 
 def _before(then: Status, event: Started | Retrying) -> Document:
@@ -138,10 +167,14 @@ def _asked(command: Invoke) -> Document:
     """What the command alone knows."""
     parent: Document = {"parent_task_id": command.parent_task_id} if command.parent_task_id else {}
     app: Document = {"app_slug": command.app_slug} if command.app_slug else {}
+    few: Document = {name: value for name in ("callback_url", "redrive_of") if (value := getattr(command, name))}
+    if command.expires_at:
+        few["expires_at"] = _when(command.expires_at)
     request = command.request
     if request is None:
-        return {"params": _text(command.params), **parent, **app}
-    return {"params": _body(request), "method": request.method, "path": request.path[:MAX_PATH], **parent, **app}
+        return {"params": _text(command.params), **parent, **app, **few}
+    asked = {"params": _body(request), "method": request.method, "path": request.path[:MAX_PATH]}
+    return {**asked, **parent, **app, **few}
 
 
 def _body(request: Request) -> str:

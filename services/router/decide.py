@@ -8,7 +8,7 @@ from shared.domain.concurrency import concurrency_of
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.limits import Bounds, limits_of
-from shared.domain.outcome import Outcome, failure
+from shared.domain.outcome import Outcome, expired, failure
 from shared.domain.retry import backoff_of, retries_of, runs_at_most_once
 from shared.domain.tenant import Tenant
 
@@ -44,6 +44,8 @@ def decide(
         return Refuse(failure("TenantNotActive", f"The tenant {tenant.slug} is not active"))
     if command.refusal:
         return Refuse(failure("TriggerLoop", command.refusal))
+    if command.expires_at and not moment.repeated and moment.routed_at >= command.expires_at:
+        return Refuse(expired(command.expires_at - command.accepted_at))
     if function is None or function.id != command.function_id or not function.is_active:
         reason = f"Function with slug '{command.function}' not found or not active"
         return Refuse(failure("FunctionNotFound", reason))

@@ -104,6 +104,7 @@ class Handlers:
             outcome=outcome,
             method=request.method if request else "",
             path=request.path[:MAX_PATH] if request else "",
+            callback_url=command.callback_url,
         )
         subject = subjects.event(command.tenant, command.function, "finished")
         await bus.store(subject, finished, id=f"{command.task_id}.finished")

@@ -10,7 +10,7 @@ from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, Outcome
 from shared.domain.plugin import PluginKind
 from shared.domain.request import Actor, Request, Response
-from shared.domain.retry import Retries
+from shared.domain.retry import ErrorClass, Retries
 from shared.domain.version import CompileError
 
 
@@ -102,7 +102,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="q
 
 
 class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="started.v1"):
-    """An invocation has been running for longer than the executor's notice time."""
+    """An invocation has been running for longer than the executor's notice time. `delivery` is that of `Finished`."""
 
     id: int
     task_id: str
@@ -114,10 +114,34 @@ class Started(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     user: User | None
     timeline: Timeline
     attempt: int = 1
+    executor: str = ""
+    delivery: int = 1
+
+
+class Cut(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="cut.v1"):
+    """A run of an attempt began at `timeline.started`, and was never heard of again: the attempt is made once more.
+
+    `executor` is the one that had it, `timeline.done` when that was found out.
+    """
+
+    id: int
+    task_id: str
+    tenant: str
+    function: str
+    function_id: int
+    function_name: str
+    trigger_type: TriggerType
+    user: User | None
+    timeline: Timeline
+    attempt: int
+    executor: str
 
 
 class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="retrying.v1"):
-    """An attempt failed, and the next one is due at `due_at`, Unix seconds. `error` is `Type: sentence`."""
+    """An attempt failed, and the next one is due at `due_at`, Unix seconds. `error` is `Type: sentence`.
+
+    `error_class` says for which of the function's numbers of retries it counts.
+    """
 
     id: int
     task_id: str
@@ -131,6 +155,7 @@ class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     attempt: int
     due_at: float
     error: str
+    error_class: ErrorClass = "error"
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
@@ -159,7 +184,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     callback_url: str = ""
 
 
-Event = Started | Retrying | Finished
+Event = Started | Cut | Retrying | Finished
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="part.v1"):
@@ -339,6 +364,22 @@ class Keyed(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ke
     task_id: str
     fingerprint: str
     at: float
+
+
+class Begun(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="begun.v1"):
+    """A run begins, at `at`, Unix seconds, of the work that has this `sequence` in WORK.
+
+    `runs` counts those of this attempt that began, were written down and did not end, with this one. Where it is not
+    `open` any more, it was handed back before anything of it had begun.
+    """
+
+    task_id: str
+    executor: str
+    sequence: int
+    attempt: int
+    runs: int
+    at: float
+    open: bool = True
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="recorded.v1"):

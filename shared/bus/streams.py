@@ -15,6 +15,7 @@ DELIVERIES = "DELIVERIES"
 LEASES = "LEASES"
 CANCELS = "CANCELS"
 KEYS = "KEYS"
+STARTS = "STARTS"
 SCHEDULES = "SCHEDULES"
 
 UNBOUNDED = 20_000
@@ -28,6 +29,7 @@ _DEAD_SHARE = 8  # of the room of events: dead letters are few
 _LEAST_DEAD_BYTES = 16 << 20  # more than any one message
 _LEASES = 100_000
 _CANCELS = 200_000
+_STARTS = 4_000_000
 
 
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,6 +167,15 @@ def _latest(bounds: Bounds) -> list[Stream]:
             subjects=["cancels.*.*"],
             max_age_s=bounds.invoke_age_s,  # as long as what is cancelled may wait
             max_messages=_CANCELS,
+            replicas=bounds.replicas,
+            dedupe_s=1.0,
+            latest=True,
+        ),
+        Stream(
+            name=STARTS,
+            subjects=["starts.*.*"],
+            max_age_s=bounds.invoke_age_s,  # as long as what has begun may come again
+            max_messages=_STARTS,
             replicas=bounds.replicas,
             dedupe_s=1.0,
             latest=True,

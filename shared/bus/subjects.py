@@ -31,8 +31,13 @@ def later(pool: str, tenant: str, task_id: str, attempt: int) -> str:
 
 
 def event(tenant: str, function: str, what: str) -> str:
-    """Something that happened to an invocation: `started`, `retrying`, `finished`. Stored in EVENTS."""
+    """Something that happened to an invocation: `started`, `cut`, `retrying`, `finished`. Stored in EVENTS."""
     return f"events.{tenant}.{function}.{what}"
+
+
+def start(tenant: str, task_id: str) -> str:
+    """The last run of an invocation that was written down before it began. Stored in STARTS."""
+    return f"starts.{tenant}.{task_id}"
 
 
 def dead(tenant: str, function: str) -> str:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from shared.domain.retry import ErrorClass
+
 End = Literal["SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"]
 """How an invocation may end: CANCELLED by somebody's wish, EXPIRED because it was not started in time."""
 Status = Literal["PENDING", "STARTED", "RETRY"] | End
@@ -43,6 +45,20 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     done: float = 0.0
 
 
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt that was not the last, or a run of one that was cut. The next one was `due_at`, None for at once.
+
+    `error` is `Type: sentence`; of a run that was cut, `done_at` is when that was found out.
+    """
+
+    attempt: int
+    started_at: datetime | None
+    done_at: datetime | None
+    error_class: ErrorClass
+    error: str
+    due_at: datetime | None = None
+
+
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
 
@@ -51,7 +67,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
     was not the end, `Type: sentence`. Of a request, `method` and `path` are what was asked, `status_code` what was
     answered; empty and 0 for what was none. `peak_bytes` is the memory it took, `started_at` when it began to run,
-    `duration_us` for how long it did, in microseconds.
+    `duration_us` for how long it did, in microseconds. `tries` are those before the last one, by names of their own.
+    It is not to be started after `expires_at`; `redrive_of` is the task whose dead letter it was made of, and what came
+    of it is posted to `callback_url`; None and empty where there is no such thing.
     """
 
     id: int
@@ -76,6 +94,10 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
     attempts: int = 0
     last_error: str = ""
+    tries: dict[str, Try] = {}
+    expires_at: datetime | None = None
+    callback_url: str = ""
+    redrive_of: str = ""
     version: str = ""
     method: str = ""
     path: str = ""

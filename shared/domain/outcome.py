@@ -16,6 +16,7 @@ STATUS_CODES = {
     "ParamsTooLarge": 413,
     "ResultTooLarge": 502,
     "Undeliverable": 503,
+    "AttemptLost": 502,
     "SecretUnreadable": 503,
     "TimeoutError": 504,
     "CpuLimitExceeded": 504,

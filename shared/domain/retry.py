@@ -14,8 +14,16 @@ MAX_PAUSE_S = 86_400.0
 
 ErrorClass = Literal["timeout", "error", "infrastructure"]
 """Why a try failed: it took too long, its code or its endpoint failed, or the platform did."""
-_TIMEOUTS = frozenset({"TimeoutError", "CpuLimitExceeded"})
-_INFRASTRUCTURE = frozenset({"WorkerDied", "Undeliverable", "SecretUnreadable"})
+_TIMEOUTS = frozenset({"TimeoutError", "ConnectTimeout", "CpuLimitExceeded"})
+_INFRASTRUCTURE = frozenset({"WorkerDied", "ExecutorLost", "Undeliverable", "SecretUnreadable"})
+# What was asked, or how it was set up, is at fault: the same call would fail in the same way for ever.
+_LASTING = frozenset(
+    {
+        *("FunctionNotFound", "NoActiveCode", "TenantNotActive", "TriggerLoop", "CodeRefused", "NotSupported"),
+        *("ParamsTooLarge", "ResultTooLarge", "RequestRefused", "EgressRefused", "SandboxViolation"),
+        *("Undeliverable", "AttemptLost", "Cancelled", "Expired"),
+    }
+)
 
 _DELIVERIES = ("at_least_once", "at_most_once")
 _PASSING = frozenset({408, 425, 429})
@@ -32,6 +40,11 @@ class Backoff(msgspec.Struct, frozen=True, kw_only=True):
     first_s: float
     most_s: float
     most_asked_s: float
+
+    def of(self, *, first_s: float, most_s: float) -> "Backoff":
+        """With a function's own pauses, 0 for those that it leaves to these."""
+        first_s = first_s or self.first_s
+        return Backoff(first_s=first_s, most_s=most_s or max(self.most_s, first_s), most_asked_s=self.most_asked_s)
 
     def pause_s(self, attempt: int, *, chance: float, asked_s: float = 0.0) -> float:
         """The pause after this attempt, counted from 1. `chance`, 0 to 1, is the whole of the jitter.
@@ -86,6 +99,11 @@ def class_of(error_type: str) -> ErrorClass:
     if error_type in _TIMEOUTS:
         return "timeout"
     return "infrastructure" if error_type in _INFRASTRUCTURE else "error"
+
+
+def is_lasting(error_type: str) -> bool:
+    """Whether another try cannot end better, whatever its class has left: it is not made."""
+    return error_type in _LASTING
 
 
 def retries_of(config: Mapping[str, Any]) -> Retries:

@@ -70,6 +70,7 @@ PARTIAL: list[tuple[str, list[tuple[str, int]], bool, str, Document]] = [
     ("functions", [("tenant", 1), ("app_slug", 1)], False, "deleted", DELETED),
     ("functions", [("tenant", 1), ("plugin.key", 1)], True, "plugin_key", {"plugin.key": {"$gt": ""}}),
     ("invocations", [*_BY_END], False, "failures_by_end", {"failed": True}),
+    ("invocations", [("expires_at", 1)], False, "expires_at", {"status": "PENDING", "expires_at": {"$exists": True}}),
 ]
 
 # collection, name: what an earlier version had

@@ -43,6 +43,14 @@ class Place(NamedTuple):
     created_at: datetime
 
 
+class Past(NamedTuple):
+    """Whether an attempt, or its task, is over; else who runs it since when, as far as that is on record."""
+
+    over: bool
+    executor: str = ""
+    started_at: datetime | None = None
+
+
 class Span(NamedTuple):
     """When a task was at work, as far as that is on record; one that never ran has an end alone."""
 
@@ -108,10 +116,14 @@ class Invocations:
         """Whether the task's end is on record."""
         return await self._table.one({"_id": task_id, "status": {"$in": sorted(FINAL)}}, fields=["_id"]) is not None
 
-    async def passed(self, task_id: str, attempt: int) -> bool:
-        """Whether this attempt's end, or the task's, is on record."""
-        over: list[Document] = [{"status": {"$in": sorted(FINAL)}}, {"attempts": {"$gte": attempt}}]
-        return await self._table.one({"_id": task_id, "$or": over}, fields=["_id"]) is not None
+    async def past(self, task_id: str, attempt: int) -> Past:
+        """How far this attempt has come, as far as that is on record."""
+        found = await self._table.one({"_id": task_id}, fields=["status", "attempts", "executor", "started_at"]) or {}
+        status, ended = found.get("status"), found.get("attempts", 0)
+        if status in FINAL or ended >= attempt:
+            return Past(over=True)
+        runs = status == "STARTED" and ended == attempt - 1
+        return Past(False, found.get("executor", ""), found.get("started_at")) if runs else Past(over=False)
 
     async def ended(self, task_ids: Sequence[str]) -> list[str]:
         """Which of these tasks have their end on record."""

@@ -45,7 +45,7 @@ async def opened(platform: Platform = OPEN, **settings: Any) -> AsyncIterator[Pr
 
 @pytest.fixture
 async def mode() -> AsyncIterator[ProxyMode]:
-    async with opened(retry_first_s=4.0) as mode:
+    async with opened() as mode:
         yield mode
 
 

@@ -130,18 +130,18 @@ async def test_an_error_that_passes_is_tried_again(mode: ProxyMode, hook: Hook, 
     end = await mode.run(call_of(hook.url, attempt=3))
     assert again(end).message == f"HTTPError: the webhook answered {status} Status: busy"
     assert isinstance(end, Again)
-    assert 0 <= end.after_s <= 16
+    assert end.asked_s == 0
 
 
-@pytest.mark.parametrize(("asked", "least", "most"), [("9", 9, 13), ("date", 57, 64), ("86400", 300, 304)])
-async def test_a_pause_that_is_asked_for_is_kept(  # noqa: PLR0917 - fixtures and cases
+@pytest.mark.parametrize(("asked", "least", "most"), [("9", 9, 9), ("date", 57, 60), ("86400", 86400, 86400)])
+async def test_a_pause_that_is_asked_for_is_told(  # noqa: PLR0917 - fixtures and cases
     mode: ProxyMode, hook: Hook, asked: str, least: float, most: float
 ) -> None:
     value = formatdate(time.time() + 60, usegmt=True) if asked == "date" else asked
     hook.answer = always(response(429, Retry_After=value))
     end = await mode.run(call_of(hook.url))
     assert isinstance(end, Again)
-    assert least <= end.after_s <= most
+    assert least <= end.asked_s <= most
 
 
 async def test_a_secret_that_comes_back_is_not_kept(mode: ProxyMode, hook: Hook) -> None:

@@ -9,16 +9,16 @@ import pytest
 
 from services.executor import postponing
 from services.executor.execution import Execution
-from services.executor.links import Aside, Loaded
-from services.executor.mode import Again, Artefact, Call, Crowded, Host, Refusal, Unavailable
-from shared.bus.delivery import DONE, Delivery, Later
-from shared.bus.messages import Answer, Dispatch, Finished, Retrying, Started
+from services.executor.links import Aside, Loaded, Lost, Past
+from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
+from shared.bus.delivery import DONE, Delivery, Last, Later
+from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
-from shared.domain.retry import Retries
+from shared.domain.retry import Backoff, Retries
 from shared.domain.version import CompileError
 from tests.limits import limits
 
@@ -48,6 +48,12 @@ FUNCTION = Function(
 SUCCESS = Outcome(status="SUCCESS", result=msgspec.Raw(b"42"))
 
 
+class Hosted:
+    """What the platform is to a call, as far as an execution asks."""
+
+    answering = False
+
+
 class Links:
     """Remembers what it was told; each `troubles` entry is raised by one report."""
 
@@ -60,21 +66,44 @@ class Links:
         self.postponed: list[tuple[Dispatch, float, str]] = []
         self.retries: list[Retrying] = []
         self.troubles: list[Problem] = []
+        self.hosted = Hosted()
+        self.running: Lost | None = None
+        self.marks: list[Last[Begun]] = []
+        self.lost_answers: list[Problem] = []
+        self.work: set[int] = set()
+        self.cuts: list[Cut] = []
         self.announced = asyncio.Event()
 
     async def load(self, dispatch: Dispatch) -> Loaded | Refusal:
         assert (dispatch.tenant, dispatch.code_hash) == ("acme", "abc")
         return self.loaded
 
-    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Host | None:
+    def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Hosted:
         self.aside = aside
-        return None
+        return self.hosted
 
     def request(self, dispatch: Dispatch) -> Request | None:
         return dispatch.request
 
-    async def passed(self, dispatch: Dispatch) -> bool:
-        return self.ended
+    async def past(self, dispatch: Dispatch) -> Past:
+        return Past(self.ended, self.running)
+
+    async def begun(self, dispatch: Dispatch) -> Last[Begun] | None:
+        return self.marks[-1] if self.marks else None
+
+    async def begin(self, dispatch: Dispatch, mark: Begun, *, last: int) -> int:
+        if last != len(self.marks):
+            raise Problem("conflict", "not the last")
+        self.marks.append(Last(mark, len(self.marks) + 1))
+        if self.lost_answers:
+            raise self.lost_answers.pop()
+        return len(self.marks)
+
+    async def queued(self, sequence: int) -> bool:
+        return sequence in self.work
+
+    async def cut(self, event: Cut) -> None:
+        self.cuts.append(event)
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
         self.answers.append(answer.outcome)
@@ -101,6 +130,7 @@ class Mode:
     name = "test"
     runs_code = True
     examines = False
+    judges = False
     compiler = "c"
 
     def __init__(self, *, slots: int = 1, share: float = 1.0) -> None:
@@ -130,8 +160,11 @@ class Mode:
         return
 
 
+AT_ONCE = Backoff(first_s=0.0, most_s=0.0, most_asked_s=60.0)
+
+
 def made(links: Links, mode: Mode, **options: float) -> Execution:
-    chosen: dict[str, Any] = {"notice_s": 10.0, "slot_wait_s": 0.05, **options}
+    chosen: dict[str, Any] = {"notice_s": 10.0, "slot_wait_s": 0.05, "backoff": AT_ONCE, "most_cut": 3, **options}
     return Execution(links, mode, executor="e-1", **chosen)
 
 
@@ -243,7 +276,7 @@ FAILED = Outcome(status="FAILURE", error_type="HTTPError", error="503")
 
 async def test_another_attempt_is_put_off_and_said_before_the_delivery_is_done() -> None:
     links, mode = Links(), Mode()
-    mode.result = Again(FAILED, after_s=9.0)
+    mode.result = Again(FAILED, asked_s=9.0)
     assert await made(links, mode).handle(delivery(retries=Retries(error=2))) == DONE
     (following, due_at, id), (event,) = links.postponed[0], links.retries
     assert (following.attempt, following.repeated, id) == (2, True, "t-1.2")
@@ -254,7 +287,7 @@ async def test_another_attempt_is_put_off_and_said_before_the_delivery_is_done()
 
 async def test_the_last_attempts_failure_is_the_end() -> None:
     links, mode = Links(), Mode()
-    mode.result = Again(FAILED, after_s=9.0)
+    mode.result = Again(FAILED, asked_s=9.0)
     assert await made(links, mode).handle(delivery(retries=Retries(error=2), attempt=3, repeated=True)) == DONE
     assert (links.postponed, links.retries) == ([], [])
     assert (links.ends[0].outcome, links.ends[0].attempt) == (FAILED, 3)

@@ -53,6 +53,7 @@ class JavascriptMode:
     name = "javascript"
     runs_code = True
     examines = False
+    judges = False
     share = 1.0
 
     def __init__(self, settings: JavascriptSettings, starter: Starter, checker: Checker, *, places: Places) -> None:
@@ -231,6 +232,7 @@ class WithoutDeno:
     name = "javascript"
     runs_code = True
     examines = False
+    judges = False
     share = 1.0
     slots = 1
 

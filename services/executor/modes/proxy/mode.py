@@ -1,7 +1,6 @@
 """The PROXY mode: a call is one POST to the function's webhook, its answer the result."""
 
 import asyncio
-import random
 import time
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from services.executor.modes.proxy.response import Answer, result_of, sentence_o
 from shared import egress
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
-from shared.domain.retry import Backoff, asked_s, is_passing
+from shared.domain.retry import asked_s, is_passing
 from shared.domain.version import CompileError
 from shared.egress import EgressRefused
 from shared.secrets import Keyring, SealBrokenError
@@ -40,16 +39,14 @@ class ProxyMode:
     name = "proxy"
     runs_code = False
     examines = False
+    judges = True
     compiler = ""
 
-    def __init__(
-        self, client: httpx.AsyncClient, keyring: Keyring, *, slots: int, share: float, trial: int, backoff: Backoff
-    ) -> None:
+    def __init__(self, client: httpx.AsyncClient, keyring: Keyring, *, slots: int, share: float, trial: int) -> None:
         self.slots = slots
         self.share = share
         self._client = client
         self._keyring = keyring
-        self._backoff = backoff
         self._doubts = Doubts(trial=trial)
 
     async def prepare(self, source: str) -> Artefact | Refusal:
@@ -72,8 +69,7 @@ class ProxyMode:
             self._doubts.leave(endpoint, reached=reached)
         if not tried.passes:
             return tried.outcome
-        chance = random.random()  # noqa: S311 - jitter is no secret
-        return Again(tried.outcome, self._backoff.pause_s(call.attempt, chance=chance, asked_s=tried.asked_s))
+        return Again(tried.outcome, tried.asked_s)
 
     def facts(self) -> dict[str, Any]:
         """Endpoints that nobody has reached of late."""
@@ -152,7 +148,4 @@ async def open_for(opening: Opening) -> ProxyMode:
         slots=executor.proxy_slots,
         share=executor.proxy_share,
         trial=executor.proxy_trial_slots,
-        backoff=Backoff(
-            first_s=executor.retry_first_s, most_s=executor.retry_most_s, most_asked_s=executor.retry_after_most_s
-        ),
     )

@@ -37,6 +37,7 @@ class PythonMode:
     name = "python"
     runs_code = True
     examines = True
+    judges = False
     compiler = COMPILER
     share = 1.0
 

@@ -3,7 +3,6 @@
 They are the operator's code: nothing contains them, and what they do wrong they do to the executor.
 """
 
-import random
 from typing import Any
 
 from services.executor.config import Executor
@@ -15,7 +14,6 @@ from services.executor.modes.system.threads import Threads
 from shared import registry
 from shared.domain.caller import User
 from shared.domain.outcome import Outcome, failure
-from shared.domain.retry import Backoff
 from shared.domain.version import CompileError
 from shared.system import Context, SystemFunction
 
@@ -29,15 +27,13 @@ class SystemMode:
     name = POOL
     runs_code = False
     examines = False
+    judges = True
     compiler = ""
 
     def __init__(self, loaded: Loaded, built_in: BuiltIn, *, executor: Executor, default_timeout_s: float) -> None:
         self.slots = executor.system_slots
         self.share = _SHARE
         self._built_in = built_in
-        self._backoff = Backoff(
-            first_s=executor.retry_first_s, most_s=executor.retry_most_s, most_asked_s=executor.retry_after_most_s
-        )
         self._functions = loaded.functions
         self._broken = loaded.broken
         self._default_timeout_s = default_timeout_s
@@ -57,8 +53,7 @@ class SystemMode:
         ended = await called(function, call, context, threads=self._threads)
         if ended.after_s is None or call.attempt > function.max_retries:
             return ended.outcome
-        chance = random.random()  # noqa: S311 - jitter is no secret
-        return Again(ended.outcome, self._backoff.pause_s(call.attempt, chance=chance, asked_s=ended.after_s))
+        return Again(ended.outcome, ended.after_s)
 
     def _context(self, call: Call, function: SystemFunction, slug: str) -> Context:
         user = call.context.get("user")

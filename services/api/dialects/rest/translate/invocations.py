@@ -64,6 +64,7 @@ def task_result(invocation: Invocation) -> wire.TaskResult:
         result=result,
         response=_response(invocation.result.encode()) if _ended_badly(invocation) else msgspec.UNSET,
         attempts=_attempts(invocation),
+        tries=_tries(invocation),
         traceback=invocation.traceback or None,
         date_created=stamp(invocation.created_at),
         date_done=_done_at(invocation),
@@ -110,6 +111,7 @@ def _bare_result(invocation: Invocation) -> wire.BareResult:
         warnings=invocation.warnings or msgspec.UNSET,
         response=_response(invocation.result.encode()) if failed else msgspec.UNSET,
         attempts=_attempts(invocation),
+        tries=_tries(invocation),
         success=invocation.status == "SUCCESS",
         traceback=invocation.traceback or None,
         date_done=_done_at(invocation),
@@ -145,6 +147,22 @@ def _attempts(invocation: Invocation) -> int | msgspec.UnsetType:
     return invocation.attempts if repeated else msgspec.UNSET
 
 
+def _tries(invocation: Invocation) -> list[wire.TryRow] | msgspec.UnsetType:
+    tries = sorted(invocation.tries.values(), key=lambda one: (one.attempt, one.started_at or invocation.created_at))
+    rows = [
+        wire.TryRow(
+            attempt=one.attempt,
+            started_at=_stamp(one.started_at),
+            ended_at=_stamp(one.done_at),
+            error_class=one.error_class,
+            error=one.error,
+            next_at=_stamp(one.due_at),
+        )
+        for one in tries
+    ]
+    return rows or msgspec.UNSET
+
+
 def _ended_badly(invocation: Invocation) -> bool:
     return invocation.status in FINAL and invocation.status != "SUCCESS"
 
@@ -154,4 +172,8 @@ def _message(invocation: Invocation) -> str:
 
 
 def _done_at(invocation: Invocation) -> str | None:
-    return None if invocation.done_at is None else stamp(invocation.done_at)
+    return _stamp(invocation.done_at)
+
+
+def _stamp(moment: datetime | None) -> str | None:
+    return None if moment is None else stamp(moment)

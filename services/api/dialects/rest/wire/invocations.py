@@ -7,6 +7,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from shared.domain.invocation import Status, TriggerType
 from shared.domain.outcome import LogLevel
+from shared.domain.retry import ErrorClass
 
 NO_PARAMS = msgspec.Raw(b"{}")
 
@@ -106,6 +107,21 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     invocation: InvocationBrief
 
 
+class TryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A try before the last one: `error_class` is timeout, error or infrastructure, `error` what it ended with.
+
+    `next_at` is when the next one was due, null where it was made at once. Of one that was cut, because its executor
+    died, `ended_at` is when that was found out.
+    """
+
+    attempt: int
+    started_at: str | None
+    ended_at: str | None
+    error_class: ErrorClass
+    error: str
+    next_at: str | None
+
+
 class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a task: an Output, the message of the error, or null; before another attempt, the last error."""
 
@@ -114,6 +130,7 @@ class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
     result: Output | str | None
     response: msgspec.Raw | UnsetType = UNSET
     attempts: int | UnsetType = UNSET
+    tries: list[TryRow] | UnsetType = UNSET
     traceback: str | None
     date_created: str
     date_done: str | None
@@ -122,7 +139,7 @@ class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
 class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of an invocation without its wrapping, what it printed beside it.
 
-    `attempts` counts the tries that have ended, where there were several or are to be.
+    `attempts` counts the tries that have ended, where there were several or are to be; `tries` are those before the last.
     """
 
     task_id: str
@@ -135,6 +152,7 @@ class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str] | UnsetType = UNSET
     response: msgspec.Raw | UnsetType = UNSET
     attempts: int | UnsetType = UNSET
+    tries: list[TryRow] | UnsetType = UNSET
     success: bool
     traceback: str | None
     date_done: str | None

@@ -1,0 +1,146 @@
+"""What has to be known of runs before another one begins: none may begin that has been cut too often, or at all.
+
+A run that is not the first one of its work, or the only one that there may be, is written down before it begins. So
+whoever is handed the work afterwards knows of it, though its executor is gone.
+"""
+
+import time
+
+from services.executor import events
+from services.executor.links import Links, Lost, Past
+from shared.bus.delivery import DONE, Delivery, Done, Last
+from shared.bus.messages import Begun, Dispatch
+from shared.domain.outcome import Outcome, expired, failure
+from shared.domain.problem import Problem
+
+_NOTHING = Past(over=False)
+_MOST_DOUBTFUL = 10_000
+_TRIES = 3  # each is lost only to another executor that has the same task
+
+ATTEMPT_LOST = "The executor that ran it is gone: nobody knows whether it ran to its end, and it may not run twice"
+
+
+def late(dispatch: Dispatch) -> Outcome | None:
+    """The end of what was not started in time. A later attempt is of what was."""
+    if not dispatch.expires_at or dispatch.attempt > 1 or time.time() < dispatch.expires_at:
+        return None
+    return expired(dispatch.expires_at - dispatch.timeline.accepted)
+
+
+class Starting:
+    """Lets runs begin. `most_cut` of one attempt may be cut."""
+
+    def __init__(self, links: Links, *, executor: str, most_cut: int) -> None:
+        self._links = links
+        self._executor = executor
+        self._most_cut = most_cut
+        self._marks: dict[str, tuple[int, Begun]] = {}  # by task: what is written down, and at which sequence
+        self._doubtful: dict[str, None] = {}  # tasks with a mark of ours that may stand, though nothing has begun
+
+    async def past(self, delivery: Delivery[Dispatch]) -> Past:
+        """What is on record of it. With the store away it is run again, and the second end is dropped."""
+        dispatch = delivery.body
+        if delivery.count == 1 and not dispatch.repeated:
+            return _NOTHING
+        try:
+            past = await self._links.past(dispatch)
+        except Problem:
+            return _NOTHING
+        if past.over or past.running is None or delivery.count == 1:
+            return Past(past.over)
+        await self._cut(dispatch, past.running)
+        return past
+
+    async def begin(self, delivery: Delivery[Dispatch], past: Past) -> Outcome | Done | None:
+        """Nothing where it may begin, and else how it ends; DONE where another piece of work is the same task's.
+
+        Raises Problem(unavailable): then it has not begun.
+        """
+        dispatch = delivery.body
+        if delivery.count == 1 and not dispatch.at_most_once:
+            return late(dispatch)
+        found = await self._links.begun(dispatch) if delivery.count > 1 else None
+        for _ in range(_TRIES):
+            runs = await self._runs(delivery, found)
+            if not isinstance(runs, int):
+                return runs
+            if not runs and past.running is None and (ended := late(dispatch)) is not None:
+                return ended
+            if await self._written(delivery, found, runs + 1):
+                return None
+            found = await self._links.begun(dispatch)
+        raise Problem("unavailable", "Others are at the same task")
+
+    async def undone(self, delivery: Delivery[Dispatch]) -> None:
+        """Nothing of it has begun after all: it is handed back."""
+        written = self._marks.pop(delivery.body.task_id, None)
+        if written is None:
+            return
+        sequence, mark = written
+        handed_back = Begun(
+            task_id=mark.task_id,
+            executor=mark.executor,
+            sequence=mark.sequence,
+            attempt=mark.attempt,
+            runs=mark.runs - 1,
+            at=mark.at,
+            open=False,
+        )
+        try:
+            await self._links.begin(delivery.body, handed_back, last=sequence)
+        except Problem:
+            self._doubt(mark.task_id)
+
+    def ended(self, delivery: Delivery[Dispatch]) -> None:
+        """What was known of it here is not needed any more."""
+        self._marks.pop(delivery.body.task_id, None)
+
+    async def _runs(self, delivery: Delivery[Dispatch], found: Last[Begun] | None) -> int | Outcome | Done:
+        """How many runs of this attempt were cut, as far as they were written down; or how it ends."""
+        dispatch = delivery.body
+        if found is None or found.body.attempt < dispatch.attempt:
+            return 0
+        mark = found.body
+        if not mark.open:
+            return mark.runs
+        if mark.executor == self._executor and mark.task_id in self._doubtful:
+            return mark.runs - 1
+        if mark.sequence != delivery.sequence and await self._links.queued(mark.sequence):
+            return DONE  # that one is run by somebody, or handed out again
+        if dispatch.at_most_once:
+            return failure("AttemptLost", ATTEMPT_LOST)
+        await self._cut(dispatch, Lost(mark.executor, mark.at))
+        if mark.runs >= self._most_cut:
+            times = f"its executor died {mark.runs} times while it ran this"
+            return failure("Undeliverable", f"{times}, or more often: it is not run again")
+        return mark.runs
+
+    async def _written(self, delivery: Delivery[Dispatch], found: Last[Begun] | None, runs: int) -> bool:
+        """Whether this run is written down; False where another one was meanwhile."""
+        dispatch = delivery.body
+        mark = Begun(
+            task_id=dispatch.task_id,
+            executor=self._executor,
+            sequence=delivery.sequence,
+            attempt=dispatch.attempt,
+            runs=runs,
+            at=time.time(),
+        )
+        try:
+            sequence = await self._links.begin(dispatch, mark, last=found.sequence if found else 0)
+        except Problem as problem:
+            if problem.code == "conflict":
+                return False
+            self._doubt(dispatch.task_id)  # it may stand: the answer was lost
+            raise
+        self._doubtful.pop(dispatch.task_id, None)
+        self._marks[dispatch.task_id] = sequence, mark
+        return True
+
+    def _doubt(self, task_id: str) -> None:
+        self._doubtful[task_id] = None
+        if len(self._doubtful) > _MOST_DOUBTFUL:  # they came back to other executors
+            del self._doubtful[next(iter(self._doubtful))]
+
+    async def _cut(self, dispatch: Dispatch, lost: Lost) -> None:
+        await self._links.cut(events.cut(dispatch, lost, found_at=time.time()))
