@@ -28,6 +28,13 @@ from shared.secrets import SealBrokenError
 _UNAVAILABLE_S = 1.0  # before another try at what could not be done at all
 
 
+class Repeats(NamedTuple):
+    """How calls are made again: after which pauses, and how often one that was cut, as far as that is known."""
+
+    backoff: Backoff
+    most_cut: int
+
+
 class _Ran(NamedTuple):
     """How a try ended. `answering`: somebody has a part of its answer, and could be given no other one."""
 
@@ -39,8 +46,7 @@ class _Ran(NamedTuple):
 class Execution:
     """The executor's part in every invocation of one pool. At most `line` calls of a function wait for a slot here.
 
-    `in_flight` counts the calls of a mode that has a worker process for each. What was cut `most_cut` times, as far as
-    that is known, is not run again.
+    `in_flight` counts the calls of a mode that has a worker process for each.
     """
 
     def __init__(
@@ -51,8 +57,7 @@ class Execution:
         executor: str,
         notice_s: float,
         slot_wait_s: float,
-        backoff: Backoff,
-        most_cut: int,
+        repeats: Repeats,
         line: int = 1 << 30,
         in_flight: InFlight | None = None,
     ) -> None:
@@ -63,8 +68,8 @@ class Execution:
         self._slot_wait_s = slot_wait_s
         self._slots = Slots(mode.slots, share=mode.share, line=line)
         self._in_flight = in_flight
-        self._postponing = Postponing(links, backoff)
-        self._starting = Starting(links, executor=executor, most_cut=most_cut)
+        self._postponing = Postponing(links, repeats.backoff)
+        self._starting = Starting(links, executor=executor, most_cut=repeats.most_cut)
         self._announcing: set[asyncio.Future[None]] = set()
         self._busy = telemetry.BUSY.labels(mode.name)
         telemetry.SLOTS.labels(mode.name).set(mode.slots)

@@ -13,7 +13,7 @@ from services.executor.ceilings import Ceilings
 from services.executor.children import MOST, Children
 from services.executor.config import Executor
 from services.executor.examining import AT_ONCE, Examining
-from services.executor.execution import Execution
+from services.executor.execution import Execution, Repeats
 from services.executor.host import Hosts
 from services.executor.inflight import InFlight
 from services.executor.links import Aside, Loaded, Lost, Past
@@ -160,9 +160,11 @@ class BusLinks:
         self._count(finished.outcome.status, finished.outcome.error_type)
         for limit in limits_reached(finished.outcome):
             telemetry.LIMITS_REACHED.labels(self._pool, limit).inc()
-        _QUEUED.observe(max(0.0, finished.timeline.started - finished.timeline.routed))
-        _RUN.observe(finished.timeline.done - finished.timeline.started)
-        _REPORTED.observe(max(0.0, time.time() - finished.timeline.done))
+        timeline = finished.timeline
+        if timeline.started:  # what was refused, or came too late, was never run
+            _QUEUED.observe(max(0.0, timeline.started - timeline.routed))
+            _RUN.observe(timeline.done - timeline.started)
+        _REPORTED.observe(max(0.0, time.time() - timeline.done))
 
     def _count(self, status: str, error: str) -> None:
         counter = self._ends.get((status, error))
@@ -208,8 +210,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
         executor=service.instance,
         notice_s=settings.notice_s,
         slot_wait_s=settings.slot_wait_s,
-        backoff=settings.backoff,
-        most_cut=settings.cuts,
+        repeats=Repeats(settings.backoff, settings.cuts),
         line=max(1, ahead // _LINES) if mode.share < 1 else ahead,
         in_flight=shared.in_flight if mode.runs_code else None,
     )

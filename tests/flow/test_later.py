@@ -55,7 +55,7 @@ async def until(arrived: list[Dispatch], count: int) -> None:
 async def test_a_delivery_that_is_handled_twice_has_one_next_attempt(bus: Bus) -> None:
     links, mode = Held(bus), Mode()
     mode.result = Again(failure("HTTPError", "503"), asked_s=0.3)
-    execution = Execution(links, mode, executor="e-1", notice_s=10, slot_wait_s=1, backoff=AT_ONCE, most_cut=3)
+    execution = Execution(links, mode, executor="e-1", notice_s=10, slot_wait_s=1, repeats=AT_ONCE)
     arrived: list[Dispatch] = []
     consumer = await collect(bus, arrived)
     body = msgspec.structs.replace(DISPATCH, retries=Retries(error=5))

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from services.executor import postponing
-from services.executor.execution import Execution
+from services.executor.execution import Execution, Repeats
 from services.executor.links import Aside, Loaded, Lost, Past
 from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Last, Later
@@ -160,11 +160,11 @@ class Mode:
         return
 
 
-AT_ONCE = Backoff(first_s=0.0, most_s=0.0, most_asked_s=60.0)
+AT_ONCE = Repeats(Backoff(first_s=0.0, most_s=0.0, most_asked_s=60.0), most_cut=3)
 
 
 def made(links: Links, mode: Mode, **options: float) -> Execution:
-    chosen: dict[str, Any] = {"notice_s": 10.0, "slot_wait_s": 0.05, "backoff": AT_ONCE, "most_cut": 3, **options}
+    chosen: dict[str, Any] = {"notice_s": 10.0, "slot_wait_s": 0.05, "repeats": AT_ONCE, **options}
     return Execution(links, mode, executor="e-1", **chosen)
 
 

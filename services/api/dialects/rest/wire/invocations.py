@@ -139,7 +139,8 @@ class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
 class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of an invocation without its wrapping, what it printed beside it.
 
-    `attempts` counts the tries that have ended, where there were several or are to be; `tries` are those before the last.
+    `attempts` counts the tries that have ended, where there were several or are to be; `tries` are those before
+    the last one.
     """
 
     task_id: str
