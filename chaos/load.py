@@ -1,4 +1,4 @@
-"""The clients: lanes that make wishes side by side, spread evenly over the time they have."""
+"""The clients: many side by side, who make their wishes when they are due, whatever became of those before."""
 
 import asyncio
 import random
@@ -8,35 +8,52 @@ from chaos import kinds
 from chaos.doors import Doors
 from chaos.fleet import Fleet
 from chaos.functions import Deployed
+from chaos.kinds import Submit
 from chaos.ledger import Ledger
 
-LANES = 24
+IN_FLIGHT = 256
+"""Wishes that are waited for at once; one more is made when one of them has been answered."""
 _LATE = 1.5
 """So many times the planned time at most: a slow machine makes fewer wishes."""
 
 
-async def run(
-    ledger: Ledger, fleet: Fleet, deployed: Deployed, *, count: int, minutes: float, dice: random.Random
-) -> None:
-    """Make the wishes; each is waited for until there is an answer."""
-    wishes = iter(enumerate(kinds.drawn(count, dice)))
-    apis = [one.url for one in fleet.of("api")]
-    triggers = [one.url for one in fleet.of("triggers")]
-    began, span_s = time.monotonic(), minutes * 60
+class Load:
+    """Makes wishes, each by a client that has nothing else to do."""
 
-    async def lane(seed: float) -> None:
-        doors = Doors(ledger, apis=apis, triggers=triggers, token=fleet.token, dice=random.Random(seed))
+    def __init__(self, ledger: Ledger, fleet: Fleet, deployed: Deployed, *, dice: random.Random) -> None:
+        self._ledger = ledger
+        self._deployed = deployed
+        self._token = fleet.token
+        self._apis = [one.url for one in fleet.of("api")]
+        self._triggers = [one.url for one in fleet.of("triggers")]
+        self._dice = dice
+        self._idle: list[Doors] = []
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+
+    async def run(self, count: int, *, minutes: float) -> None:
+        """Spread so many wishes evenly over the time; returns when each has an answer."""
+        began, span_s = time.monotonic(), minutes * 60
         try:
-            for number, submit in wishes:
-                due = began + span_s * number / count
-                if due > (now := time.monotonic()):
-                    await asyncio.sleep(due - now)
-                if time.monotonic() > began + span_s * _LATE:
-                    return
-                await submit(doors, deployed, number)
+            async with asyncio.TaskGroup() as group:
+                for number, submit in enumerate(kinds.drawn(count, self._dice)):
+                    await asyncio.sleep(max(0.0, began + span_s * number / count - time.monotonic()))
+                    await self._room.acquire()
+                    if time.monotonic() > began + span_s * _LATE:
+                        self._room.release()
+                        break
+                    group.create_task(self._one(submit, number, self._dice.random()))
         finally:
-            doors.client.close()
+            for doors in self._idle:
+                doors.client.close()
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(LANES):
-            group.create_task(lane(dice.random()))
+    async def _one(self, submit: Submit, number: int, seed: float) -> None:
+        doors = self._idle.pop() if self._idle else self._doors()
+        doors.dice = random.Random(seed)
+        try:
+            await submit(doors, self._deployed, number)
+        finally:
+            self._room.release()
+            self._idle.append(doors)
+
+    def _doors(self) -> Doors:
+        return Doors(self._ledger, apis=self._apis, triggers=self._triggers, token=self._token, dice=self._dice)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import msgspec
 
-from chaos import effects, load, records, settings
+from chaos import effects, records, settings
 from chaos.bus import Cluster
 from chaos.fleet import Fleet
 from chaos.functions import Deployed, Deploying
 from chaos.journal import Journal
 from chaos.kills import Killer
 from chaos.ledger import Ledger
+from chaos.load import Load
 from chaos.options import Options
 from chaos.receiver import Receiver
 from chaos.records import Queues, Records

@@ -22,6 +22,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from shared.bus.delivery import Last, Stored
 from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
+from shared.bus.servers import servers_of
 from shared.bus.streams import UNBOUNDED, Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
 from shared.domain.problem import Problem
@@ -208,6 +209,13 @@ class Bus:
         """The connection broke: whoever waits for an acknowledgement learns it now."""
         self._publisher.lost()
 
+    def closed(self) -> None:
+        """The connection was closed for good, as by a server that refuses us: only a new process has another one."""
+        self.lost()
+        self.watch.trouble("bus connection", error="closed for good")
+        if self.on_fault is not None:
+            self.on_fault()
+
     def returned(self) -> None:
         """Run what `on_return` collected."""
         for call in list(self._returned):
@@ -323,8 +331,14 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
             last_said = (text, now)
             watch.trouble("bus connection", error=text)
 
+    async def closed() -> None:
+        for bus in opened:
+            bus.closed()
+
+    servers = servers_of(url)
     broker = NatsBroker(
-        [server.strip() for server in url.split(",")],
+        servers.addresses,
+        security=servers.security,
         name=f"shoal-{name}",
         max_reconnect_attempts=-1,
         reconnect_time_wait=0.25,  # type: ignore[arg-type]  # seconds; nats-py takes any number, FastStream says int
@@ -335,6 +349,7 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
         allow_reconnect=True,
         disconnected_cb=disconnected,
         reconnected_cb=reconnected,
+        closed_cb=closed,
         error_cb=said,
         logger=None,
         serializer=MsgSpecSerializer(),
@@ -346,6 +361,7 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
     try:
         yield bus
     finally:
+        opened.clear()
         with suppress(nats.errors.Error, asyncio.TimeoutError, OSError):
             await asyncio.wait_for(client.flush(), timeout=1)
         with suppress(nats.errors.Error, asyncio.TimeoutError, OSError, RuntimeError):  # as nats-py says "it is gone"
