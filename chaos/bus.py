@@ -1,9 +1,7 @@
 """Three nats-servers as a cluster, on loopback."""
 
 import asyncio
-import contextlib
 import os
-import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -34,12 +32,12 @@ class Member(embedded.Nats):
         return await asyncio.to_thread(self._healthy)
 
     def _healthy(self) -> bool:
-        with contextlib.suppress(OSError, urllib.error.URLError):
-            with urllib.request.urlopen(
-                f"http://{embedded.LOOPBACK}:{self.monitor_port}/healthz", timeout=_ASK_S
-            ) as answer:
+        url = f"http://{embedded.LOOPBACK}:{self.monitor_port}/healthz"
+        try:
+            with urllib.request.urlopen(url, timeout=_ASK_S) as answer:
                 return bool(answer.status == 200)
-        return False
+        except OSError:
+            return False
 
     def _config(self) -> str:
         user, password = self.url.removeprefix("nats://").partition("@")[0].split(":")

@@ -33,25 +33,26 @@ class Doors:
         """Call a function; what was answered, None where nobody ever did."""
         headers = self._headers() | ({"Idempotency-Key": one.key} if one.key else {})
         body = msgspec.json.encode({"params": {"number": one.number, **params}, **fields})
-        return await self.insist(one, "POST", f"/api/functions/{slug}/execute/", body, headers, fine=(200, 202, 500))
+        return await self.insist(
+            one, f"/api/functions/{slug}/execute/", body=body, headers=headers, fine=(200, 202, 500)
+        )
 
     async def deliver(self, one: Submission, path: str, body: bytes, headers: dict[str, str]) -> dict[str, Any] | None:
         """Send a webhook, until it is taken."""
-        return await self.insist(one, "POST", path, body, headers, at=self._triggers)
+        return await self.insist(one, path, body=body, headers=headers, at=self._triggers)
 
     async def cancel(self, one: Submission, task_id: str) -> None:
         """Wish that it ends; it may have, by then."""
         path = f"/api/functions/invocations/by-task-id/{task_id}/cancel/"
-        await self.insist(one, "POST", path, b"", self._headers(), fine=(200, 202, 409))
+        await self.insist(one, path, body=b"", headers=self._headers(), fine=(200, 202, 409))
 
     async def insist(
         self,
         one: Submission,
-        method: str,
         path: str,
+        *,
         body: bytes,
         headers: dict[str, str],
-        *,
         fine: tuple[int, ...] = (200, 201, 202),
         at: list[str] | None = None,
     ) -> dict[str, Any] | None:
@@ -59,7 +60,7 @@ class Doors:
         until, pause_s = time.monotonic() + GIVE_UP_S, _FIRST_PAUSE_S
         while time.monotonic() < until:
             url = self.dice.choice(at or self._apis)
-            answer = await self.client.ask(method, url + path, body=body, headers=headers)
+            answer = await self.client.ask("POST", url + path, body=body, headers=headers)
             if answer.status in fine:
                 return self._told(one, answer)
             if answer.status in _DOUBTFUL:

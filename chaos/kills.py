@@ -1,4 +1,4 @@
-"""Who is killed, and when: by dice that the seed has set. Services, servers of the bus and of the store each have theirs."""
+"""Who is killed, and when: by dice that the seed has set. Services, bus and store each have theirs."""
 
 import asyncio
 import os

@@ -101,8 +101,8 @@ class Records:
         found: list[tuple[int, dict[str, Any]]] = []
         try:
             while len(found) < expected:
-                for message in await pull.fetch(min(_AT_ONCE, expected - len(found)), timeout=_FETCH_S):
-                    found.append((message.metadata.sequence.stream, msgspec.json.decode(message.data)))
+                got = await pull.fetch(min(_AT_ONCE, expected - len(found)), timeout=_FETCH_S)
+                found += [(one.metadata.sequence.stream, msgspec.json.decode(one.data)) for one in got]
         finally:
             await pull.unsubscribe()
         return found

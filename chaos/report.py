@@ -5,11 +5,11 @@ from chaos.run import Report
 
 def lines(found: Report) -> list[str]:
     """For a terminal, and for whoever reads the log of a test that failed."""
-    verdict = found.findings
-    said = [
+    verdict, wishes = found.findings, sum(found.wishes.values())
+    return [
         "",
         f"again: {found.options.command}",
-        f"wishes: {sum(found.wishes.values()):,} ({_counted(found.wishes)}); attempts without an answer: {found.doubts:,}",
+        f"wishes: {wishes:,} ({_counted(found.wishes)}); attempts without an answer: {found.doubts:,}",
         f"invocations on record: {found.invocations:,} ({_counted(found.statuses)}); errors: {_counted(found.errors)}",
         f"ended by another delivery than the first: {found.redelivered:,}",
         f"load {found.load_s:.0f} s, settled after {found.settle_s:.0f} s",
@@ -21,7 +21,6 @@ def lines(found: Report) -> list[str]:
         *verdict.lines(),
         "CLEAN" if found.is_clean else "NOT CLEAN",
     ]
-    return said
 
 
 def _counted(counts: dict[str, int]) -> str:

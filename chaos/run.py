@@ -121,7 +121,8 @@ class _Run:
         )  # fmt: skip
         killing = asyncio.create_task(killer.run() if options.kills else asyncio.sleep(0))
         try:
-            await load.run(self.ledger, self.fleet, deployed, count=options.count, minutes=options.minutes, dice=dice)
+            clients = Load(self.ledger, self.fleet, deployed, dice=dice)
+            await clients.run(options.count, minutes=options.minutes)
         finally:
             killer.stop()
             await killing

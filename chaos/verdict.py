@@ -2,12 +2,13 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
 from chaos.effects import Effect
 from chaos.journal import PAUSE, Event
-from chaos.ledger import Ledger, Submission
+from chaos.ledger import Ledger
 from chaos.records import ENDS, Record
 from shared.submit import due_task_id
 
@@ -71,7 +72,7 @@ def judge(facts: Facts) -> Findings:
     _lost(facts, by_task, found)
     _stuck(facts.records, found)
     _doubled(facts, found)
-    _wrong(facts, by_task, found)
+    _wrong(facts, found)
     _effects(facts, found)
     _calls(facts, by_task, found)
     return found
@@ -119,18 +120,17 @@ def _doubled(facts: Facts, found: Findings) -> None:
             found.doubled.append(f"{one.kind} {number} with the key {one.key} was told {one.given}")
 
 
-def _wrong(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
+def _wrong(facts: Facts, found: Findings) -> None:
     """Answers that no client should get, and ends that are not as they should be."""
     found.wrong += [f"{count} times: {odd}" for odd, count in facts.ledger.odd.items()]
     for record in facts.records:
         number = record.number
-        wish = facts.ledger.submissions.get(number) if number is not None else None
         if record.status == "SUCCESS":
             if record.function_slug not in _ANSWERS_OTHERWISE and number is not None and record.answered != number:
                 found.wrong.append(
                     f"{record.task_id} of {record.function_slug}: {number} was answered {record.answered}"
                 )
-        elif record.status in ENDS and not _may_fail(record, wish):
+        elif record.status in ENDS and record.error_type not in _CUT_ENDS:
             what = f"{record.error_type}: {record.error[:200]}"
             found.wrong.append(f"{record.task_id} of {record.function_slug} ended {record.status}, {what}")
 
@@ -138,17 +138,12 @@ def _wrong(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
 _ANSWERS_OTHERWISE = frozenset({"proxy", "once"})
 
 
-def _may_fail(record: Record, wish: Submission | None) -> bool:
-    """Whether it was cut by us."""
-    return record.error_type in _CUT_ENDS
-
-
 def _effects(facts: Facts, found: Findings) -> None:
     """Each try of what succeeded left one line; more of them only where a try was cut."""
     left: dict[str, set[int]] = defaultdict(set)
     for (task_id, attempt), effects in facts.effects.items():
         left[task_id].add(attempt)
-        for first, second in zip(effects, effects[1:], strict=False):
+        for first, second in pairwise(effects):
             what = f"{task_id}, try {attempt}: pid {first.pid} at {first.at:.3f}, pid {second.pid} at {second.at:.3f}"
             why = _cut(facts, first, second)
             (found.repeats if why else found.unexplained).append(f"{what}: {why or 'nobody was killed'}")
