@@ -72,6 +72,8 @@ class Tally:
         for delivery in ends:
             if delivery.body.function_id == SYSTEM_ID:  # one for all tenants and all system functions
                 continue
+            if delivery.body.outcome.status == "CANCELLED":  # neither a success nor an error
+                continue
             gathered = self._gathered.setdefault(delivery.body.function_id, [])
             if not gathered or gathered[-1].sequence < delivery.sequence:
                 gathered.append(End.of(delivery))

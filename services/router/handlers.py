@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from services.router.config import Router
 from services.router.decide import Moment, Refuse, Send, decide
 from services.router.notices import Notices
+from services.router.repeats import Repeats
 from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -17,7 +18,6 @@ from shared.directory import Directory, Tenants
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure, limits_reached
 from shared.domain.request import MAX_PATH
-from shared.store.invocations import Invocations
 
 _SENT = telemetry.ROUTED.labels("sent")
 _REFUSED = telemetry.ROUTED.labels("refused")
@@ -32,6 +32,7 @@ class Handlers:
         self._directory = Directory(service.store, cache_s=service.platform.cache_s, registry=registry.read())
         self._tenants = Tenants(service.store, cache_s=service.platform.cache_s)
         self._bounds = service.platform.bounds
+        self._repeats = Repeats(service)
         self._notices = Notices(service.bus)
 
     async def start(self) -> PullConsumer[Invoke]:
@@ -51,7 +52,7 @@ class Handlers:
     async def route(self, delivery: Delivery[Invoke]) -> Verdict:
         """Decide one command and act on it. Repeats change nothing: what was sent carries the task's id."""
         command = delivery.body
-        if delivery.count > 1 and await Invocations(self._service.store, command.tenant).finished(command.task_id):
+        if await self._repeats.routed(delivery):
             return DONE
         function = await self._directory.find(
             command.tenant, command.function, revision=command.revision, id=command.function_id
@@ -72,6 +73,8 @@ class Handlers:
                 await self._notices.queued(pool, lane)
                 await self._service.bus.store(lane, dispatch, id=command.task_id)
                 _SENT.inc()
+            case Refuse() if delivery.count > 1 and await self._repeats.queued(command):
+                return DONE  # it was not refused before, and is on its way
             case Refuse(outcome=outcome):
                 await self._refuse(delivery, outcome, routed_at)
                 _REFUSED.inc()

@@ -27,10 +27,11 @@ class Hour(msgspec.Struct, frozen=True):
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
-    """All calls of a function since it was made. `duration_us` is the sum of what was run, microseconds.
+    """All calls of a function since it was made, but for those that were cancelled.
 
-    `hours` counts by the hour since 1970 in which they ended, `latency` by the bucket of their duration; a call that
-    never began has none. `last_status` is the HTTP status of the last one that ended, `last_at` when that was asked.
+    `duration_us` is the sum of what was run, microseconds. `hours` counts by the hour since 1970 in which they ended,
+    `latency` by the bucket of their duration; a call that never began has none. `last_status` is the HTTP status of the
+    last one that ended, `last_at` when that was asked.
     """
 
     total: int = 0

@@ -54,6 +54,16 @@ def test_what_a_tenant_has_queued_ends_when_it_is_not_active_any_more() -> None:
     assert decision.outcome.message == "TenantNotActive: The tenant acme is not active"
 
 
+def test_what_is_late_is_refused_unless_it_may_be_queued_already() -> None:
+    late = msgspec.structs.replace(COMMAND, expires_at=1060.0)
+    for routed_at, repeated, kind in ((1059.0, False, Send), (1060.0, False, Refuse), (1060.0, True, Send)):
+        moment = Moment(routed_at, repeated=repeated)
+        decision = decide(late, id=1, function=FUNCTION, tenant=TENANT, bounds=PLATFORM, moment=moment)
+        assert isinstance(decision, kind)
+        if isinstance(decision, Refuse):
+            assert (decision.outcome.status, decision.outcome.error[-10:]) == ("EXPIRED", "60 seconds")
+
+
 def test_code_goes_to_the_pool_of_its_environment() -> None:
     decision = decided(FUNCTION, id=42, routed_at=1000.5)
     assert isinstance(decision, Send)

@@ -6,7 +6,7 @@ import msgspec
 
 from services.recorder.project import MAX_BODY_BYTES, project
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Event, Finished, Invoke, Started
+from shared.bus.messages import Cut, Event, Finished, Invoke, Retrying, Started
 from shared.domain.caller import User
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
@@ -136,6 +136,44 @@ def test_a_start_never_undoes_an_end() -> None:
     (write,) = project([], [started("t-1")])
     assert write.query["status"] == {"$nin": ["CANCELLED", "EXPIRED", "FAILURE", "STARTED", "SUCCESS"]}
     assert write.change["$set"]["status"] == "STARTED"
+
+
+def test_a_try_is_recorded_whatever_has_become_of_the_task_since() -> None:
+    end = finished("t-1", failure("X", "y")).body
+    fields = {name: getattr(end, name) for name in Retrying.__struct_fields__ if hasattr(end, name)}
+    body = Retrying(**fields | {"attempt": 2}, error="X: y", error_class="timeout", due_at=1001.0)
+    state, tried = project([], [Delivery(body=body, sequence=1, count=1)])
+    assert (state.change["$set"]["status"], state.query["attempts"]) == ("RETRY", {"$not": {"$gte": 2}})
+    assert tried.query == {"_id": "t-1"}
+    assert "status" not in tried.change["$set"]
+    kept = tried.change["$set"]["tries.2"]
+    assert (kept["attempt"], kept["error_class"], kept["error"]) == (2, "timeout", "X: y")
+    assert (kept["started_at"].timestamp(), kept["done_at"].timestamp()) == (1000.3, 1000.4)
+    assert kept["due_at"].timestamp() == 1001.0
+
+
+def test_runs_of_one_attempt_that_were_cut_are_told_apart() -> None:
+    end = finished("t-1", failure("X", "y")).body
+    fields = {name: getattr(end, name) for name in Cut.__struct_fields__}
+    later = msgspec.structs.replace(end.timeline, started=1001.0)
+    bodies = [Cut(**fields), Cut(**fields), Cut(**fields | {"timeline": later})]
+    writes = project([], [Delivery(body=body, sequence=1, count=1) for body in bodies])
+    names = [next(name for name in write.change["$set"] if name.startswith("tries.")) for write in writes]
+    assert names == ["tries.1-1000300", "tries.1-1000300", "tries.1-1001000"]
+    kept = writes[0].change["$set"]["tries.1-1000300"]
+    assert (kept["error"], kept["due_at"]) == ("ExecutorLost: e-1 was not heard of again while it ran this", None)
+    assert kept["error_class"] == "infrastructure"
+
+
+def test_the_few_things_that_a_command_may_say() -> None:
+    plain = command("t-1")
+    asked = msgspec.structs.replace(plain.body, expires_at=1060.0, callback_url="https://a.example", redrive_of="t-0")
+    (write,) = project([Delivery(body=asked, sequence=1, count=1)], [])
+    change = write.change["$set"]
+    assert (change["callback_url"], change["redrive_of"]) == ("https://a.example", "t-0")
+    assert change["expires_at"].timestamp() == 1060.0
+    (write,) = project([plain], [])
+    assert not {"expires_at", "callback_url", "redrive_of"} & write.change["$set"].keys()
 
 
 def test_many_tasks_stay_apart() -> None:

@@ -10,6 +10,7 @@ from shared.domain.retry import (
     backoff_of,
     check_retries,
     class_of,
+    is_lasting,
     is_passing,
     retries_of,
     runs_at_most_once,
@@ -17,6 +18,18 @@ from shared.domain.retry import (
 
 BACKOFF = Backoff(first_s=1.0, most_s=10.0, most_asked_s=60.0)
 NOW = 1_800_000_000.0  # Fri, 15 Jan 2027 08:00:00 GMT
+
+
+@pytest.mark.parametrize("error_type", ["CodeRefused", "ParamsTooLarge", "ResultTooLarge", "FunctionNotFound"])
+def test_some_errors_last(error_type: str) -> None:
+    assert is_lasting(error_type)
+    assert not is_lasting("SandboxError")
+
+
+def test_a_function_may_have_pauses_of_its_own() -> None:
+    assert BACKOFF.of(first_s=0, most_s=0) == BACKOFF
+    assert BACKOFF.of(first_s=2, most_s=3) == Backoff(first_s=2, most_s=3, most_asked_s=60)
+    assert BACKOFF.of(first_s=20, most_s=0).most_s == 20
 
 
 def test_pauses_double_up_to_a_bound_and_are_wholly_random() -> None:
