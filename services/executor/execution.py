@@ -149,7 +149,7 @@ class Execution:
         try:
             end, answering = await self._run(delivery, loaded, held, picked=picked, started=started)
         except Unavailable:
-            await self._starting.undone(delivery)
+            await self._starting.undone(delivery, announced=time.time() - started >= self._notice_s)
             raise
         finally:
             self._starting.ended(delivery)

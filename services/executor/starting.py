@@ -6,6 +6,8 @@ whoever is handed the work afterwards knows of it, though its executor is gone.
 
 import time
 
+import msgspec
+
 from services.executor import events
 from services.executor.links import Links, Lost, Past
 from shared.bus.delivery import DONE, Delivery, Done, Last
@@ -27,6 +29,15 @@ def late(dispatch: Dispatch) -> Outcome | None:
     return expired(dispatch.expires_at - dispatch.timeline.accepted)
 
 
+def _lost(delivery: Delivery[Dispatch], past: Past, found: Last[Begun] | None) -> Lost | None:
+    """The run that is on record as running though its work was handed out again; unless more is written down since."""
+    if past.running is None or delivery.count == 1:
+        return None
+    if found is None or found.body.attempt < delivery.body.attempt or found.body.at < past.running.started_at:
+        return past.running
+    return None
+
+
 class Starting:
     """Lets runs begin. `most_cut` of one attempt may be cut."""
 
@@ -43,13 +54,9 @@ class Starting:
         if delivery.count == 1 and not dispatch.repeated:
             return _NOTHING
         try:
-            past = await self._links.past(dispatch)
+            return await self._links.past(dispatch)
         except Problem:
             return _NOTHING
-        if past.over or past.running is None or delivery.count == 1:
-            return Past(past.over)
-        await self._cut(dispatch, past.running)
-        return past
 
     async def begin(self, delivery: Delivery[Dispatch], past: Past) -> Outcome | Done | None:
         """Nothing where it may begin, and else how it ends; DONE where another piece of work is the same task's.
@@ -60,34 +67,32 @@ class Starting:
         if delivery.count == 1 and not dispatch.at_most_once:
             return late(dispatch)
         found = await self._links.begun(dispatch) if delivery.count > 1 else None
+        lost = _lost(delivery, past, found)
+        if lost is not None:
+            await self._cut(dispatch, lost)
         for _ in range(_TRIES):
-            runs = await self._runs(delivery, found)
+            runs = await self._runs(delivery, found, told=lost is not None)
             if not isinstance(runs, int):
                 return runs
-            if not runs and past.running is None and (ended := late(dispatch)) is not None:
+            if not runs and lost is None and (ended := late(dispatch)) is not None:
                 return ended
             if await self._written(delivery, found, runs + 1):
                 return None
             found = await self._links.begun(dispatch)
         raise Problem("unavailable", "Others are at the same task")
 
-    async def undone(self, delivery: Delivery[Dispatch]) -> None:
-        """Nothing of it has begun after all: it is handed back."""
+    async def undone(self, delivery: Delivery[Dispatch], *, announced: bool) -> None:
+        """Nothing of it has begun after all: it is handed back, though others may have been told that it runs."""
         written = self._marks.pop(delivery.body.task_id, None)
-        if written is None:
+        if written is None and not announced:
             return
-        sequence, mark = written
-        handed_back = Begun(
-            task_id=mark.task_id,
-            executor=mark.executor,
-            sequence=mark.sequence,
-            attempt=mark.attempt,
-            runs=mark.runs - 1,
-            at=mark.at,
-            open=False,
-        )
+        last, mark = written or (None, self._mark(delivery, 1))
+        handed_back = msgspec.structs.replace(mark, runs=mark.runs - 1, at=time.time(), open=False)
         try:
-            await self._links.begin(delivery.body, handed_back, last=sequence)
+            if last is None:
+                found = await self._links.begun(delivery.body)
+                last = found.sequence if found else 0
+            await self._links.begin(delivery.body, handed_back, last=last)
         except Problem:
             self._doubt(mark.task_id)
 
@@ -95,8 +100,13 @@ class Starting:
         """What was known of it here is not needed any more."""
         self._marks.pop(delivery.body.task_id, None)
 
-    async def _runs(self, delivery: Delivery[Dispatch], found: Last[Begun] | None) -> int | Outcome | Done:
-        """How many runs of this attempt were cut, as far as they were written down; or how it ends."""
+    async def _runs(
+        self, delivery: Delivery[Dispatch], found: Last[Begun] | None, *, told: bool
+    ) -> int | Outcome | Done:
+        """How many runs of this attempt were cut, as far as they were written down; or how it ends.
+
+        What is found is told of, unless that was `told`.
+        """
         dispatch = delivery.body
         if found is None or found.body.attempt < dispatch.attempt:
             return 0
@@ -107,9 +117,10 @@ class Starting:
             return mark.runs - 1
         if mark.sequence != delivery.sequence and await self._links.queued(mark.sequence):
             return DONE  # that one is run by somebody, or handed out again
+        if not told:
+            await self._cut(dispatch, Lost(mark.executor, mark.at))
         if dispatch.at_most_once:
             return failure("AttemptLost", ATTEMPT_LOST)
-        await self._cut(dispatch, Lost(mark.executor, mark.at))
         if mark.runs >= self._most_cut:
             times = f"its executor died {mark.runs} times while it ran this"
             return failure("Undeliverable", f"{times}, or more often: it is not run again")
@@ -118,14 +129,7 @@ class Starting:
     async def _written(self, delivery: Delivery[Dispatch], found: Last[Begun] | None, runs: int) -> bool:
         """Whether this run is written down; False where another one was meanwhile."""
         dispatch = delivery.body
-        mark = Begun(
-            task_id=dispatch.task_id,
-            executor=self._executor,
-            sequence=delivery.sequence,
-            attempt=dispatch.attempt,
-            runs=runs,
-            at=time.time(),
-        )
+        mark = self._mark(delivery, runs)
         try:
             sequence = await self._links.begin(dispatch, mark, last=found.sequence if found else 0)
         except Problem as problem:
@@ -136,6 +140,16 @@ class Starting:
         self._doubtful.pop(dispatch.task_id, None)
         self._marks[dispatch.task_id] = sequence, mark
         return True
+
+    def _mark(self, delivery: Delivery[Dispatch], runs: int) -> Begun:
+        return Begun(
+            task_id=delivery.body.task_id,
+            executor=self._executor,
+            sequence=delivery.sequence,
+            attempt=delivery.body.attempt,
+            runs=runs,
+            at=time.time(),
+        )
 
     def _doubt(self, task_id: str) -> None:
         self._doubtful[task_id] = None

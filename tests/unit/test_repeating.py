@@ -149,6 +149,7 @@ async def test_a_run_that_may_be_the_only_one_is_written_down_before_it_begins()
     assert links.ends[0].outcome.error_type == "AttemptLost"
     assert links.ends[0].timeline.started == 0.0
     assert len(mode.calls) == 1
+    assert [cut.timeline.started for cut in links.cuts] == [mark.body.at]
 
 
 async def test_others_are_not_written_down() -> None:
@@ -225,6 +226,16 @@ async def test_to_be_handed_back_often_is_no_harm() -> None:
     mode.result = SUCCESS
     assert await made(links, mode).handle(delivery(count=50)) == DONE
     assert [end.outcome for end in links.ends] == [SUCCESS]
+
+
+async def test_to_be_handed_back_is_not_to_be_cut_though_it_was_said_to_run() -> None:
+    links, mode = Links(), Mode()
+    mode.result = Unavailable("no worker in time")
+    assert isinstance(await made(links, mode, notice_s=0.0).handle(delivery()), Later)
+    links.running = Lost("e-1", links.marks[0].body.at - 1)
+    mode.result = SUCCESS
+    assert await made(links, mode).handle(delivery(count=2)) == DONE
+    assert (links.ends[0].outcome, links.cuts) == (SUCCESS, [])
 
 
 async def test_another_attempt_is_counted_anew() -> None:
