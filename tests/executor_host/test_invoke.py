@@ -281,10 +281,11 @@ async def test_a_call_that_is_run_again_finds_what_it_did(shoal: Shoal):
     function = await shoal.function("parent", parent)
     await shoal.function("child", child)
     wait = await shoal.begun(function)
-    async with asyncio.timeout(20), shoal.executor():
+    async with asyncio.timeout(20):
         await stuck.wait()
-        await shoal.first.aclose()  # it hands back what it holds
-        outcome = await wait.outcome()
+        async with shoal.executor():
+            await shoal.first.aclose()  # it hands back what it holds
+            outcome = await wait.outcome()
     assert outcome is not None
     assert outcome.response is not None
     assert runs == 2
