@@ -12,6 +12,7 @@ import msgspec
 
 from shared.domain import credentials
 from shared.domain.app import env_place, jwt_secret_place
+from shared.domain.callback import secrets_place
 from shared.domain.event_source import source_place
 from shared.domain.plugin import user_valves_place, valves_place
 from shared.domain.trigger import trigger_place
@@ -115,6 +116,10 @@ def _user_valves(document: Document, change: Change) -> Any:
     return _kept_valves(document["valves"], change, place)
 
 
+def _of_callbacks(document: Document, change: Change) -> Any:
+    return change(document["sealed"], secrets_place(document["tenant"]))
+
+
 def _kept_valves(text: str, change: Change, place: str) -> str:
     """Some were set when there was no key, and are open."""
     return change(text, place) if is_sealed(text) else text
@@ -130,6 +135,7 @@ SEALED = (
     Sealed("event_sources", "secrets", {"secrets": _SOME}, _of_source),
     Sealed("functions", "plugin.valves", {"plugin.valves": {"$gt": ""}}, _valves),
     Sealed("user_valves", "valves", {"valves": {"$gt": ""}}, _user_valves, ("function_id", "user_id")),
+    Sealed("callback_secrets", "sealed", {"sealed": {"$gt": ""}}, _of_callbacks),
 )
 """Every place where something sealed is kept. Whoever seals something new adds it here."""
 

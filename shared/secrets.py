@@ -15,8 +15,10 @@ from pathlib import Path
 
 from shared.config import ConfigError, Platform
 from shared.domain.problem import Problem
+from shared.domain.signing_secrets import PREFIX
 
 KEY_BYTES = 32
+_SIGNING_BYTES = 32
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -95,6 +97,11 @@ class Keyring:
             message = "The operator has set no SHOAL_SECRET_KEY: nothing secret can be stored"
             raise Problem("unavailable", message)
         return self._keys[self._first]
+
+
+def new_signing_secret() -> str:
+    """A secret that messages are signed with, in the form of Standard Webhooks."""
+    return PREFIX + base64.b64encode(os.urandom(_SIGNING_BYTES)).decode()
 
 
 def open_keyring(platform: Platform) -> Keyring:

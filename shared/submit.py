@@ -11,6 +11,7 @@ from shared import telemetry
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.messages import Invoke
+from shared.domain.callback import callback_url_of, expires_in_of
 from shared.domain.caller import User
 from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
@@ -57,7 +58,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call comes from: what set it off, for whom, who waits for it, and which call made it.
 
     A `request` comes with its secret headers sealed. With a `refusal` the call is recorded, and does not run.
-    The last three are those of `messages.Invoke`.
+    The last three are those of `messages.Invoke`; the first two of these are the function's own where they are empty.
     """
 
     trigger_type: TriggerType
@@ -78,6 +79,7 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
 
     The task id is the message id: the same id again is accepted, and changes nothing.
     """
+    accepted_at = time.time()
     command = Invoke(
         task_id=task_id,
         tenant=function.tenant,
@@ -86,7 +88,7 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         function_name=function.name,
         revision=function.revision,
         params=params,
-        accepted_at=time.time(),
+        accepted_at=accepted_at,
         app_slug=function.app_slug,
         trigger_type=origin.trigger_type,
         user=origin.user,
@@ -96,10 +98,16 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         actor=origin.actor,
         depth=origin.depth,
         refusal=origin.refusal,
-        expires_at=origin.expires_at,
-        callback_url=origin.callback_url,
+        expires_at=origin.expires_at or _expires_at(function, accepted_at),
+        callback_url=origin.callback_url or callback_url_of(function.config),
         redrive_of=origin.redrive_of,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     telemetry.ACCEPTED.labels(origin.trigger_type).inc()
     return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, repeated=stored.duplicate)
+
+
+def _expires_at(function: Function, accepted_at: float) -> float:
+    """When it is too late to start what was accepted then, as the function's config says; 0 for never."""
+    expires_in_s = expires_in_of(function.config)
+    return accepted_at + expires_in_s if expires_in_s else 0.0

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from shared.domain.concurrency import check_concurrency
+from shared.domain.callback import check_callbacks
 from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.plugin import Plugin
@@ -147,7 +148,7 @@ def free_slug(slug: str, taken: Container[str]) -> str:
 
 
 def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, Amount]) -> None:
-    """Refuse a `config` whose limits or egress make no sense or are over what this tenant may have.
+    """Refuse a `config` whose limits, egress, retries or callback make no sense or are over what this tenant may have.
 
     Raises Problem(invalid).
     """
@@ -155,6 +156,7 @@ def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, A
     check_egress(config)
     check_retries(config)
     check_concurrency(config)
+    check_callbacks(config)
 
 
 def check_freeform(field: str, value: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What a function's webhooks are verified with: several secrets at a time, and the key of its own URL."""
+"""What a function's webhooks are verified with, and a tenant's callbacks signed: several secrets at a time."""
 
 import hashlib
 import hmac
@@ -27,10 +27,11 @@ class SigningSecret(msgspec.Struct, frozen=True, kw_only=True):
 class SigningSecrets(msgspec.Struct, frozen=True, kw_only=True):
     """All secrets of a function's webhooks, the newest first, and `url_key`, which signs its URL.
 
-    They are stored as JSON, sealed for `trigger_place(…, "webhook")`, in the `secret` of the trigger's config.
+    They are stored as JSON, sealed for `trigger_place(…, "webhook")`, in the `secret` of the trigger's config. Those of
+    a tenant's callbacks have no `url_key`, and are sealed for `callback.secrets_place`.
     """
 
-    url_key: str
+    url_key: str = ""
     secrets: tuple[SigningSecret, ...] = ()
 
     def valid(self, now: float) -> list[str]:

@@ -15,6 +15,7 @@ INDEXES: list[tuple[str, list[tuple[str, int]], bool, str]] = [
     ("tokens", [("tenant", 1), ("user_id", 1), ("id", 1)], False, "by_user"),
     ("logins", [("tenant", 1), ("id", 1)], True, "id"),
     ("logins", [("tenant", 1), ("user_id", 1), ("created_at", -1)], False, "by_user"),
+    ("callback_secrets", [("tenant", 1)], True, "tenant"),
     ("apps", [("tenant", 1), ("slug", 1)], True, "slug"),
     ("apps", [("public_id", 1)], True, "public_id"),
     ("functions", [("tenant", 1), ("slug", 1)], True, "slug"),

@@ -45,7 +45,7 @@ class Directory:
 
     async def find(self, tenant: str, slug: str) -> Function | None:
         """The function, active or not, or None. Raises Problem(unavailable) for one not seen before."""
-        return self._registry.function(tenant, slug) or await self._functions.find((tenant, slug))
+        return self._registry.offered(tenant, slug) or await self._functions.find((tenant, slug))
 
     async def named(self, app: App, name: str) -> Function | None:
         """The function of an app by the name it is called by, active or not, or None. Raises Problem(unavailable).

@@ -94,7 +94,8 @@ class Pipelines:
     async def _check(self, pipeline: Pipeline) -> None:
         """Refuse what could not be run, and functions that nobody knows. Raises Problem(invalid)."""
         check_pipeline(pipeline)
-        own = sorted({step.function for step in pipeline.steps if step.function not in self._registry})
+        offered = self._registry.slugs
+        own = sorted({step.function for step in pipeline.steps if step.function not in offered})
         known: set[str] = set()
         if own:
             found = await Functions(self._store, pipeline.tenant).listed(
@@ -102,7 +103,7 @@ class Pipelines:
             )
             known = {function.slug for function in found}
         for place, step in enumerate(pipeline.steps):
-            if step.function not in known and step.function not in self._registry:
+            if step.function not in known and step.function not in offered:
                 field = f"steps[{place}].function"
                 message = f"{field}: there is no function with slug '{step.function}'"
                 raise Problem("invalid", message, {field: message})

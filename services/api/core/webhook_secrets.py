@@ -1,6 +1,5 @@
 """What the webhooks of a function are verified with: made, taken, kept and replaced, and sealed as one."""
 
-import base64
 import os
 import time
 from typing import Any, NamedTuple
@@ -11,11 +10,10 @@ from shared.domain import signing_secrets
 from shared.domain.app import App
 from shared.domain.function import Function
 from shared.domain.problem import wrong
-from shared.domain.signing_secrets import PREFIX, SigningSecret, SigningSecrets
+from shared.domain.signing_secrets import SigningSecret, SigningSecrets
 from shared.domain.trigger import SHOWN_SECRET, Trigger, trigger_place
-from shared.secrets import Keyring, SealBrokenError
+from shared.secrets import Keyring, SealBrokenError, new_signing_secret
 
-_SECRET_BYTES = 32
 _KEY_BYTES = 32
 
 
@@ -52,7 +50,7 @@ class WebhookSecrets:
             return Kept(stored)  # what no key at hand opens stays as it is, too: the key may be found again
         if config.get("secret_required") is False:
             return Kept(self._sealed(SigningSecrets(url_key=_url_key()), tenant, function_id))
-        generated = generate()
+        generated = new_signing_secret()
         return Kept(self._sealed(_with_only(known, generated), tenant, function_id), generated)
 
     def of(self, function: Function) -> SigningSecrets | None:
@@ -91,11 +89,6 @@ class WebhookSecrets:
 def trigger_of(function: Function) -> Trigger | None:
     """A function's trigger of kind webhook, enabled or not."""
     return next((trigger for trigger in function.triggers if trigger.type == "webhook"), None)
-
-
-def generate() -> str:
-    """A new secret, in the form of Standard Webhooks."""
-    return PREFIX + base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
 
 
 def _url_key() -> str:

@@ -11,13 +11,14 @@ from services.api.core.directory import Directory
 from services.api.core.environments import no_function
 from services.api.core.history import History
 from services.api.core.rights import may_develop, must_develop, must_read
-from services.api.core.webhook_secrets import WebhookSecrets, generate, trigger_of
+from services.api.core.webhook_secrets import WebhookSecrets, trigger_of
 from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.problem import Problem, wrong
 from shared.domain.signing_secrets import SigningSecrets
 from shared.domain.trigger import SHOWN_SECRET
+from shared.secrets import new_signing_secret
 from shared.store import attempts as stored
 from shared.store.client import Store
 from shared.store.functions import Functions
@@ -81,7 +82,7 @@ class Webhooks:
             raise wrong(
                 "secret", f"secret is '{SHOWN_SECRET}', which only stands for one; leave it out to have one made"
             )
-        wanted = secret or generate()
+        wanted = secret or new_signing_secret()
         for _ in range(_TRIES):
             app, function = await self._found(caller, named, name)
             secrets = self._secrets.rotated(function, wanted, overlap_s=overlap_s)
