@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from services.executor.pool.bounds import Bounds
 from shared.config import MOST_CALLS, Platform
-from shared.domain.retry import Backoff
+from shared.domain.retry import MAX_RETRIES, Backoff
 
 Count = Annotated[int, Meta(gt=0)]
 Seconds = Annotated[float, Meta(gt=0)]
@@ -44,6 +44,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     `system_slots` calls of system functions run side by side, beside the others; at most half of them are pipelines,
     and as many threads run those that are not async. `smtp_…`, `sms_…` and `push_…` are the ways of notifications,
     each closed while its address is empty.
+
+    A callback is posted within `callback_timeout_s`, with a result of up to `callback_bytes`. A receiver that fails is
+    tried `callback_retries` more times.
 
     A call may invoke others `invokes` times, `invokes_at_once` of them side by side. A function may have `claims`
     that have not run out. A call may push to channels `publishes` times.
@@ -87,6 +90,9 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sms_token: str = ""
     push_url: str = ""
     push_token: str = ""
+    callback_timeout_s: Annotated[float, Meta(gt=0, le=60)] = 15.0
+    callback_bytes: Annotated[int, Meta(ge=0, le=6 << 20)] = 256 << 10
+    callback_retries: Annotated[int, Meta(ge=0, le=MAX_RETRIES)] = 50
     invokes: Annotated[int, Meta(ge=0, le=10_000)] = 100
     invokes_at_once: Annotated[int, Meta(gt=0, le=1000)] = 10
     claims: Annotated[int, Meta(gt=0, le=10_000_000)] = 100_000

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.recorder.callbacks import Callbacks
 from services.recorder.config import Recorder
 from services.recorder.forgetting import Forgetting
 from services.recorder.project import ends, project
@@ -30,6 +31,7 @@ class Handlers:
         self._service = service
         self._forgetting = forgetting
         self._tally = tally
+        self._callbacks = Callbacks(service.bus, service.store, dedupe_s=service.platform.dedupe_s)
 
     async def record(self, batch: Batch) -> dict[int, str]:
         """Write one batch, then say so. Raises Problem(unavailable): it is tried again until it works."""
@@ -59,17 +61,23 @@ class Handlers:
 
     async def _write(self, batch: Batch) -> None:
         async with self._forgetting.writing:
-            await self._write_kept([one for one in batch if one.body not in self._forgetting])
+            first, again = await self._write_kept([one for one in batch if one.body not in self._forgetting])
+        await self._callbacks.submit(first, again=again)
 
-    async def _write_kept(self, batch: Batch) -> None:
+    async def _write_kept(self, batch: Batch) -> tuple[list[Delivery[Finished]], set[str]]:
+        """The ends that are those on record, and the tasks of which an end was there before."""
         commands = [delivery for delivery in batch if isinstance(delivery.body, Invoke)]
         events = [delivery for delivery in batch if not isinstance(delivery.body, Invoke)]
         writes = project(commands, events)
         if not writes:
-            return
+            return [], set()
         taken = await invocations.write(self._service.store, writes)
-        if ended := ends(events):
-            await self._tally.add(await self._first(ended, {place for place in taken if place < len(ended)}))
+        if not (ended := ends(events)):
+            return [], set()
+        again = {place for place in taken if place < len(ended)}
+        first = await self._first(ended, again)
+        await self._tally.add(first)
+        return first, {ended[place].body.task_id for place in again}
 
     async def _first(self, ended: list[Delivery[Finished]], taken: set[int]) -> list[Delivery[Finished]]:
         """Those that are the end on record; of what had one before (`taken`), the record says which one it was."""
