@@ -1,19 +1,23 @@
 """`shoal tenant`: tenants, which only the operator makes and ends."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import App, Parameter
 
-from cli import asking, show
+from cli import asking, keys, show
 from cli.opened import Opened, OpenError, Where, run
 
 if TYPE_CHECKING:
     from shared.bus.messages import FunctionChanged
+    from shared.domain.signing_secrets import SigningSecret
 
 tenant = App(name="tenant", help="Tenants: whose functions, users and invocations stand apart.")
 
 _COLUMNS = ("slug", "name", "is_active", "limits", "rate_limits", "created_at")
+_SECRET_COLUMNS = ("secret", "created_at", "expires_at")
+_OVERLAP_S, _MOST_OVERLAP_S = 86_400, 30 * 86_400
 _MOST = 10_000
 _HERE = Where()
 
@@ -121,6 +125,35 @@ def delete(
     return run(where, work)
 
 
+@tenant.command(name="callback-secret")
+def callback_secret(
+    slug: str,
+    /,
+    *,
+    rotate: Annotated[bool, Parameter(negative="", help="make another one first")] = False,
+    overlap_s: Annotated[int, Parameter(help="for how many seconds those before it sign beside it")] = _OVERLAP_S,
+    where: Where = _HERE,
+) -> int:
+    """Show what a tenant's callbacks are signed with."""
+
+    async def work(opened: Opened) -> None:
+        from shared.callback_secrets import CallbackSecrets
+        from shared.store import tenants
+
+        if not 0 <= overlap_s <= _MOST_OVERLAP_S:
+            raise OpenError(f"--overlap-s must be from 0 to {_MOST_OVERLAP_S}")
+        await tenants.named(opened.store, slug)
+        secrets = CallbackSecrets(opened.store, keys.open_keys(where))
+        found = await (secrets.rotate(slug, overlap_s=overlap_s) if rotate else secrets.of(slug))
+        rows = [_secret_row(one) for one in found.secrets]
+        if where.json:
+            show.one({"secret": rows[0]["secret"], "secrets": rows}, ("secret", "secrets"), as_json=True)
+        else:
+            show.rows(rows, _SECRET_COLUMNS, as_json=False)
+
+    return run(where, work)
+
+
 async def _announce(opened: Opened, slug: str) -> None:
     from shared.bus.messages import IdentityChanged
 
@@ -149,3 +182,11 @@ def _amount(option: str, text: str) -> tuple[str, float | int | None]:
 
 def _row(one: Any) -> dict[str, Any]:
     return msgspec.structs.asdict(one)
+
+
+def _secret_row(one: "SigningSecret") -> dict[str, Any]:
+    return {
+        "secret": one.secret,
+        "created_at": datetime.fromtimestamp(one.created_at, UTC),
+        "expires_at": datetime.fromtimestamp(one.expires_at, UTC) if one.expires_at else None,
+    }

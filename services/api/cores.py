@@ -6,6 +6,7 @@ from services.api.config import Api
 from services.api.core.aggregate import Aggregate
 from services.api.core.app_settings import AppSettings
 from services.api.core.apps import Apps
+from services.api.core.callbacks import Callbacks
 from services.api.core.called import Called
 from services.api.core.credentials import Credentials
 from services.api.core.deployments import Beside, Deployments
@@ -44,6 +45,7 @@ from services.api.dialects.webui.routes import asked as webui_asked
 from shared import registry
 from shared.app_directory import AppDirectory
 from shared.boot import Service
+from shared.callback_secrets import CallbackSecrets
 from shared.callers.auth import Auth
 from shared.callers.identity import Identity
 from shared.callers.signing import Signer
@@ -131,6 +133,7 @@ async def cores(service: Service, shared: Shared, auth: Auth, *, identity: Ident
         aggregate=Aggregate(functions, system),
         pipelines=Pipelines(store, system),
         event_sources=EventSources(bus, store, service.keyring, most=settings.event_sources),
+        callbacks=Callbacks(CallbackSecrets(store, service.keyring)),
         events_base=settings.triggers_public_url.rstrip("/"),
     )
     parts = Parts(apps, sources, history, removal)

@@ -14,6 +14,7 @@ from services.api.dialects.apps.routes import webhooks as webhook_routes
 from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked
+from services.api.dialects.rest.routes import callbacks as callback_routes
 from services.api.dialects.rest.routes import event_sources as source_routes
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
@@ -76,6 +77,8 @@ ROUTES = [
     patch("/api/event-sources/{name:str}")(source_routes.change_event_source),
     delete("/api/event-sources/{name:str}")(source_routes.delete_event_source),
     post("/api/event-sources/{name:str}/rotate-token", status_code=200)(source_routes.rotate_event_source_token),
+    get("/api/callbacks/secret")(callback_routes.show_callback_secret),
+    post("/api/callbacks/secret/rotate", status_code=200)(callback_routes.rotate_callback_secret),
     get("/api/users")(user_routes.list_users),
     post("/api/users")(user_routes.create_user),
     get("/api/users/me")(user_routes.show_me),

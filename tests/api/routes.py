@@ -57,6 +57,8 @@ CASES = {
     "show_invocation": Case("user", READ, ids="invocation"),
     "show_invocation_result": Case("user", READ, ids="invocation"),
     "show_invocation_by_task": Case("user", RESULT),
+    "show_callback_secret": Case("admin", ADMIN),
+    "rotate_callback_secret": Case("admin", ADMIN),
     "list_apps": Case("user", READ),
     "create_app": Case("admin", ADMIN, {"name": "Made By A Case", "slug": "another-case"}),
     "show_app": Case("user", READ),

@@ -1,8 +1,9 @@
 """The operations of the API: one for each method of each path, read from the route table."""
 
+import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -70,7 +71,8 @@ def shown(path: str) -> str:
 def _operation(route: HTTPRouteHandler, path: str, name: str, dependencies: Dependencies) -> Operation:
     handler = route.fn
     hints = get_type_hints(handler, include_extras=True)
-    said, given, body = answers.of(handler), parameters(handler, path, dependencies), hints.get("data")
+    said, given = answers.of(handler), parameters(handler, path, dependencies)
+    body, body_required = _body(handler, hints)
     anonymous = bool(route.opt.get("anonymous"))
     summary, description = told(handler)
     success = said.media or ({} if hints["return"] is type(None) else {"application/json": hints["return"]})
@@ -84,10 +86,20 @@ def _operation(route: HTTPRouteHandler, path: str, name: str, dependencies: Depe
         description=description,
         parameters=given,
         body=body,
+        body_required=body_required,
         bodies={route.status_code: success, **also},
         codes=codes(given, body=body, said=said, anonymous=anonymous),
         anonymous=anonymous,
     )
+
+
+def _body(handler: Callable[..., Any], hints: Mapping[str, Any]) -> tuple[Any, bool]:
+    """What the body is, and whether there must be one: it may be left out where it has a default."""
+    if "data" not in hints:
+        return None, True
+    if inspect.signature(handler).parameters["data"].default is inspect.Parameter.empty:
+        return hints["data"], True
+    return next(kind for kind in get_args(hints["data"]) if kind is not type(None)), False
 
 
 def _rank(path: str) -> tuple[bool, bool, int, str]:

@@ -9,6 +9,7 @@ from services.api import reading
 from services.api.core import functions, invocations
 from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
+from services.api.core.callbacks import Callbacks
 from services.api.core.event_sources import EventSources
 from services.api.core.history import History
 from services.api.core.logins import Logins
@@ -47,6 +48,7 @@ class Core(NamedTuple):
     aggregate: Aggregate
     pipelines: Pipelines
     event_sources: EventSources
+    callbacks: Callbacks
     events_base: str
 
 
