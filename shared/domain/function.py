@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-from shared.domain.concurrency import check_concurrency
 from shared.domain.callback import check_callbacks
+from shared.domain.concurrency import check_concurrency
 from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.plugin import Plugin
