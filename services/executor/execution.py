@@ -140,6 +140,8 @@ class Execution:
         self, delivery: Delivery[Dispatch], loaded: Loaded, held: Held, *, past: Past, picked: float
     ) -> _Ran | Done:
         """Begin it, unless it may not begin, and run it to the end of the try. Raises Unavailable, Crowded."""
+        if not delivery.is_ours():
+            raise Unavailable("it was held while its lease ran out")
         refused = await self._starting.begin(delivery, past)
         if isinstance(refused, Done):
             return refused

@@ -94,9 +94,12 @@ class Bus:
         return stored.sequence
 
     async def last(self, stream: str, subject: str, body: type[Body]) -> Last[Body] | None:
-        """The last message of a subject, None where there is none. Raises Problem(unavailable)."""
+        """The last message of a subject, None where there is none. Raises Problem(unavailable).
+
+        Of a cluster's servers the one is asked that stores: any other may not have it yet.
+        """
         try:
-            found = await self.stream.get_last_msg(stream, subject, direct=True)
+            found = await self.stream.get_last_msg(stream, subject)
         except NotFoundError:
             return None
         except (TimeoutError, nats.errors.Error, APIError, OSError) as error:

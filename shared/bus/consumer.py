@@ -10,7 +10,7 @@ import msgspec
 from nats.aio.msg import Msg
 
 from shared.bus.broker import Bus
-from shared.bus.delivery import Delivery, Drop, Later, Verdict
+from shared.bus.delivery import Delivery, Drop, Later, Verdict, always
 from shared.bus.place import Place
 from shared.bus.pull import REDELIVERY_S, StandingPull
 from shared.bus.room import Room
@@ -84,7 +84,8 @@ class PullConsumer(Generic[Body]):
 
     async def _take(self, message: Msg, place: Place) -> None:
         try:
-            delivery = read(message, place, self._decoder, release=partial(self._pull.release, place.sequence))
+            release, is_ours = partial(self._pull.release, place.sequence), partial(self._pull.is_ours, place.sequence)
+            delivery = read(message, place, self._decoder, release=release, is_ours=is_ours)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             await self._pull.settle(place.sequence, Drop(f"undecodable: {error}"))
         else:
@@ -123,7 +124,12 @@ class PullConsumer(Generic[Body]):
 
 
 def read(
-    message: Msg, place: Place, decoder: msgspec.json.Decoder[Body], *, release: Callable[[], None]
+    message: Msg,
+    place: Place,
+    decoder: msgspec.json.Decoder[Body],
+    *,
+    release: Callable[[], None],
+    is_ours: Callable[[], bool] = always,
 ) -> Delivery[Body]:
     """The typed message. Raises msgspec.DecodeError."""
-    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, release)
+    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, release, is_ours)

@@ -12,6 +12,11 @@ def _nothing() -> None:
     return
 
 
+def always() -> bool:
+    """What nobody else can have is ours."""
+    return True
+
+
 class Done(msgspec.Struct, frozen=True):
     """Handled: acknowledge it."""
 
@@ -36,13 +41,15 @@ class Delivery(msgspec.Struct, Generic[Body], frozen=True):
     """A typed message. `sequence` is its place in its stream, `count` how often it was handed out, from 1.
 
     A handler that calls `release` says that what it needs room for is over: another message may come while this one
-    is still being settled.
+    is still being settled. Before something is begun that must not be begun twice, `is_ours` says whether it may:
+    else the message is, or will be, somebody else's.
     """
 
     body: Body
     sequence: int
     count: int
     release: Callable[[], None] = _nothing
+    is_ours: Callable[[], bool] = always
 
 
 class Stored(msgspec.Struct, frozen=True):

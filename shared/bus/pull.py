@@ -11,6 +11,7 @@ from contextlib import suppress
 import nats.errors
 from nats.aio.msg import Msg
 
+from shared.bus.absence import Absence
 from shared.bus.broker import Bus
 from shared.bus.delivery import Done, Drop, Later, Verdict
 from shared.bus.graveyard import bury
@@ -49,6 +50,9 @@ class StandingPull:
         self._doubted_ns = 0
         self._held: dict[int, Msg] = {}  # by sequence; not settled yet: kept alive
         self._released: set[int] = set()  # of these, the ones that take no room any more
+        self._lapsed: set[int] = set()  # of these, the ones whose lease may have run out before anything was done
+        self._absence = Absence(spec.lease_s) if spec.fenced else None
+        self._stale = False  # what comes now may have come long ago
         self._upkeep: asyncio.Task[None] | None = None
 
     @property
@@ -88,6 +92,8 @@ class StandingPull:
             match verdict:
                 case Done():
                     await self._bus.client.publish(message.reply, b"+ACK")
+                case Later() if sequence in self._lapsed:
+                    pass  # to hand it back would take it from whoever has it now
                 case Later(delay_s=delay_s):
                     await message.nak(delay=delay_s or None)
                 case Drop(reason=reason):
@@ -98,6 +104,12 @@ class StandingPull:
         self.release(sequence)
         self._held.pop(sequence, None)
         self._released.discard(sequence)
+        self._lapsed.discard(sequence)
+
+    def is_ours(self, sequence: int) -> bool:
+        """Whether what is held may be begun: its lease has not run out unnoticed."""
+        self._look_back()
+        return sequence not in self._lapsed
 
     def release(self, sequence: int) -> None:
         """This one takes no room any more, though it may not be settled yet."""
@@ -114,8 +126,29 @@ class StandingPull:
         await self._signal()  # after an outage: what is held is not to be handed to anyone else
         return f"{self.spec.stream}.{self.spec.name}"
 
+    def _look_back(self) -> None:
+        """After an absence, give up what was held, and what had come meanwhile: it is, or will be, handed out again.
+
+        What had begun goes on, for nobody knows how far it is.
+        """
+        if self._absence is not None and self._absence.over():
+            self._lapsed |= self._held.keys()
+            self._stale = True
+            self._bus.watch.trouble("was away, leases may have run out", stream=self.spec.stream, held=len(self._held))
+            self._bus.mind(self._freshen())
+
+    async def _freshen(self) -> None:
+        """All that the server had sent before has come when it answers; while it does not, nothing comes at all."""
+        with suppress(nats.errors.Error, OSError, TimeoutError):
+            await asyncio.wait_for(self._bus.client.flush(), self._bus.timeout_s)
+        self._stale = False
+
     def _arrived(self, message: Msg) -> None:
+        self._look_back()
         place = Place.of(message)
+        if self._stale and place.sequence not in self._held:
+            self._requests.room_made(message)
+            return
         if place.time_ns < self._doubted_ns:
             place = place._replace(delivery=place.delivery + 1)
         if place.delivery > 1:
@@ -130,6 +163,7 @@ class StandingPull:
     async def _keep_up(self) -> None:
         while True:
             await asyncio.sleep(min(self.spec.lease_s / 3, _SIGNAL_S))
+            self._look_back()
             self._requests.check()
             await self._signal()
 

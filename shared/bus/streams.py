@@ -58,7 +58,8 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     """A durable pull consumer. `in_hand` bounds what one process holds, `lease_s` how long it may be silent.
 
     It asks for `chunk` messages at least, a quarter of its bound where that is 0. All processes together have at most
-    `unsettled` at once. The server forgets one that nobody has asked for `unused_s`, where that is not 0.
+    `unsettled` at once. The server forgets one that nobody has asked for `unused_s`, where that is not 0. Where it is
+    `fenced`, a process that was stopped for long begins nothing of what it was given before: it may be another's now.
     """
 
     stream: str
@@ -69,6 +70,7 @@ class Consumer(msgspec.Struct, frozen=True, kw_only=True):
     chunk: int = 0
     unsettled: int = UNBOUNDED
     unused_s: float = 0.0
+    fenced: bool = False
 
     @property
     def least(self) -> int:
@@ -236,6 +238,7 @@ def lane(subject: str, *, lease_s: float, in_hand: int) -> Consumer:
         lease_s=lease_s,
         in_hand=in_hand,
         unused_s=LANE_UNUSED_S,
+        fenced=True,
     )
 
 
