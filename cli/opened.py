@@ -5,18 +5,17 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
+    from shared.bus.broker import Bus
     from shared.bus.messages import FunctionChanged, IdentityChanged
     from shared.store.client import Store
-
-Result = TypeVar("Result")
 
 _TELL_S = 5.0
 
@@ -46,6 +45,22 @@ class Opened:
         self.store = store
         self._nats_url = nats_url
 
+    @asynccontextmanager
+    async def bus(self) -> AsyncIterator["Bus"]:
+        """The bus, for as long as the block runs. Raises OpenError where there is none."""
+        from shared.bus import broker
+
+        if not self._nats_url:
+            raise OpenError("NATS_URL is not set")
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(_TELL_S):
+                    connecting = broker.connect(self._nats_url, name="cli", timeout_s=_TELL_S)
+                    bus = await stack.enter_async_context(connecting)
+            except Exception as error:
+                raise OpenError(f"the bus does not answer: {str(error) or type(error).__name__}") from error
+            yield bus
+
     async def announce(self, *changes: "IdentityChanged | FunctionChanged") -> None:
         """Tell the running services what has changed; who is not told finds out when it asks again."""
         from shared.bus import broker, subjects
@@ -66,22 +81,24 @@ class Opened:
             print(f"shoal: done, but running services learn of it only within 30 s: {why}", file=sys.stderr)
 
 
-def run(where: Where, work: Callable[[Opened], Awaitable[Any]]) -> int:
-    """Do the work on the store; the exit code. What the user has to put right is one line on stderr."""
+def run(where: Where, work: Callable[[Opened], Awaitable[int | None]], *, failed: int = 1) -> int:
+    """Do the work on the store; the exit code: what the work says, `failed` where it could not be done.
+
+    What the user has to put right is one line on stderr.
+    """
     from shared.domain.problem import Problem
 
-    async def doing() -> None:
+    async def doing() -> int:
         async with _opened(where) as opened:
-            await work(opened)
+            return await work(opened) or 0
 
     try:
-        asyncio.run(doing())
+        return asyncio.run(doing())
     except (OpenError, Problem) as error:
         print(f"shoal: {error}", file=sys.stderr)
-        return 1
+        return failed
     except KeyboardInterrupt:
         return 130
-    return 0
 
 
 @asynccontextmanager

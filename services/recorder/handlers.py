@@ -19,7 +19,7 @@ from shared.domain.problem import Problem
 from shared.store import checkpoints, invocations
 from shared.store.checkpoints import Mark
 
-READER = "recorder"
+READER = checkpoints.RECORDER
 _CHECK_S = 1.0
 _log = telemetry.logger("recorder")
 

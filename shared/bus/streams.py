@@ -22,6 +22,8 @@ UNBOUNDED = 20_000
 """Messages of a consumer that are handed out and not settled, where nothing else bounds them."""
 LANE_UNUSED_S = 3600.0
 """How long the server keeps the consumer of a lane that no executor asks for."""
+ROUTER = "router"
+"""The consumer that says how far the commands are routed."""
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
@@ -211,7 +213,7 @@ def router(*, lease_s: float, in_hand: int) -> Consumer:
     """Every command, to whichever router asks first."""
     return Consumer(
         stream=INVOKE,
-        name="router",
+        name=ROUTER,
         subject="invoke.*.*",
         lease_s=lease_s,
         in_hand=in_hand,

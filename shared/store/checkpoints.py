@@ -7,6 +7,9 @@ import msgspec
 
 from shared.store.client import Store
 
+RECORDER = "recorder"
+"""The reader that writes the record."""
+
 _COLLECTION = "checkpoints"
 
 

@@ -3,6 +3,7 @@
 from shared.store import apps
 from shared.store.client import Document, Store
 from shared.store.functions import DELETED
+from shared.store.states import UNENDED, UNENDED_INDEX
 
 _BY_END = [("tenant", 1), ("function_id", 1), ("done_at", -1), ("id", -1)]
 
@@ -72,6 +73,7 @@ PARTIAL: list[tuple[str, list[tuple[str, int]], bool, str, Document]] = [
     ("functions", [("tenant", 1), ("plugin.key", 1)], True, "plugin_key", {"plugin.key": {"$gt": ""}}),
     ("invocations", [*_BY_END], False, "failures_by_end", {"failed": True}),
     ("invocations", [("expires_at", 1)], False, "expires_at", {"status": "PENDING", "expires_at": {"$exists": True}}),
+    ("invocations", [("created_at", 1), ("_id", 1)], False, UNENDED_INDEX, UNENDED),  # of all tenants: for the operator
 ]
 
 # collection, name: what an earlier version had

@@ -1,0 +1,180 @@
+"""Each thing that can be wrong is made to be, and found, and named."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from shared.audit.report import Finding, Report
+from shared.bus import backlog, scan, streams, subjects
+from shared.bus.broker import encode
+from shared.bus.messages import Finished, Invoke
+from shared.domain.function import Function
+from shared.store import deletions
+from tests.audit.platform import WITHIN_S, Audited
+from tests.executor_host.platform import BOUNDS, TENANT
+
+
+@pytest.fixture
+async def done(shoal: Audited) -> Function:
+    return await shoal.function("Done", shoal.done)
+
+
+@pytest.fixture
+async def held(shoal: Audited) -> Function:
+    return await shoal.function("Held", shoal.held)
+
+
+def only(report: Report) -> Finding:
+    assert len(report.findings) == 1, report.findings
+    assert sum(report.found.values()) == 1
+    return report.findings[0]
+
+
+async def ended(shoal: Audited, function: Function) -> str:
+    task_id = await shoal.submit(function)
+    await shoal.until(task_id, "SUCCESS")
+    await shoal.quiet()
+    return task_id
+
+
+async def work_of(shoal: Audited, task_id: str) -> int:
+    """The sequence of the task's message in WORK."""
+    async for found in backlog.queued(shoal.bus):
+        for one in found:
+            if one.task_id == task_id:
+                return one.sequence
+    raise AssertionError(task_id)
+
+
+async def end_of(shoal: Audited, task_id: str) -> tuple[int, Finished]:
+    """The task's end in EVENTS."""
+    async for found in scan.headers(shoal.bus, streams.EVENTS, subjects=["events.>"]):
+        for one in found:
+            if one.id == f"{task_id}.finished":
+                message = await scan.message(shoal.bus, streams.EVENTS, one.sequence)
+                assert message is not None
+                return one.sequence, msgspec.json.decode(message.data, type=Finished)
+    raise AssertionError(task_id)
+
+
+async def test_work_that_has_gone_is_lost(shoal: Audited, done: Function) -> None:
+    await shoal.stop("executor")
+    gone, kept = await shoal.submit(done), await shoal.submit(done)
+    await shoal.until(kept, "PENDING")
+    await shoal.quiet()
+    await scan.remove(shoal.bus, streams.WORK, await work_of(shoal, gone))
+    report = await shoal.audit()
+    finding = only(report)
+    assert (finding.kind, finding.task_id, finding.tenant, finding.function) == ("lost", gone, TENANT, "done")
+    assert report.queued == 1
+
+
+async def test_a_record_that_has_gone_is_missing(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    await shoal.store.global_delete("invocations", {"_id": task_id})
+    finding = only(await shoal.audit())
+    assert (finding.kind, finding.what, finding.task_id) == ("missing", "end", task_id)
+
+
+async def test_a_command_that_is_not_on_record_is_missing(shoal: Audited, held: Function) -> None:
+    task_id = await shoal.submit(held)
+    await shoal.until(task_id, "STARTED")
+    await shoal.quiet()
+    await shoal.store.global_delete("invocations", {"_id": task_id})
+    finding = only(await shoal.audit())
+    assert (finding.kind, finding.what, finding.task_id) == ("missing", "command", task_id)
+
+
+async def test_an_end_that_is_not_on_record_is_stuck(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    change = {"$set": {"status": "STARTED"}, "$unset": {"event": 1, "done_at": 1}}
+    await shoal.store.global_change("invocations", {"_id": task_id}, change)
+    finding = only(await shoal.audit())
+    assert (finding.kind, finding.what, finding.task_id) == ("stuck", "end", task_id)
+
+
+async def test_a_record_that_is_older_than_the_streams_is_stuck_unless_it_has_a_place(
+    shoal: Audited, held: Function
+) -> None:
+    task_id = await shoal.submit(held)
+    await shoal.until(task_id, "STARTED")
+    await shoal.quiet()
+    await shoal.bus.stream.purge_stream(streams.INVOKE)
+    report = await shoal.audit()
+    assert report.is_clean, report.findings
+    assert (report.accepted, report.older) == (0, 1)
+    await scan.remove(shoal.bus, streams.WORK, await work_of(shoal, task_id))
+    finding = only(await shoal.audit())
+    assert (finding.kind, finding.what, finding.task_id) == ("stuck", "place", task_id)
+
+
+async def test_an_end_that_was_purged_before_it_was_recorded_is_lost(shoal: Audited, done: Function) -> None:
+    await shoal.stop("recorder")
+    task_id = await shoal.submit(done)
+    async for found in scan.headers(shoal.bus, streams.EVENTS, subjects=["events.>"]):
+        raise AssertionError(found)
+    sequence, _ = await _until_ended(shoal, task_id)
+    await scan.remove(shoal.bus, streams.EVENTS, sequence)
+    finding = only(await shoal.audit())
+    assert (finding.kind, finding.task_id) == ("lost", task_id)
+
+
+async def test_a_second_end_is_found_with_who_made_it(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    sequence, end = await end_of(shoal, task_id)
+    second = msgspec.structs.replace(end, delivery=2, executor="executor-of-late")
+    stored = await again(shoal, subjects.event(TENANT, "done", "finished"), second, id=f"{task_id}.finished")
+    await shoal.quiet()
+    finding = only(await shoal.audit())
+    assert (finding.kind, finding.what, finding.event, finding.kept) == ("doubled", "end", stored, sequence)
+    assert "delivery 2 by executor-of-late" in finding.detail
+
+
+async def test_a_second_end_is_found_also_where_it_has_no_id(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    sequence, end = await end_of(shoal, task_id)
+    stored = await shoal.bus.publish(subjects.event(TENANT, "done", "finished"), encode(end), headers={"X": "y"})
+    await shoal.quiet()
+    finding = only(await shoal.audit())
+    assert (finding.what, finding.event, finding.kept) == ("end", stored.sequence, sequence)
+
+
+async def test_a_second_command_is_found(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    first = await scan.message(shoal.bus, streams.INVOKE, 1)
+    assert first is not None
+    await again(shoal, first.subject, msgspec.json.decode(first.data, type=Invoke), id=task_id)
+    await shoal.quiet()
+    report = await shoal.audit()
+    command, end = report.findings  # it ran twice, too: nobody knew any more that it had been routed
+    assert (command.kind, command.what, command.task_id) == ("doubled", "command", task_id)
+    assert {command.command, command.kept} == {1, 2}
+    assert (end.what, end.event, end.kept) == ("end", 2, 1)
+    assert report.accepted == 1
+
+
+async def again(shoal: Audited, subject: str, body: msgspec.Struct, *, id: str) -> int:
+    """Store what was stored under this id before, as soon as the bus has forgotten that; its sequence."""
+    bounds = msgspec.structs.replace(BOUNDS, dedupe_s=0.1)
+    for stream in streams.streams(bounds, first_invocation=1):
+        await shoal.bus.ensure_stream(stream)
+    async with asyncio.timeout(WITHIN_S):
+        while (stored := await shoal.bus.store(subject, body, id=id)).duplicate:
+            await asyncio.sleep(0.05)
+    return stored.sequence
+
+
+async def test_what_was_deleted_is_not_missing(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    await deletions.note(shoal.store, deletions.Gone(TENANT, done.id), kept_s=3600)
+    await shoal.store.global_delete("invocations", {"_id": task_id})
+    assert (await shoal.audit()).is_clean
+
+
+async def _until_ended(shoal: Audited, task_id: str) -> tuple[int, Finished]:
+    while True:
+        try:
+            return await end_of(shoal, task_id)
+        except AssertionError:
+            continue
