@@ -194,6 +194,8 @@ async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> boo
         deliveries=platform.deliveries,
         idempotency_s=platform.idempotency_s,
         idempotency_keys=platform.idempotency_keys,
+        dead_age_s=platform.dead_days * streams.DAY_S,
+        dead_per_function=platform.dead_per_function,
     )
     for stream in streams.streams(bounds, first_invocation=first):
         await bus.ensure_stream(stream)

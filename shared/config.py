@@ -53,6 +53,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     call each other in a row, the first one not counted.
     For `delivery_days` an event from outside is known again, so that none is run twice, of up to `deliveries` of them.
     For `idempotency_s` a caller's idempotency key is known again, of up to `idempotency_keys` of them.
+    Dead letters are kept for `dead_days`, the newest `dead_per_function` of each function.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
@@ -101,6 +102,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     deliveries: Annotated[int, Meta(ge=1000)] = 4_000_000
     idempotency_s: Annotated[float, Meta(ge=1)] = 86_400.0
     idempotency_keys: Annotated[int, Meta(ge=1000)] = 1_000_000
+    dead_days: Positive = 30.0
+    dead_per_function: Annotated[int, Meta(ge=1)] = 1000
 
     @property
     def bounds(self) -> Bounds:

@@ -20,3 +20,11 @@ def opened(request: Request, keyring: Keyring, task_id: str) -> Request:
         return request
     secret = msgspec.json.decode(keyring.unseal(request.sealed, place=place_of(task_id)), type=list[Header])
     return msgspec.structs.replace(request, headers=[*request.headers, *secret], sealed="")
+
+
+def resealed(request: Request, keyring: Keyring, task_id: str, *, anew: str) -> Request:
+    """The request of one task as that of another one, `anew`. Raises SealBrokenError, Problem(unavailable)."""
+    if not request.sealed:
+        return request
+    secret = keyring.unseal(request.sealed, place=place_of(task_id))
+    return msgspec.structs.replace(request, sealed=keyring.seal(secret, place=place_of(anew)))

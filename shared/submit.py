@@ -47,6 +47,14 @@ def event_task_id(subject: str, *, attempt: int, at: float) -> str:
     return _derived_id(f"{subject}/{attempt}", made_ms=int(at * 1000))
 
 
+def redrive_task_id(task_id: str) -> str:
+    """The task id of the run that takes the place of one that died: the same whenever, and by whomever, it is asked.
+
+    It says the time of that one: for a run of a schedule that is when it was due.
+    """
+    return _derived_id(f"{task_id}/redrive", made_ms=uuid.UUID(task_id).int >> 80)
+
+
 def _derived_id(of: str, *, made_ms: int) -> str:
     """The form of a UUIDv7, so that it says when the run was due."""
     tail = int.from_bytes(hashlib.sha256(of.encode()).digest()[:10])

@@ -30,7 +30,10 @@ RECORDED = Counter("shoal_events_recorded", "Events and commands written to the 
 BATCH = Histogram(
     "shoal_recorder_batch_size", "Messages in one write", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 )
-DEAD = Counter("shoal_dead_letters", "Messages that could not be handled", ["stream"])
+DEAD = Counter(
+    "shoal_dead_letters", "Letters put into DEAD: the class of the error, or unreadable", ["stream", "reason"]
+)
+DEAD_KEPT = Gauge("shoal_dead_letters_kept", "Letters in DEAD, of all tenants")
 REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again", ["stream"])
 RAN_TWICE = Counter("shoal_ran_twice", "Ends reported for tasks whose end had been reported before", ["pool"])
 RATE_LIMITED = Counter(
@@ -117,5 +120,9 @@ class BusWatch:
 
     def buried(self, stream: str, sequence: int, reason: str) -> None:
         """A message went to DEAD."""
-        DEAD.labels(stream).inc()
+        DEAD.labels(stream, "unreadable").inc()
         self._log.error("dead letter", stream=stream, sequence=sequence, reason=reason)
+
+    def died(self, stream: str, error_class: str) -> None:
+        """An invocation went to DEAD: that is in its record, too, and may be as often as its function fails."""
+        DEAD.labels(stream, error_class).inc()

@@ -1,6 +1,7 @@
 """`shoal tenant`: tenants, which only the operator makes and ends."""
 
 from datetime import UTC, datetime
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -120,6 +121,7 @@ def delete(
         gone = await _functions(opened, slug)
         await tenants.delete(opened.store, slug)
         await opened.announce(IdentityChanged(tenant=slug), *gone)
+        await _forget_dead(opened, slug)
         show.done(f"Tenant {slug} is deleted", {"slug": slug, "deleted": True}, as_json=where.json)
 
     return run(where, work)
@@ -158,6 +160,18 @@ async def _announce(opened: Opened, slug: str) -> None:
     from shared.bus.messages import IdentityChanged
 
     await opened.announce(IdentityChanged(tenant=slug))
+
+
+async def _forget_dead(opened: Opened, slug: str) -> None:
+    """Its dead letters go, too; where they cannot, nobody sees them, and they run out by themselves."""
+    from shared.bus.dead_letters import DeadLetters
+    from shared.domain.problem import Problem
+
+    try:
+        async with opened.bus() as bus:
+            await DeadLetters(bus, slug).remove_all()
+    except (OpenError, Problem) as problem:
+        print(f"shoal: its dead letters are left to run out: {problem}", file=sys.stderr)
 
 
 async def _functions(opened: Opened, slug: str) -> "list[FunctionChanged]":

@@ -9,6 +9,7 @@ from services.api.core.apps import Apps
 from services.api.core.callbacks import Callbacks
 from services.api.core.called import Called
 from services.api.core.credentials import Credentials
+from services.api.core.dead_letters import DeadLetters
 from services.api.core.deployments import Beside, Deployments
 from services.api.core.directory import Directory
 from services.api.core.environments import Environments
@@ -134,6 +135,7 @@ async def cores(service: Service, shared: Shared, auth: Auth, *, identity: Ident
         pipelines=Pipelines(store, system),
         event_sources=EventSources(bus, store, service.keyring, most=settings.event_sources),
         callbacks=Callbacks(CallbackSecrets(store, service.keyring)),
+        dead_letters=DeadLetters(bus, store, service.keyring, recent=recent, registry=system),
         events_base=settings.triggers_public_url.rstrip("/"),
     )
     parts = Parts(apps, sources, history, removal)

@@ -15,6 +15,7 @@ from services.api.dialects.rest.routes import aggregate as aggregate_routes
 from services.api.dialects.rest.routes import apps as app_routes
 from services.api.dialects.rest.routes import asked
 from services.api.dialects.rest.routes import callbacks as callback_routes
+from services.api.dialects.rest.routes import dead_letters as dead_routes
 from services.api.dialects.rest.routes import event_sources as source_routes
 from services.api.dialects.rest.routes import functions as function_routes
 from services.api.dialects.rest.routes import history as history_routes
@@ -79,6 +80,11 @@ ROUTES = [
     post("/api/event-sources/{name:str}/rotate-token", status_code=200)(source_routes.rotate_event_source_token),
     get("/api/callbacks/secret")(callback_routes.show_callback_secret),
     post("/api/callbacks/secret/rotate", status_code=200)(callback_routes.rotate_callback_secret),
+    get("/api/dead-letters")(dead_routes.list_dead_letters),
+    post("/api/dead-letters/redrive", status_code=200)(dead_routes.redrive_dead_letters),
+    get("/api/dead-letters/{id:str}")(dead_routes.show_dead_letter),
+    delete("/api/dead-letters/{id:str}")(dead_routes.remove_dead_letter),
+    post("/api/dead-letters/{id:str}/redrive", status_code=202)(dead_routes.redrive_dead_letter),
     get("/api/users")(user_routes.list_users),
     post("/api/users")(user_routes.create_user),
     get("/api/users/me")(user_routes.show_me),

@@ -18,6 +18,7 @@ from services.executor.slots import Slots
 from services.executor.starting import Starting, late
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Done, Later, Verdict
+from shared.bus.graveyard import letter_of, may_leave_letter
 from shared.bus.messages import Answer, Dispatch
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
@@ -78,7 +79,7 @@ class Execution:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
         dispatch, picked = delivery.body, time.time()
         asker = events.asker(dispatch)
-        past = await self._starting.past(delivery)
+        past = await self._past(delivery)
         if past.over:
             return DONE
         if delivery.count == 1 and (ended := late(dispatch)) is not None:
@@ -115,6 +116,20 @@ class Execution:
         now = time.time()
         timeline = events.timeline(delivery.body, picked=now, done=now)
         await self._settle(delivery, failure("Undeliverable", reason), timeline)
+
+    async def _past(self, delivery: Delivery[Dispatch]) -> Past:
+        """What became of it before. Of one whose dead letter alone was told, the end is told now.
+
+        It is not to be run again then, nor to end otherwise.
+        """
+        dispatch, past = delivery.body, await self._starting.past(delivery)
+        if past.over or delivery.count == 1 or not may_leave_letter(dispatch):
+            return past
+        end = await self._links.died(dispatch)
+        if end is None:
+            return past
+        await self._unrun(delivery, end, time.time())
+        return Past(over=True)
 
     async def _unrun(self, delivery: Delivery[Dispatch], outcome: Outcome, picked: float) -> Verdict:
         """End what is not run."""
@@ -208,10 +223,13 @@ class Execution:
         recorded = outcome.recorded()
         finished = events.finished(delivery, recorded, timeline, executor=self._executor)
         told = outcome if delivery.body.request is not None else recorded
+        letter = letter_of(delivery.body, recorded, sequence=delivery.sequence)
 
         async def tell() -> None:
             if delivery.body.reply_to:  # again after an outage: the first may have been lost in it
                 await self._links.answer(delivery.body.reply_to, Answer(task_id=finished.task_id, outcome=told))
+            if letter is not None:  # first: who finds it after a kill -9 has only to report
+                await self._links.bury(letter)
             await self._links.report(finished)
 
         await until_done(tell)

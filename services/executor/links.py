@@ -6,8 +6,9 @@ from typing import NamedTuple, Protocol
 
 from services.executor.mode import Artefact, Host, Refusal
 from shared.bus.delivery import Last
-from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
+from shared.bus.messages import Answer, Begun, Cut, DeadLetter, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
+from shared.domain.outcome import Outcome
 from shared.domain.request import Request
 
 Aside = Callable[[], AbstractAsyncContextManager[None]]
@@ -71,6 +72,14 @@ class Links(Protocol):
 
     async def cut(self, event: Cut) -> None:
         """Say durably that a run was cut. Raises Problem(unavailable)."""
+        ...
+
+    async def died(self, dispatch: Dispatch) -> Outcome | None:
+        """How it ended, if its dead letter is kept already. Raises Problem(unavailable)."""
+        ...
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Keep the dead letter of an invocation durably, once. Raises Problem(unavailable)."""
         ...
 
     async def answer(self, reply_to: str, answer: Answer) -> None:

@@ -5,6 +5,7 @@ import msgspec
 from shared.bus import subjects
 from shared.bus.messages import Dispatch, Invoke
 from shared.domain.concurrency import concurrency_of
+from shared.domain.dead_letter import keeps_letters
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.limits import Bounds, limits_of
@@ -90,6 +91,7 @@ def decide(
             callback_url=command.callback_url,
             redrive_of=command.redrive_of,
             lane=_lane(function, command),
+            dead_letter=keeps_letters(function.config),
         ),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.router.config import Router
+from services.router.dead_letters import counted
 from services.router.decide import Moment, Refuse, Send, decide
 from services.router.notices import Notices
 from services.router.repeats import Repeats
@@ -13,8 +14,10 @@ from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
+from shared.bus.graveyard import keep, letter_of
 from shared.bus.messages import Answer, Finished, FunctionChanged, IdentityChanged, Invoke
 from shared.directory import Directory, Tenants
+from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure, limits_reached
 from shared.domain.request import MAX_PATH
@@ -76,7 +79,7 @@ class Handlers:
             case Refuse() if delivery.count > 1 and await self._repeats.queued(command):
                 return DONE  # it was not refused before, and is on its way
             case Refuse(outcome=outcome):
-                await self._refuse(delivery, outcome, routed_at)
+                await self._refuse(delivery, outcome, routed_at, function=function)
                 _REFUSED.inc()
                 _count_limits(outcome, pool=function.pool if function else "")
         _ROUTED.observe(max(0.0, time.time() - command.accepted_at))
@@ -86,10 +89,14 @@ class Handlers:
         """End a command that cannot be routed by any means, so that nobody waits for it."""
         await self._refuse(delivery, failure("Undeliverable", reason), time.time())
 
-    async def _refuse(self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float) -> None:
+    async def _refuse(
+        self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float, *, function: Function | None = None
+    ) -> None:
         command, bus = delivery.body, self._service.bus
         if command.reply_to:
             await bus.send(command.reply_to, Answer(task_id=command.task_id, outcome=outcome))
+        if letter := letter_of(command, outcome, sequence=delivery.sequence, function=function):
+            await keep(bus, letter)
         request = command.request
         finished = Finished(
             id=delivery.sequence,
@@ -122,5 +129,6 @@ def _count_limits(outcome: Outcome, *, pool: str) -> None:
 async def serve(service: Service) -> AsyncIterator[None]:
     """The router at work."""
     consumer = await Handlers(service).start()
-    yield
+    async with counted(service):
+        yield
     await consumer.stop(grace_s=service.platform.drain_s / 2)

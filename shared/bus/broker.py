@@ -239,7 +239,7 @@ class Bus:
             allow_direct=True,
             allow_msg_schedules=stream.schedules or None,
             allow_msg_counter=stream.counters or None,
-            max_msgs_per_subject=1 if stream.counters or stream.latest else -1,
+            max_msgs_per_subject=1 if stream.counters or stream.latest else stream.per_subject,
         )
         try:
             await self.stream.stream_info(stream.name)

@@ -1,36 +1,144 @@
-"""Where messages go that cannot be handled: into DEAD, with the reason and their bytes as they came."""
+"""Where goes what cannot be handled, or has failed for good: into DEAD, with the reason and its bytes as they came."""
 
 import time
 
+import msgspec
 from nats.aio.msg import Msg
 
 from shared.bus import streams, subjects
-from shared.bus.broker import Bus
-from shared.bus.messages import DeadLetter
+from shared.bus.broker import Bus, encode
+from shared.bus.messages import DeadLetter, Dispatch, Invoke
 from shared.bus.place import Place
+from shared.domain.dead_letter import is_dead, keeps_letters
+from shared.domain.function import Function
+from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
+from shared.domain.retry import class_of
+
+Command = Invoke | Dispatch
+_COMMAND = msgspec.json.Decoder(Command)
+
+
+def letter_id(task_id: str) -> str:
+    """The message id under which the letter of a task is stored, so that there is one however often it is told."""
+    return f"{task_id}.dead"
+
+
+def command_of(data: bytes) -> Command | None:
+    """The invocation that a letter's bytes are of; None for what is none, or cannot be read."""
+    try:
+        command: Command = _COMMAND.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return command
 
 
 async def bury(bus: Bus, message: Msg, *, stream: str, reason: str) -> None:
-    """Put a message into DEAD; one that is too large is kept without its bytes. Raises Problem(unavailable)."""
-    sequence = Place.of(message).sequence
+    """Put a message into DEAD that cannot be handled. Raises Problem(unavailable)."""
+    place = Place.of(message)
     tokens = message.subject.split(".")
-    # work.<pool>.<tenant> names no function; sched.due.<tenant>.<function id> does behind its second token, invoke and
-    # events behind their first.
+    # work.<pool>.<tenant>.<lane> names no function; sched.due.<tenant>.<function id> does behind its second token,
+    # invoke and events behind their first.
     if stream == streams.WORK:
         tenant, function = tokens[2], "unknown"
     else:
         tenant, function = tokens[-2:] if stream == streams.SCHEDULES else tokens[1:3]
     letter = DeadLetter(
-        stream=stream, sequence=sequence, subject=message.subject, reason=reason, at=time.time(), data=message.data
+        stream=stream,
+        sequence=place.sequence,
+        subject=message.subject,
+        reason=reason,
+        at=time.time(),
+        data=message.data,
     )
+    await _keep(bus, subjects.dead(tenant, function), letter, id=f"{stream}.{place.sequence}")
+    bus.watch.buried(stream, place.sequence, reason)
+
+
+async def bury_dropped(bus: Bus, message: Msg, *, stream: str, reason: str) -> None:
+    """`bury` what was to be run, or to be routed: one that can be read is an invocation that died of this reason.
+
+    Where its end was told before, its letter is there already. Raises Problem(unavailable).
+    """
+    command = command_of(message.data)
+    if command is None:
+        return await bury(bus, message, stream=stream, reason=reason)
+    place = Place.of(message)
+    letter = _letter(command, failure("Undeliverable", reason), place.sequence)
+    letter = msgspec.structs.replace(letter, subject=message.subject, data=message.data)
+    await keep(bus, letter)
+    bus.watch.trouble("given up", stream=stream, task_id=command.task_id, reason=reason)
+    return None
+
+
+def may_leave_letter(command: Command) -> bool:
+    """Whether it leaves a letter should it fail now, as far as it says itself.
+
+    Who waits is told; but what was tried several times was meant to be done, whoever asked. What is only to be recorded
+    as refused was never meant to run.
+    """
+    if isinstance(command, Dispatch):
+        return command.dead_letter and (not command.reply_to or command.attempt > 1)
+    return not (command.refusal or command.reply_to)
+
+
+def letter_of(
+    command: Command, outcome: Outcome, *, sequence: int, function: Function | None = None
+) -> DeadLetter | None:
+    """The letter that this end of an invocation leaves; None for one that leaves none.
+
+    `sequence` is where its message was. A command that was never dispatched says nothing of what its `function` wants:
+    the function does, where there is one.
+    """
+    if not is_dead(outcome.status) or not may_leave_letter(command):
+        return None
+    if function is not None and not keeps_letters(function.config):
+        return None
+    return _letter(command, outcome, sequence)
+
+
+def _letter(command: Command, outcome: Outcome, sequence: int) -> DeadLetter:
+    if isinstance(command, Dispatch):
+        stream, subject, accepted_at = streams.WORK, "", command.timeline.accepted
+        attempts = command.attempt - (outcome.status == "EXPIRED")  # then this one was not begun
+    else:
+        stream, subject = streams.INVOKE, subjects.invoke(command.tenant, command.function)
+        attempts, accepted_at = 0, command.accepted_at
+    return DeadLetter(
+        stream=stream,
+        sequence=sequence,
+        subject=subject,
+        reason=outcome.message,
+        at=time.time(),
+        data=encode(command),
+        tenant=command.tenant,
+        task_id=command.task_id,
+        function=command.function,
+        function_id=command.function_id,
+        function_name=command.function_name,
+        trigger_type=command.trigger_type,
+        status=outcome.status,
+        error_type=outcome.error_type,
+        error_class=class_of(outcome.error_type),
+        attempts=attempts,
+        accepted_at=accepted_at,
+    )
+
+
+async def keep(bus: Bus, letter: DeadLetter) -> bool:
+    """Store the letter of an invocation; whether it was not there yet. Raises Problem(unavailable)."""
+    new = await _keep(bus, subjects.dead(letter.tenant, letter.function), letter, id=letter_id(letter.task_id))
+    if new:
+        bus.watch.died(letter.stream, letter.error_class or "error")
+    return new
+
+
+async def _keep(bus: Bus, subject: str, letter: DeadLetter, *, id: str) -> bool:
+    """One that is too large is kept without its bytes."""
     try:
-        await bus.store(subjects.dead(tenant, function), letter, id=f"{stream}.{sequence}")
+        stored = await bus.store(subject, letter, id=id)
     except Problem as problem:
         if problem.code != "too_large":
             raise
-        short = DeadLetter(
-            stream=stream, sequence=sequence, subject=message.subject, reason=reason, at=time.time(), data=b""
-        )
-        await bus.store(subjects.dead(tenant, function), short, id=f"{stream}.{sequence}")
-    bus.watch.buried(stream, sequence, reason)
+        stored = await bus.store(subject, msgspec.structs.replace(letter, data=b""), id=id)
+    return not stored.duplicate

@@ -36,7 +36,9 @@ async def find_command(bus: Bus, *, tenant: str, task_id: str, around: float) ->
     try:
         for first, last in _WINDOWS_S:
             window = (around + first, around + last)
-            sequence = await _scan(bus, tenant=tenant, task_id=task_id, window=window, until=until)
+            sequence = await scan(
+                bus, streams.INVOKE, subjects.invoke(tenant, "*"), id=task_id, window=window, until=until
+            )
             if sequence is not None:
                 return _delivery(await bus.stream.get_msg(streams.INVOKE, sequence), sequence)
     except _FAULTS as error:
@@ -60,11 +62,17 @@ def _delivery(stored: RawStreamMsg, sequence: int) -> Delivery[Invoke]:
     return Delivery(body=msgspec.json.decode(stored.data or b"", type=Invoke), sequence=sequence, count=1)
 
 
-async def _scan(bus: Bus, *, tenant: str, task_id: str, window: tuple[float, float], until: float) -> int | None:
-    """The sequence, or None when all that was stored within the window has been seen."""
+async def scan(
+    bus: Bus, stream: str, subject: str, *, id: str, window: tuple[float, float], until: float
+) -> int | None:
+    """The sequence of the message with this id, or None when all that was stored within the window has been seen.
+
+    Reads headers only. Raises TimeoutError when it is not through at the moment `until`, by the monotonic clock, and
+    what nats-py raises.
+    """
     first, last = window
     config = ConsumerConfig(
-        filter_subject=subjects.invoke(tenant, "*"),
+        filter_subject=subject,
         deliver_policy=DeliverPolicy.BY_START_TIME,
         opt_start_time=datetime.fromtimestamp(first, UTC).isoformat().replace("+00:00", "Z"),  # type: ignore[arg-type]  # nats-py passes it on as JSON
         ack_policy=AckPolicy.NONE,
@@ -73,8 +81,8 @@ async def _scan(bus: Bus, *, tenant: str, task_id: str, window: tuple[float, flo
         mem_storage=True,
         num_replicas=1,
     )
-    info = await bus.stream.add_consumer(streams.INVOKE, config)
-    pull = await bus.stream.pull_subscribe_bind(consumer=info.name, stream=streams.INVOKE)
+    info = await bus.stream.add_consumer(stream, config)
+    pull = await bus.stream.pull_subscribe_bind(consumer=info.name, stream=stream)
     left = info.num_pending or 0
     try:
         while left > 0:
@@ -84,7 +92,7 @@ async def _scan(bus: Bus, *, tenant: str, task_id: str, window: tuple[float, flo
             for message in batch:
                 if message.metadata.timestamp.timestamp() > last:
                     return None
-                if (message.headers or {}).get(_MESSAGE_ID) == task_id:
+                if (message.headers or {}).get(_MESSAGE_ID) == id:
                     return message.metadata.sequence.stream
             left -= len(batch)
     finally:
@@ -92,5 +100,5 @@ async def _scan(bus: Bus, *, tenant: str, task_id: str, window: tuple[float, flo
         with suppress(*_FAULTS):
             async with asyncio.timeout(_TIDY_S):
                 await pull.unsubscribe()
-                await bus.stream.delete_consumer(streams.INVOKE, info.name)
+                await bus.stream.delete_consumer(stream, info.name)
     return None

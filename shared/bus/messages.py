@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from shared.domain.caller import User
-from shared.domain.invocation import Timeline, TriggerType
+from shared.domain.invocation import End, Timeline, TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, Outcome
 from shared.domain.plugin import PluginKind
@@ -58,7 +58,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     `retry_first_s` that doubles up to `retry_most_s` (0: the executor's own). `put_aside_at` is when this attempt first
     found no room, Unix seconds; 0 where there was some. One that may run `at_most_once` is not run again where nobody
     knows whether it was. `expires_at`, `callback_url` and `redrive_of` are the command's. It waits in
-    this `lane` of its tenant's, however often it is put off.
+    this `lane` of its tenant's, however often it is put off. Without `dead_letter` its function wants none kept.
     """
 
     id: int
@@ -93,6 +93,7 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     callback_url: str = ""
     redrive_of: str = ""
     lane: str = "all"
+    dead_letter: bool = True
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="queued.v1"):
@@ -389,7 +390,12 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dead.v1"):
-    """What could not be handled: where it was, why, and its bytes as they came."""
+    """What could not be handled, or failed for good with nobody there to see it; kept at the moment `at`.
+
+    `stream` and `sequence` say where it was, `subject` under which one where that is known, `data` are its bytes: empty
+    where they were too many. Of an invocation the rest says how it ended; without a `task_id` it is none, or was kept
+    by a Shoal that did not say. `reason` is then `Type: sentence`, and `attempts` 0 where it was never handed out.
+    """
 
     stream: str
     sequence: int
@@ -397,3 +403,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", ta
     reason: str
     at: float
     data: bytes
+    tenant: str = ""
+    task_id: str = ""
+    function: str = ""
+    function_id: int = 0
+    function_name: str = ""
+    trigger_type: TriggerType | None = None
+    status: End = "FAILURE"
+    error_type: str = ""
+    error_class: ErrorClass | None = None
+    attempts: int = 0
+    accepted_at: float = 0.0

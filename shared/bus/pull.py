@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 from shared.bus.absence import Absence
 from shared.bus.broker import Bus
 from shared.bus.delivery import Done, Drop, Later, Verdict
-from shared.bus.graveyard import bury
+from shared.bus.graveyard import bury_dropped
 from shared.bus.place import Place
 from shared.bus.requests import Requests
 from shared.bus.room import Own, Room
@@ -97,7 +97,7 @@ class StandingPull:
                 case Later(delay_s=delay_s):
                     await message.nak(delay=delay_s or None)
                 case Drop(reason=reason):
-                    await bury(self._bus, message, stream=self.spec.stream, reason=reason)
+                    await bury_dropped(self._bus, message, stream=self.spec.stream, reason=reason)
                     await message.term()
         except (nats.errors.Error, OSError, Problem):
             self._bus.watch.trouble("could not settle", stream=self.spec.stream)

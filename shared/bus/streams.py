@@ -37,6 +37,7 @@ _STARTS = 4_000_000
 class Stream(msgspec.Struct, frozen=True, kw_only=True):
     """A stored stream. `max_age_s`, `max_bytes` and `max_messages` bound a log, which lets go of its oldest.
 
+    `per_subject` bounds the messages of each subject likewise.
     The server sets bytes aside on its disk, and refuses a stream that it has not: what is small is bounded in number.
     A work queue keeps what is not done, however old and however much. A stream of `counters` is in the bus's
     memory, and keeps one number a subject. One of the `latest` keeps the last message of each subject.
@@ -48,6 +49,7 @@ class Stream(msgspec.Struct, frozen=True, kw_only=True):
     max_age_s: float = 0.0
     max_bytes: int = -1
     max_messages: int = -1
+    per_subject: int = -1
     replicas: int = 1
     dedupe_s: float = 600.0
     schedules: bool = False
@@ -93,6 +95,8 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     deliveries: int
     idempotency_s: float
     idempotency_keys: int
+    dead_age_s: float
+    dead_per_function: int
 
 
 def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
@@ -136,8 +140,9 @@ def streams(bounds: Bounds, *, first_invocation: int) -> list[Stream]:
         Stream(
             name=DEAD,
             subjects=["dead.*.*"],
-            max_age_s=30 * DAY_S,
+            max_age_s=bounds.dead_age_s,
             max_bytes=max(bounds.event_bytes // _DEAD_SHARE, _LEAST_DEAD_BYTES),
+            per_subject=bounds.dead_per_function,
             replicas=bounds.replicas,
             dedupe_s=bounds.dedupe_s,
         ),

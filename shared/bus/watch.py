@@ -18,6 +18,9 @@ class Watch(Protocol):
     def buried(self, stream: str, sequence: int, reason: str) -> None:
         """A message went to DEAD."""
 
+    def died(self, stream: str, error_class: str) -> None:
+        """An invocation went to DEAD."""
+
 
 class Unwatched:
     """Tells nobody: for tools and tests."""
@@ -32,4 +35,7 @@ class Unwatched:
         """Nothing."""
 
     def buried(self, stream: str, sequence: int, reason: str) -> None:
+        """Nothing."""
+
+    def died(self, stream: str, error_class: str) -> None:
         """Nothing."""

@@ -11,6 +11,7 @@ import msgspec
 
 from shared.domain.callback import check_callbacks
 from shared.domain.concurrency import check_concurrency
+from shared.domain.dead_letter import check_dead_letter
 from shared.domain.egress_policy import check_egress
 from shared.domain.limits import Amount, Limits, check_limits
 from shared.domain.plugin import Plugin
@@ -157,6 +158,7 @@ def check_config(config: dict[str, Any], most: Limits, *, tenant: Mapping[str, A
     check_retries(config)
     check_concurrency(config)
     check_callbacks(config)
+    check_dead_letter(config)
 
 
 def check_freeform(field: str, value: dict[str, Any]) -> None:

@@ -55,6 +55,8 @@ BOUNDS = Bounds(
     deliveries=100_000,
     idempotency_s=3600,
     idempotency_keys=100_000,
+    dead_age_s=3600,
+    dead_per_function=100,
 )
 USER = User(7, "ann", "ann@acme.test")
 

@@ -18,6 +18,8 @@ BOUNDS = Bounds(
     deliveries=100_000,
     idempotency_s=3600,
     idempotency_keys=100_000,
+    dead_age_s=3600,
+    dead_per_function=5,
 )
 
 

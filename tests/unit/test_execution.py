@@ -12,7 +12,7 @@ from services.executor.execution import Execution, Repeats
 from services.executor.links import Aside, Loaded, Lost, Past
 from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Last, Later
-from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
+from shared.bus.messages import Answer, Begun, Cut, DeadLetter, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
@@ -60,6 +60,8 @@ class Links:
     def __init__(self) -> None:
         self.loaded: Loaded | Refusal = Loaded(FUNCTION, Artefact("c", b"code"))
         self.ended = False
+        self.dead: Outcome | None = None
+        self.letters: list[DeadLetter] = []
         self.answers: list[Outcome] = []
         self.ends: list[Finished] = []
         self.starts: list[Started] = []
@@ -104,6 +106,12 @@ class Links:
 
     async def cut(self, event: Cut) -> None:
         self.cuts.append(event)
+
+    async def died(self, dispatch: Dispatch) -> Outcome | None:
+        return self.dead
+
+    async def bury(self, letter: DeadLetter) -> None:
+        self.letters.append(letter)
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
         self.answers.append(answer.outcome)

@@ -35,6 +35,7 @@ _SAID = {
     "offset": "How many to leave out first, instead of pages",
     "ordering": "Field names by commas, `-` before one for descending",
     "search": "A part of the name, the slug or the description",
+    "function": "The slug of a function, for its own only",
     "function__slug": "Versions of this function only",
 }
 

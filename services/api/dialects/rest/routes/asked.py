@@ -10,6 +10,7 @@ from services.api.core import functions, invocations
 from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
 from services.api.core.callbacks import Callbacks
+from services.api.core.dead_letters import DeadLetters
 from services.api.core.event_sources import EventSources
 from services.api.core.history import History
 from services.api.core.logins import Logins
@@ -49,6 +50,7 @@ class Core(NamedTuple):
     pipelines: Pipelines
     event_sources: EventSources
     callbacks: Callbacks
+    dead_letters: DeadLetters
     events_base: str
 
 
