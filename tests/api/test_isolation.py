@@ -8,6 +8,7 @@ import pytest
 from services.api.dialects.rest import execute
 from shared.store.client import Store
 from tests import people
+from tests.api.dead import FAILING, dead_letter_of
 from tests.api.routes import ANONYMOUS, CASES, Route, anonymous, routes
 from tests.conftest import Deploy
 
@@ -21,6 +22,7 @@ MISSING = {
     "invocation": 999_999_999,
     "user": 999_999_999,
     "token": 999_999_999,
+    "dead_letter": 999_999_999,
 }
 # Under an app, whether there is one or not: what is in it, and the making of one.
 WITHOUT_MISSING = {"list_functions", "create_function", "list_code", "list_invocations", "list_all"}
@@ -48,6 +50,7 @@ async def owned(client: httpx.AsyncClient, deploy: Deploy, store: Store) -> dict
         "invocation": ran["invocation"]["id"],
         "user": account.id,
         "token": made["id"],
+        "dead_letter": await dead_letter_of(client, await deploy(FAILING)),
     }
 
 
@@ -83,6 +86,7 @@ async def test_after_all_that_everything_is_as_it_was(owned: dict[str, Any], cli
     assert (await client.get("/api/apps/tests/")).json()["name"] == "Tests"
     assert (await client.get("/api/pipelines/owned-pipeline/")).json()["description"] == ""
     assert (await client.get("/api/event-sources/owned-pipeline/")).json()["enabled"] is True
+    assert (await client.get(f"/api/dead-letters/{owned['dead_letter']}/")).status_code == 200
 
 
 @pytest.mark.parametrize("parameter", ["function_slug", "function__slug", "user_id", "function_id", "search"])
