@@ -22,9 +22,10 @@ from services.executor.pool.places import Places
 from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
-from shared.bus import graveyard, streams, subjects
+from shared.bus import streams, subjects
 from shared.bus.dead_letters import DeadLetters, told_by
 from shared.bus.delivery import Last
+from shared.bus.graveyard import DeadLetter, keep
 from shared.bus.lanes import Lanes, Pool
 from shared.bus.messages import (
     Answer,
@@ -32,7 +33,6 @@ from shared.bus.messages import (
     Compile,
     Compiled,
     Cut,
-    DeadLetter,
     Dispatch,
     Examine,
     Examined,
@@ -131,13 +131,13 @@ class BusLinks:
     async def died(self, dispatch: Dispatch) -> Outcome | None:
         """By the stream itself: the record may not have it yet."""
         accepted_at = dispatch.timeline.accepted
-        kept = DeadLetters(self._bus, dispatch.tenant)
-        found = await kept.of_task(dispatch.function, dispatch.task_id, accepted_at=accepted_at)
+        letters = DeadLetters(self._bus, dispatch.tenant)
+        found = await letters.of_task(dispatch.function, dispatch.task_id, accepted_at=accepted_at)
         return None if found is None else told_by(found.letter)
 
     async def bury(self, letter: DeadLetter) -> None:
         """Into DEAD, under an id of its task."""
-        await graveyard.keep(self._bus, letter)
+        await keep(self._bus, letter)
 
     async def answer(self, reply_to: str, answer: Answer) -> None:
         """On the caller's own subject, not stored; to one who waits in this process, without the bus."""

@@ -6,7 +6,8 @@ from typing import NamedTuple, Protocol
 
 from services.executor.mode import Artefact, Host, Refusal
 from shared.bus.delivery import Last
-from shared.bus.messages import Answer, Begun, Cut, DeadLetter, Dispatch, Finished, Retrying, Started
+from shared.bus.graveyard import DeadLetter
+from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome
 from shared.domain.request import Request

@@ -15,9 +15,8 @@ from nats.js.errors import APIError, BadRequestError, NotFoundError
 
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
-from shared.bus.graveyard import Command, command_of, letter_id
+from shared.bus.graveyard import Command, DeadLetter, command_of, letter_id
 from shared.bus.lookup import scan
-from shared.bus.messages import DeadLetter
 from shared.bus.publisher import AWAY
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem

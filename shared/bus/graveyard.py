@@ -7,16 +7,44 @@ from nats.aio.msg import Msg
 
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus, encode
-from shared.bus.messages import DeadLetter, Dispatch, Invoke
+from shared.bus.messages import Dispatch, Invoke
 from shared.bus.place import Place
 from shared.domain.dead_letter import is_dead, keeps_letters
 from shared.domain.function import Function
+from shared.domain.invocation import End, TriggerType
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
-from shared.domain.retry import class_of
+from shared.domain.retry import ErrorClass, class_of
 
 Command = Invoke | Dispatch
 _COMMAND = msgspec.json.Decoder(Command)
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dead.v1"):
+    """What could not be handled, or failed for good with nobody there to see it; kept at the moment `at`.
+
+    `stream` and `sequence` say where it was, `subject` under which one where that is known, `data` are its bytes: empty
+    where they were too many. Of an invocation the rest says how it ended; without a `task_id` it is none, or was kept
+    by a Shoal that did not say. `reason` is then `Type: sentence`, and `attempts` 0 where it was never handed out.
+    """
+
+    stream: str
+    sequence: int
+    subject: str
+    reason: str
+    at: float
+    data: bytes
+    tenant: str = ""
+    task_id: str = ""
+    function: str = ""
+    function_id: int = 0
+    function_name: str = ""
+    trigger_type: TriggerType | None = None
+    status: End = "FAILURE"
+    error_type: str = ""
+    error_class: ErrorClass | None = None
+    attempts: int = 0
+    accepted_at: float = 0.0
 
 
 def letter_id(task_id: str) -> str:

@@ -5,12 +5,12 @@ from typing import Literal
 import msgspec
 
 from shared.domain.caller import User
-from shared.domain.invocation import End, Timeline, TriggerType
+from shared.domain.invocation import Timeline, TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, Outcome
 from shared.domain.plugin import PluginKind
 from shared.domain.request import Actor, Request, Response
-from shared.domain.retry import ErrorClass, Retries
+from shared.domain.retry import Retries
 from shared.domain.version import CompileError
 
 
@@ -387,30 +387,3 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """A batch is in the store."""
 
     count: int
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dead.v1"):
-    """What could not be handled, or failed for good with nobody there to see it; kept at the moment `at`.
-
-    `stream` and `sequence` say where it was, `subject` under which one where that is known, `data` are its bytes: empty
-    where they were too many. Of an invocation the rest says how it ended; without a `task_id` it is none, or was kept
-    by a Shoal that did not say. `reason` is then `Type: sentence`, and `attempts` 0 where it was never handed out.
-    """
-
-    stream: str
-    sequence: int
-    subject: str
-    reason: str
-    at: float
-    data: bytes
-    tenant: str = ""
-    task_id: str = ""
-    function: str = ""
-    function_id: int = 0
-    function_name: str = ""
-    trigger_type: TriggerType | None = None
-    status: End = "FAILURE"
-    error_type: str = ""
-    error_class: ErrorClass | None = None
-    attempts: int = 0
-    accepted_at: float = 0.0

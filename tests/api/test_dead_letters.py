@@ -23,7 +23,6 @@ from tests import people
 from tests.api.conftest import is_stamp, sentence
 from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.conftest import Deploy
-from tests.hooks import response, serving
 from tests.platform import Platform
 
 CURED = """
@@ -108,17 +107,24 @@ async def test_who_waited_was_told(client: httpx.AsyncClient, deploy: Deploy):
     assert sentence(refused, 400) == "config.dead_letter must be true or false"
 
 
-async def test_retries_that_were_used_up_leave_one_whoever_waited(client: httpx.AsyncClient):
-    async with serving() as hook:
-        hook.answer = lambda _, writer: asyncio.sleep(0, writer.write(response(status=503)))
-        config = {"max_retries": 1, "retry_first_s": 0.01, "retry_most_s": 0.01}
-        body = {"name": "Always Busy", "execution_mode": "proxy", "webhook_url": hook.url, "config": config}
-        slug = (await client.post("/api/apps/tests/functions/", json=body)).json()["slug"]
-        assert (await client.post(f"/api/functions/{slug}/execute/", json={})).status_code == 500
-        (row,) = await letters(client, slug, 1)
-        assert row["attempts"] == 2
-        hook.answer = lambda _, writer: asyncio.sleep(0, writer.write(response()))
-        assert (await ended(client, await redrive(client, row["id"])))["status"] == "SUCCESS"
+async def test_retries_that_were_used_up_leave_one_whoever_waited(client: httpx.AsyncClient, deploy: Deploy):
+    config = {"max_retries": 1, "retry_first_s": 0.01, "retry_most_s": 0.01}
+    slug = await deploy(FAILING, config=config)
+    assert (await client.post(f"/api/functions/{slug}/execute/", json={})).status_code == 500
+    (row,) = await letters(client, slug, 1)
+    assert (row["attempts"], row["error_class"]) == (2, "error")
+    await cure(client, slug)
+    assert (await ended(client, await redrive(client, row["id"])))["status"] == "SUCCESS"
+
+
+async def test_what_is_late_leaves_one_and_has_all_the_time_when_redriven(
+    client: httpx.AsyncClient, deploy: Deploy, inside: Inside
+):
+    slug = await deploy(CURED)
+    await submitted(inside.bus, inside.store, slug, trigger_type="webhook", expires_at=time.time() - 1)
+    (row,) = await letters(client, slug, 1)
+    assert (row["task_status"], row["attempts"], row["reason"][:9]) == ("EXPIRED", 0, "Expired: ")
+    assert (await ended(client, await redrive(client, row["id"])))["status"] == "SUCCESS"
 
 
 async def test_what_the_router_refuses_leaves_one(client: httpx.AsyncClient, deploy: Deploy, bus: Bus, store: Store):

@@ -6,19 +6,19 @@ import time
 import msgspec
 import pytest
 
-from services.executor.execution import Execution
 from services.executor.handlers import BusLinks
 from shared.bus import consumer, graveyard
 from shared.bus.broker import Bus
 from shared.bus.consumer import PullConsumer
 from shared.bus.dead_letters import DeadLetters, count_all
 from shared.bus.delivery import DONE, Delivery, Verdict
-from shared.bus.messages import DeadLetter, Dispatch, Finished, Invoke
+from shared.bus.graveyard import DeadLetter
+from shared.bus.messages import Dispatch, Finished, Invoke
 from shared.bus.streams import Consumer
 from shared.domain.outcome import Outcome, expired, failure
 from shared.domain.problem import Problem
 from tests.flow.commands import BOUNDS, command
-from tests.unit.test_execution import DISPATCH, Links, Mode
+from tests.unit.test_execution import DISPATCH, Links, Mode, made
 
 FAILED = failure("ValueError", "no")
 
@@ -196,7 +196,7 @@ class KilledError(Exception):
 async def test_a_kill_between_the_letter_and_the_end_loses_and_doubles_nothing(bus: Bus) -> None:
     links, mode = Mortal(bus), Mode()
     mode.result = FAILED
-    execution = Execution(links, mode, executor="e-1", notice_s=10, slot_wait_s=1)
+    execution = made(links, mode)
     accepted = msgspec.structs.replace(DISPATCH.timeline, accepted=time.time())
     body = msgspec.structs.replace(DISPATCH, reply_to="", timeline=accepted)
     with pytest.raises(KilledError):
@@ -214,7 +214,7 @@ async def test_the_same_death_told_twice_is_one_letter(bus: Bus) -> None:
     links, mode = Mortal(bus), Mode()
     links.dies, mode.result = False, FAILED
     body = msgspec.structs.replace(DISPATCH, task_id="t-2", reply_to="")
-    handled = [Execution(links, mode, executor=f"e-{n}", notice_s=10, slot_wait_s=1) for n in range(2)]
+    handled = [made(links, mode), made(links, mode)]
     await asyncio.gather(*(one.handle(Delivery(body, 1, 1)) for one in handled))
     assert len(links.ends) == 2  # of which the stream of events keeps the first
     assert await DeadLetters(bus, "acme").count() == 1
@@ -222,7 +222,5 @@ async def test_the_same_death_told_twice_is_one_letter(bus: Bus) -> None:
 
 async def test_a_success_tells_the_graveyard_nothing() -> None:
     links, mode = Links(), Mode()
-    await Execution(links, mode, executor="e", notice_s=10, slot_wait_s=1).handle(
-        Delivery(msgspec.structs.replace(DISPATCH, reply_to=""), 1, 1)
-    )
+    await made(links, mode).handle(Delivery(msgspec.structs.replace(DISPATCH, reply_to=""), 1, 1))
     assert (len(links.ends), links.letters) == (1, [])

@@ -12,7 +12,8 @@ from services.executor.execution import Execution, Repeats
 from services.executor.links import Aside, Loaded, Lost, Past
 from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Last, Later
-from shared.bus.messages import Answer, Begun, Cut, DeadLetter, Dispatch, Finished, Retrying, Started
+from shared.bus.graveyard import DeadLetter
+from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
