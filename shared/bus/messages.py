@@ -10,7 +10,7 @@ from shared.domain.limits import Limits
 from shared.domain.outcome import NULL, Outcome
 from shared.domain.plugin import PluginKind
 from shared.domain.request import Actor, Request, Response
-from shared.domain.retry import Retries
+from shared.domain.retry import ErrorClass, Retries
 from shared.domain.version import CompileError
 
 
