@@ -65,6 +65,7 @@ class Doors:
                 return self._told(one, answer)
             if answer.status in _DOUBTFUL:
                 one.doubts += 1
+                self.ledger.refusals[f"{answer.status} {answer.body[:80].decode(errors='replace')}".strip()] += 1
             elif answer.status not in _LATER:
                 self.ledger.odd_answer(one.kind, answer.status, answer.body)
                 return None

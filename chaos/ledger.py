@@ -26,6 +26,7 @@ class Ledger:
     def __init__(self) -> None:
         self.submissions: dict[int, Submission] = {}
         self.odd: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()  # of attempts that were repeated
 
     def open(self, number: int, kind: str, *, key: str = "", tries: int = 1) -> Submission:
         """A new wish."""

@@ -9,7 +9,9 @@ def lines(found: Report) -> list[str]:
     return [
         "",
         f"again: {found.options.command}",
-        f"wishes: {wishes:,} ({_counted(found.wishes)}); attempts without an answer: {found.doubts:,}",
+        f"wishes: {wishes:,} ({_counted(found.wishes)})",
+        f"attempts that were repeated: {sum(found.doubts.values()):,}",
+        *(f"  {count:,} times {what or 'no answer'}" for what, count in found.doubts.items()),
         f"invocations on record: {found.invocations:,} ({_counted(found.statuses)}); errors: {_counted(found.errors)}",
         f"ended by another delivery than the first: {found.redelivered:,}",
         f"load {found.load_s:.0f} s, settled after {found.settle_s:.0f} s",

@@ -30,6 +30,7 @@ TENANT = "default"
 QUIET_S = 60.0
 """Without any change for so long, what has not ended is stuck."""
 _LOOK_S = 0.5
+_SHOWN = 12
 Say = Callable[[str], None]
 
 
@@ -39,7 +40,7 @@ class Report(msgspec.Struct, kw_only=True):
     options: Options
     folder: Path
     wishes: dict[str, int]
-    doubts: int
+    doubts: dict[str, int]
     invocations: int
     statuses: dict[str, int]
     errors: dict[str, int]
@@ -164,7 +165,7 @@ class _Run:
             options=self.options,
             folder=self.folder,
             wishes=self.ledger.counts(),
-            doubts=sum(one.doubts for one in self.ledger.submissions.values()),
+            doubts=dict(self.ledger.refusals.most_common(_SHOWN)),
             invocations=len(rows),
             statuses=dict(Counter(row.status for row in rows)),
             errors=dict(Counter(row.error_type for row in rows if row.error_type)),

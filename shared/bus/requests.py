@@ -1,9 +1,7 @@
 """Standing pull requests: messages come as they are stored, and never more than there is room for.
 
 A request stands for a while and brings many messages; the next one is sent before it is used up. When the consumer
-behind it seems lost (the server restarted, the connection broke, the request fell silent), its owner makes it anew. In
-a cluster requests are known to one server alone, and die with it, though the consumer lives on at another: which says
-so, and is asked at once.
+behind it seems lost (the server restarted, the connection broke, the request fell silent), its owner makes it anew.
 """
 
 import asyncio
@@ -24,8 +22,6 @@ _STANDS_S = 20.0
 _LARGE_STANDS_S = 2.0  # one that keeps room from others
 _HEARTBEAT_S = 4.0  # the server says that it has the request, when it has nothing else to say
 _SILENCE_S = 2.5 * _HEARTBEAT_S  # a request that is not heard of for so long was lost
-_SETTLED_S = 1.0  # a consumer that was just made has its first leader
-_LEADER = "$JS.EVENT.ADVISORY.CONSUMER.LEADER_ELECTED"
 _REVIVE_S = 0.5
 _PENDING = "Nats-Pending-Messages"  # of a request that ended before it was served
 _ALIVE = "100"
@@ -63,8 +59,6 @@ class Requests:
         self._inbox = bus.client.new_inbox()
         self._subject = ""
         self._subscription: Subscription | None = None
-        self._advised: tuple[str, Subscription] | None = None
-        self._begun_at = 0.0
         self._asking: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._used = 0  # messages that take room
@@ -99,10 +93,9 @@ class Requests:
         self._bus.forget(self.lose)
         if self._asking is not None:
             self._asking.cancel()
-        for subscription in (self._subscription, self._advised[1] if self._advised else None):
-            if subscription is not None:
-                with suppress(nats.errors.Error):
-                    await subscription.unsubscribe()
+        if self._subscription is not None:
+            with suppress(nats.errors.Error):
+                await self._subscription.unsubscribe()
         self._drop_standing()
 
     def room_made(self, message: Msg) -> None:
@@ -151,23 +144,8 @@ class Requests:
 
     async def _begin(self) -> None:
         self._lost = False  # before the wait: what is lost meanwhile counts
-        consumer = await self._revive()
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{consumer}"
-        await self._follow(consumer)
-        self._begun_at = time.monotonic()
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{await self._revive()}"
         self._drop_standing()
-
-    async def _follow(self, consumer: str) -> None:
-        """Hear when another server has the consumer."""
-        if self._advised is not None and self._advised[0] == consumer:
-            return
-        if self._advised is not None:
-            await self._advised[1].unsubscribe()
-        self._advised = consumer, await self._bus.client.subscribe(f"{_LEADER}.{consumer}", cb=self._moved)
-
-    async def _moved(self, _: Msg) -> None:
-        if time.monotonic() - self._begun_at > _SETTLED_S:
-            self.lose()
 
     def _drop_standing(self) -> None:
         while self._standing:
@@ -200,7 +178,7 @@ class Requests:
         elif _PENDING in (headers := message.headers or {}):  # 408, 409: a request has ended, with so many unserved
             self._large = _TOO_LARGE in headers.get("Description", "")
             self._served(int(headers[_PENDING]))
-        elif headers.get("Status") != _ALIVE:  # 409: the consumer was deleted; 503: nobody knows it
+        elif headers.get("Status") != _ALIVE:  # 409: it was deleted, or another server has it now; 503: nobody knows it
             await asyncio.sleep(_REVIVE_S)
             self._lost = True
         if self._lost or self._worth_asking():
