@@ -1,7 +1,7 @@
 """`shoal tenant`: tenants, which only the operator makes and ends."""
 
-from datetime import UTC, datetime
 import sys
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
