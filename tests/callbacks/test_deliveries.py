@@ -60,6 +60,15 @@ async def test_what_is_refused_before_it_runs_is_told(client: httpx.AsyncClient,
     assert posted.event["data"]["task_id"] == task_id
 
 
+async def test_what_is_not_started_in_time_is_told(client: httpx.AsyncClient, make: Make, receiver: Receiver):
+    """By a function's own `expires_in`."""
+    task_id = await call(client, await make(callback_url=receiver.url("late"), expires_in=0.0001))
+    (posted,) = await came(receiver, "late")
+    data = posted.event["data"]
+    assert (data["task_id"], data["status"], data["error"]["type"]) == (task_id, "EXPIRED", "Expired")
+    assert (data["started_at"], data["duration_ms"], data["result"]) == (None, None, None)
+
+
 @pytest.mark.parametrize("how", ["500x2", "404x1", "301x1", "hangx1"])
 async def test_a_receiver_that_fails_is_told_again(client: httpx.AsyncClient, make: Make, receiver: Receiver, how: str):
     """The same message under the same id, signed anew at the time of each try."""

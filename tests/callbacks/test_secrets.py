@@ -3,19 +3,24 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
-from shared import rotation
+from services.executor.config import Executor
+from services.executor.modes.system.callback import Callbacks, Told
+from shared import config, egress, rotation
 from shared.callback_secrets import CallbackSecrets
+from shared.domain.callback import SLUG
 from shared.domain.problem import Problem
 from shared.secrets import Keyring, SealBrokenError
 from shared.store import callback_secrets as stored
 from shared.store import indexes, tenants
 from shared.store.client import Store
+from shared.submit import new_task_id
+from shared.system import Context, Failure, Retryable
 from tests.callbacks.asking import call, came, secret_of
 from tests.callbacks.conftest import Make
 from tests.callbacks.receiver import Receiver, verified
@@ -141,3 +146,43 @@ async def test_it_goes_with_its_tenant(store: Store):
 
 def test_no_service_writes_it_into_its_log(platform: Platform):
     assert "whsec_" not in platform.log.read_text()
+
+
+async def deliver(store: Store, keyring: Keyring, *, tenant: str, task_id: str, attempt: int = 1) -> Any:
+    """One try to tell somebody who is not there."""
+    platform = config.Platform(nats_url="", mongodb_url="", egress_private=True)
+    async with egress.open_client(platform, timeout_s=1) as client:
+        callbacks = Callbacks(store, CallbackSecrets(store, keyring), client, executor=Executor())
+        context = Context(task_id=new_task_id(), tenant=tenant, function=SLUG, attempt=attempt)
+        return await callbacks.deliver(Told(task_id=task_id, url="http://127.0.0.1:1/"), context)
+
+
+async def test_without_a_key_a_callback_waits_for_it(store: Store):
+    task_id = new_task_id()
+    now = datetime.now(UTC)
+    record = {"id": 1, "function_id": 1, "function_name": "F", "function_slug": "f", "trigger_type": "api"}
+    await store.table("invocations", "acme").insert({"_id": task_id, "status": "SUCCESS", "created_at": now, **record})
+    for keyring, error in ((Keyring([]), "NotSigned"), (NEW, "ReceiverUnavailable")):
+        with pytest.raises(Retryable) as caught:
+            await deliver(store, keyring, tenant="acme", task_id=task_id)
+        assert caught.value.error_type == error
+    with pytest.raises(Retryable) as caught:
+        await deliver(store, OLD, tenant="acme", task_id=task_id)
+    assert "not at hand" in caught.value.message
+    await store.global_delete("invocations", {})
+
+
+async def test_nothing_is_told_of_another_tenants_or_of_what_has_not_ended(store: Store):
+    """It is looked for a few times: it may be that a record is being restored."""
+    now, task_ids = datetime.now(UTC), [new_task_id(), new_task_id()]
+    for number, (task_id, tenant) in enumerate(zip(task_ids, ("rival", "acme"), strict=True)):
+        record = {"id": number, "function_id": 1, "function_name": "F", "function_slug": "f", "trigger_type": "api"}
+        status = "SUCCESS" if tenant == "rival" else "STARTED"
+        document = {"_id": task_id, "status": status, "created_at": now, **record}
+        await store.table("invocations", tenant).insert(document)
+    for task_id in (*task_ids, new_task_id()):
+        for attempt, last in ((1, False), (5, False), (6, True)):
+            with pytest.raises(Failure) as caught:
+                await deliver(store, NEW, tenant="acme", task_id=task_id, attempt=attempt)
+            assert (caught.value.error_type, isinstance(caught.value, Retryable)) == ("NoRecord", not last)
+    await store.global_delete("invocations", {})
