@@ -36,6 +36,7 @@ class Job:
         self.warm_ns = int(arguments.warm * 1e9)
         self.window_ns = int(arguments.seconds * 1e9)
         self.counted = bool(arguments.count)
+        self.pause_s: float = arguments.pause
         self.latencies = array("q")
         self.task_ids: list[str] | None = [] if arguments.ids else None
         self.served = self.errors = self.from_ns = self.last_ns = 0
@@ -99,7 +100,13 @@ class Connection(asyncio.Protocol):
             self.buffer = b""
             self.sent, sent = 0, self.sent
             self.job.saw(sent, now, *answer)
-            self.send(now)
+            if self.job.pause_s:
+                asyncio.get_running_loop().call_later(self.job.pause_s, self._send_now)
+            else:
+                self.send(now)
+
+    def _send_now(self) -> None:
+        self.send(time.perf_counter_ns())
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.sent:
@@ -172,6 +179,7 @@ def main() -> None:
     parser.add_argument("--in-flight", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--warm", type=float, default=0.0)
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds between an answer and the next call")
     parser.add_argument("--count", type=int, default=0, help="send this many instead of for --seconds")
     parser.add_argument("--sign", default="", help="secret of Standard Webhooks: each request is a delivery of its own")
     parser.add_argument("--ids", default="", help="file for the task ids of the answers")

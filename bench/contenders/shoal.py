@@ -149,9 +149,14 @@ def call(ready: Ready, slug: str) -> None:
 
 def create(ready: Ready, title: str) -> str:
     """A function with the tax function's code, ready to be called; its slug. Raises NotRun when it is not taken."""
+    return create_with(ready, title, tax.CODE)
+
+
+def create_with(ready: Ready, title: str, source: str) -> str:
+    """A Python function with this code, ready to be called; its slug. Raises NotRun when it is not taken."""
     settings = {"name": title, "execution_mode": "app", "category": "data_processing", "environment": "python"}
     made = _post(ready, "/api/apps/bench/functions/", {**settings, "is_active": True})
-    code = {"version": "1.0.0", "code": tax.CODE, "is_active": True}
+    code = {"version": "1.0.0", "code": source, "is_active": True}
     _post(ready, f"/api/functions/{made['slug']}/code/", code)
     return str(made["slug"])
 
