@@ -107,17 +107,27 @@ class Instance:
 class Fleet:
     """All instances."""
 
-    def __init__(self, folder: Path, journal: Journal, *, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        journal: Journal,
+        *,
+        settings: Mapping[str, str],
+        services: tuple[str, ...] = SERVICES,
+        replicas: int = REPLICAS,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
         self.token = f"shoal_{embedded.secret(folder / 'token')}"
         self.instances: list[Instance] = []
         environ = {**inherited, **settings}
-        for service in ("triggers", *(name for name in SERVICES if name != "triggers")):
-            for number in range(REPLICAS):
+        for service in sorted(services, reverse=True):  # the triggers before the api, which has to know them
+            for number in range(replicas):
                 own = dict(environ)
                 if service == "api":
-                    own |= {"SHOAL_ADMIN_TOKEN": self.token, "SHOAL_API_TRIGGERS_URL": self.of("triggers")[number].url}
+                    own["SHOAL_ADMIN_TOKEN"] = self.token
+                    if doors_behind := self.of("triggers"):
+                        own["SHOAL_API_TRIGGERS_URL"] = doors_behind[number].url
                 self.instances.append(Instance(service, number, environ=own, folder=folder, journal=journal))
 
     def of(self, service: str) -> list[Instance]:
@@ -129,8 +139,14 @@ class Fleet:
         return next(one for one in self.instances if one.name == name)
 
     async def start(self) -> None:
-        """All; returns when all are ready. Raises EmbeddedError."""
-        await asyncio.gather(*(one.start() for one in self.instances))
+        """All; returns when all are ready. Raises EmbeddedError.
+
+        The first one lays streams and indexes, for which a dozen at once would only wait for each other.
+        """
+        first, *others = sorted(self.instances, key=lambda one: one.service == "api")
+        await first.start()
+        await first.ready()
+        await asyncio.gather(*(one.start() for one in others))
         await self.until_ready()
 
     async def until_ready(self) -> None:

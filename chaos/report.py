@@ -18,7 +18,9 @@ def lines(found: Report) -> list[str]:
         f"killed: {_counted(found.kills)}",
         f"effects that came again: {len(verdict.repeats)}",
         *(f"  {line}" for line in verdict.repeats),
-        f"lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, stuck {len(verdict.stuck)}, "
+        f"shoal audit ended with {found.audited.code}:",
+        *(f"  {line}" for line in found.audited.said.strip().splitlines()),
+        f"counted past it: lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, stuck {len(verdict.stuck)}, "
         f"wrong {len(verdict.wrong)}, unexplained {len(verdict.unexplained)}",
         *verdict.lines(),
         "CLEAN" if found.is_clean else "NOT CLEAN",

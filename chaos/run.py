@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from chaos import effects, records, settings
+from chaos.audited import Audited, audited
 from chaos.bus import Cluster
 from chaos.fleet import Fleet
 from chaos.functions import Deployed, Deploying
@@ -48,12 +49,13 @@ class Report(msgspec.Struct, kw_only=True):
     kills: dict[str, int]
     load_s: float
     settle_s: float
+    audited: Audited
     findings: Findings
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is wrong."""
-        return self.findings.is_clean
+        """Whether nothing is wrong, in either opinion."""
+        return self.findings.is_clean and self.audited.code == 0
 
 
 async def run(options: Options, say: Say) -> Report:
@@ -97,8 +99,10 @@ class _Run:
         queues = await self._settled(found)
         settled_s = time.time() - ended_at
         self.journal.remark(f"settled after {settled_s:.1f} s: {queues}")
+        first = await audited({"NATS_URL": self.bus.url, "MONGODB_URL": self.store.url})
+        self.journal.remark(f"shoal audit ended with {first.code}")
         facts = await self._facts(found, deployed, ticked=(ticked_from, ended_at))
-        return self._report(facts, load_s=ended_at - ticked_from, settle_s=settled_s)
+        return self._report(facts, first, load_s=ended_at - ticked_from, settle_s=settled_s)
 
     async def _start(self, stack: AsyncExitStack) -> tuple[Deployed, Deploying]:
         stack.push_async_callback(self.receiver.stop)
@@ -159,7 +163,7 @@ class _Run:
             ticked=ticked,
         )
 
-    def _report(self, facts: Facts, *, load_s: float, settle_s: float) -> Report:
+    def _report(self, facts: Facts, first: Audited, *, load_s: float, settle_s: float) -> Report:
         rows = facts.records
         return Report(
             options=self.options,
@@ -173,5 +177,6 @@ class _Run:
             kills=self.journal.counts(),
             load_s=load_s,
             settle_s=settle_s,
+            audited=first,
             findings=judge(facts),
         )

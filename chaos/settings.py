@@ -9,15 +9,15 @@ LEASE_S = 5.0
 _DRAIN_S = 3.0
 
 
-def of(folder: Path, *, bus: str, store: str) -> dict[str, str]:
+def of(folder: Path, *, bus: str, store: str, replicas: int = 3, lease_s: float = LEASE_S) -> dict[str, str]:
     """The environment. Room on the disk is set aside three times over, so there is to be less of it."""
     return {
         "NATS_URL": bus,
         "MONGODB_URL": store,
         "PYTHONPATH": effects.path_with(folder / "packages"),
         effects.FILE: str(folder / "effects.log"),
-        "SHOAL_STREAM_REPLICAS": "3",
-        "SHOAL_LEASE_S": str(LEASE_S),
+        "SHOAL_STREAM_REPLICAS": str(replicas),
+        "SHOAL_LEASE_S": str(lease_s),
         "SHOAL_DRAIN_S": str(_DRAIN_S),
         "SHOAL_INVOKE_BYTES": str(1 << 30),
         "SHOAL_EVENT_BYTES": str(2 << 30),

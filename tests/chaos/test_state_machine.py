@@ -1,0 +1,120 @@
+"""The life of an invocation, as whatever order of events the dice come to: its record keeps to the table of statuses.
+
+A step is what a client does, or what befalls a service; between two steps nothing waits for anything. Everything runs
+as processes on real servers, and every change of a record is told by the database itself.
+"""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from chaos import effects
+from chaos.ledger import Submission
+from tests.chaos.world import KILL, SERVICES, TERM, WITHIN_S, Asked, World
+
+EXAMPLES, STEPS = 5, 14
+A_WHILE_S = 1.5
+_numbers = count(1)
+_worlds: list[World] = []
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with World(tmp_path_factory.mktemp("machine")) as world:
+        _worlds.append(world)
+        yield world
+        _worlds.clear()
+
+
+class Life(RuleBasedStateMachine):
+    """Wishes are asked for side by side with whatever happens; their answers are taken up at the end."""
+
+    wishes = Bundle("wishes")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = _worlds[0]
+        self.asked: dict[int, tuple[Submission, Asked]] = {}
+
+    @rule(
+        target=wishes,
+        what=st.sampled_from(["quick", "slow", "flaky", "failing"]),
+        keyed=st.booleans(),
+        waits=st.booleans(),
+    )
+    def ask(self, what: str, keyed: bool, waits: bool) -> int:
+        number = next(_numbers)
+        one = self.world.ledger.open(number, what, key=f"machine-{number}" if keyed else "")
+        self._ask(one, what, waits=waits)
+        return number
+
+    @rule(number=wishes, waits=st.booleans())
+    def ask_again(self, number: int, waits: bool) -> None:
+        """What has a key may be asked for again."""
+        one, _ = self.asked[number]
+        if one.key:
+            self._ask(one, one.kind, waits=waits)
+
+    def _ask(self, one: Submission, what: str, *, waits: bool) -> None:
+        slug, params = {
+            "quick": (effects.PLAIN, {}),
+            "slow": (effects.PLAIN, {"pause_s": 0.6}),
+            "flaky": (effects.FLAKY, {"failures": 2, "after_s": 0.2}),
+            "failing": (effects.FLAKY, {"failures": 9, "after_s": 0.1}),
+        }[what]
+        before = self.asked[one.number][1] if one.number in self.asked else None
+        self.asked[one.number] = one, self.world.ask(one, slug, params, waits=waits, after=before)
+
+    @rule(number=wishes)
+    def send_the_command_again(self, number: int) -> None:
+        """As a publisher does that has not heard of its acknowledgement."""
+        for task_id in self.asked[number][0].given:
+            self.world.do(self.world.repeat("invoke", task_id, id=task_id))
+
+    @rule(number=wishes)
+    def hand_the_work_out_again(self, number: int) -> None:
+        """As a bus does that has not heard of its settlement, to an executor that knows nothing."""
+        for task_id in self.asked[number][0].given:
+            self.world.do(self.world.repeat("work", task_id, id=None))
+
+    @rule(service=st.sampled_from(SERVICES), how=st.sampled_from([KILL, KILL, TERM]))
+    def end_a_service(self, service: str, how: str) -> None:
+        self.world.do(self.world.end(service, how=how))
+
+    @rule()
+    def something_happens(self) -> None:
+        self.world.do(self.world.something(within_s=A_WHILE_S))
+
+    @invariant()
+    def every_change_was_one_of_the_table(self) -> None:
+        assert not self.world.witness.faults
+
+    def teardown(self) -> None:
+        """With all services up, everybody gets an answer, and everything ends, in one record each."""
+        for one, asked in self.asked.values():
+            asked.result(WITHIN_S * 2)
+            assert one.given, f"{one.kind} {one.number} was never accepted"
+            assert len(one.given) == 1, f"{one.kind} {one.number} with key {one.key!r} was told {one.given}"
+        given = {task_id for one, _ in self.asked.values() for task_id in one.given}
+        assert not self.world.do(self.world.until_ended(given))
+        assert not self.world.witness.faults
+        assert not self.world.ledger.odd
+
+
+def test_a_record_keeps_to_the_table_of_statuses(world: World) -> None:
+    run_state_machine_as_test(
+        Life,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            phases=(Phase.explicit, Phase.generate),  # a shorter example would take another run of every step
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
