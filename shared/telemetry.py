@@ -36,6 +36,13 @@ DEAD = Counter(
 DEAD_KEPT = Gauge("shoal_dead_letters_kept", "Letters in DEAD, of all tenants")
 REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again", ["stream"])
 RAN_TWICE = Counter("shoal_ran_twice", "Ends reported for tasks whose end had been reported before", ["pool"])
+CANCELLED = Counter(
+    "shoal_invocations_cancelled", "Invocations that somebody cancelled, by how far they were", ["stage"]
+)
+CANCELLED_LATE = Counter(
+    "shoal_cancelled_late", "Runs that had come to their end when their invocation was cancelled", ["pool"]
+)
+EXPIRED = Counter("shoal_invocations_swept", "Invocations that nobody has taken before they expired")
 RATE_LIMITED = Counter(
     "shoal_rate_limited", "Requests refused because there were too many in a minute", ["class", "subject"]
 )

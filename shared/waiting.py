@@ -3,6 +3,9 @@
 An answer is not stored on its way: it is lost when the connection breaks in that moment. So the record is asked, too,
 now and then and after every return of the bus.
 
+Who hears that an invocation is to be cancelled is in doubt: its end may be another one than its executor tells. Then
+the first answer is kept, and given when it is known to be that of the end that is on disk.
+
 An answer that is made while it is sent comes in parts before its outcome, to those who take them: each is a request,
 answered when the part was handed on, so that its sender is as fast as its taker.
 """
@@ -24,6 +27,7 @@ from shared.store.client import Store
 from shared.store.invocations import Invocations
 
 _LOOK_S = 1.0  # how often the record is asked, and how old a wait is to be worth it
+_RAN = frozenset({"SUCCESS", "FAILURE"})
 _LOOKED_FOR = 200  # of so many waits at a time, those first whose last look was longest ago
 _decode = msgspec.json.Decoder(Answer).decode
 _decode_part = msgspec.json.Decoder(Part).decode
@@ -41,14 +45,39 @@ class Wait:
         self.tenant = tenant
         self.looked_at = loop.time()
         self.parts = parts
+        self._in_doubt = False
+        self._kept: Outcome | None = None  # what came while it was
         self._waits = waits
         self._answer: asyncio.Future[bytes | Outcome | None] = loop.create_future()
         self._timer = loop.call_later(within_s, self.give_up)
         waits[task_id] = self
 
-    def answered(self, answer: bytes | Outcome) -> None:
-        """End it with an answer as it came, or with an outcome from the record."""
-        self._end(answer)
+    def answered(self, data: bytes) -> None:
+        """End it with an answer as it came; one that is in doubt, when that is the end that counts."""
+        if not self._in_doubt:
+            self._end(data)
+            return
+        answer = _decode(data)
+        if answer.settled:
+            self.settled(answer.outcome, whole=False)
+        elif self._kept is None:
+            self._kept = answer.outcome
+
+    def settled(self, outcome: Outcome, *, whole: bool = True) -> None:
+        """The end that counts. What came before is the same and more, if it is the same.
+
+        What is not `whole` is for those who cannot have more: of what has run, the executor's own answer is on its way.
+        """
+        if self._kept is not None and self._kept.status == outcome.status:
+            outcome = self._kept
+        elif not whole and outcome.status in _RAN:
+            self._in_doubt = False
+            return
+        self._end(outcome)
+
+    def doubt(self) -> None:
+        """It may be cancelled: believe no answer until its end is on disk."""
+        self._in_doubt = True
 
     def give_up(self) -> None:
         """End it without an answer. Harmless when it has ended."""
@@ -100,6 +129,7 @@ class Waiting:
 
     async def open(self) -> None:
         """Listen for answers."""
+        await self._bus.hear(subjects.CANCELS, self._cancelling)
         await self._bus.hear(self.subject("*"), self._heard)
         await self._bus.hear_requests(subjects.parts(self._instance, "*"), self._offered)
         self._bus.on_return(self._returned)
@@ -108,18 +138,18 @@ class Waiting:
         """Where the answer to this task is to be sent."""
         return subjects.reply(self._instance, task_id)
 
-    def told(self, subject: str, answer: Answer) -> bool:
-        """Take an answer that this process has for itself; False for one that is another's, and goes by bus.
+    def is_here(self, subject: str) -> bool:
+        """Whether answers on this subject are for this process."""
+        return subject == self.subject(subject.rpartition(".")[2])
+
+    def told(self, answer: Answer) -> None:
+        """Take an answer that this process has for itself, of an end that is on disk.
 
         Many large ones at once would be more than the bus holds back for one connection, which it then closes.
         """
-        task_id = subject.rpartition(".")[2]
-        if subject != self.subject(task_id):
-            return False
-        wait = self._waits.get(task_id)
+        wait = self._waits.get(answer.task_id)
         if wait is not None:
-            wait.answered(answer.outcome)
-        return True
+            wait.settled(answer.outcome)
 
     def enter(self, task_id: str, *, tenant: str, within_s: float, streams: bool = False) -> Wait:
         """Begin to wait, before the command is sent. Raises Problem(unavailable) when too many wait already.
@@ -142,6 +172,12 @@ class Waiting:
         wait = self._waits.get(subject.rpartition(".")[2])
         if wait is not None:
             wait.answered(data)
+
+    def _cancelling(self, _data: bytes, subject: str) -> None:
+        tenant, task_id = subjects.cancelled_task(subject)
+        wait = self._waits.get(task_id)
+        if wait is not None and wait.tenant == tenant:
+            wait.doubt()
 
     def _offered(self, data: bytes, subject: str, reply_to: str) -> None:
         wait = self._waits.get(subject.rpartition(".")[2])
@@ -185,4 +221,4 @@ class Waiting:
         for task_id in await record.ended(task_ids):
             outcome, wait = await record.outcome(task_id), self._waits.get(task_id)
             if outcome is not None and wait is not None:
-                wait.answered(outcome)
+                wait.settled(outcome)

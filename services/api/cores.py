@@ -8,6 +8,7 @@ from services.api.core.app_settings import AppSettings
 from services.api.core.apps import Apps
 from services.api.core.callbacks import Callbacks
 from services.api.core.called import Called
+from services.api.core.cancelling import Cancelling
 from services.api.core.credentials import Credentials
 from services.api.core.dead_letters import DeadLetters
 from services.api.core.deployments import Beside, Deployments
@@ -125,6 +126,7 @@ async def cores(service: Service, shared: Shared, auth: Auth, *, identity: Ident
         functions,
         versions,
         invocations,
+        Cancelling(bus, store, invocations, recent),
         history,
         schedules=Schedules(store),
         users=Users(store, identity, hashing),

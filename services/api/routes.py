@@ -37,6 +37,7 @@ _FUNCTION = [f"{path}/{{slug:str}}" for path in _FUNCTIONS]
 _CODE = [f"{path}/code" for path in _FUNCTION]
 _RESULT = [*(f"{path}/result/{{task_id:str}}" for path in _FUNCTIONS), "/api/result/{task_id:str}"]
 _INVOCATIONS = [*(f"{path}/invocations" for path in _FUNCTIONS), "/api/invocations"]
+_BY_TASK = [f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS]
 _REFRESH = ["/api/auth/jwt/token/refresh", "/api/auth/jwt/refresh"]
 _LOG_OUT = ["/api/auth/jwt/token/blacklist", "/api/auth/jwt/blacklist"]
 
@@ -61,12 +62,16 @@ ROUTES = [
     get(_INVOCATIONS)(invocation_routes.list_invocations),
     get([f"{path}/{{id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation),
     get([f"{path}/{{id:str}}/result" for path in _INVOCATIONS])(invocation_routes.show_invocation_result),
+    post([f"{path}/{{id:str}}/cancel" for path in _INVOCATIONS], status_code=202)(invocation_routes.cancel_invocation),
+    delete([f"{path}/{{id:str}}" for path in _INVOCATIONS], status_code=202)(invocation_routes.withdraw_invocation),
+    post([f"{path}/cancel" for path in _BY_TASK], status_code=202)(invocation_routes.cancel_task),
+    delete(_BY_TASK, status_code=202)(invocation_routes.withdraw_task),
     get("/api/pipelines")(pipeline_routes.list_pipelines),
     post("/api/pipelines")(pipeline_routes.create_pipeline),
     get("/api/pipelines/{name:str}")(pipeline_routes.show_pipeline),
     patch("/api/pipelines/{name:str}")(pipeline_routes.change_pipeline),
     delete("/api/pipelines/{name:str}")(pipeline_routes.delete_pipeline),
-    get([f"{path}/by-task-id/{{task_id:str}}" for path in _INVOCATIONS])(invocation_routes.show_invocation_by_task),
+    get(_BY_TASK)(invocation_routes.show_invocation_by_task),
     get("/api/apps")(app_routes.list_apps),
     post("/api/apps")(app_routes.create_app),
     get("/api/apps/{app:str}")(app_routes.show_app),

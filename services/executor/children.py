@@ -4,13 +4,16 @@ A step of a parent has the same task id each time it is asked for. So a parent t
 died, finds what its steps have done, and starts only what was not started.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from services.executor.mode import Unavailable
+from services.executor.orphans import Orphans
 from shared.bus.broker import Bus
+from shared.bus.cancels import Cancels
 from shared.domain.caller import User
 from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
@@ -70,11 +73,14 @@ Find = Callable[[], Awaitable[Function | None]]
 class Children:
     """Submits and waits. The answer comes by bus; the record is asked where it may have been lost."""
 
-    def __init__(self, bus: Bus, store: Store, *, keyring: Keyring, waiting: Waiting) -> None:
+    def __init__(
+        self, bus: Bus, store: Store, *, keyring: Keyring, waiting: Waiting, cancels: Cancels | None = None
+    ) -> None:
         self._bus = bus
         self._store = store
         self._keyring = keyring
         self._waiting = waiting
+        self._orphans = Orphans(bus, cancels) if cancels is not None else None
 
     async def call(self, parent: Parent, step: int | str, find: Find, asked: Asked) -> Child:
         """Call a function once for this step, and wait until it has ended or the parent's time is up.
@@ -84,6 +90,7 @@ class Children:
         task_id, left_s = step_task_id(parent.task_id, step), parent.until - time.monotonic()
         if left_s <= 0:
             return Child(task_id="", outcome=None)
+        called_at = time.time()
         try:
             wait = self._waiting.enter(task_id, tenant=parent.tenant, within_s=left_s)
         except Problem as problem:
@@ -95,6 +102,10 @@ class Children:
             if problem.code == "unavailable":
                 raise Unavailable(problem.message) from None
             return Child(task_id=task_id, outcome=failure("NotAccepted", problem.message))
+        except asyncio.CancelledError:
+            if self._orphans is not None:
+                self._orphans.left(parent.tenant, parent.task_id, child=task_id, since=called_at)
+            raise
         finally:
             wait.give_up()
 

@@ -19,7 +19,7 @@ from services.executor.starting import Starting, late
 from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Done, Later, Verdict
 from shared.bus.graveyard import letter_of, may_leave_letter
-from shared.bus.messages import Answer, Dispatch
+from shared.bus.messages import Dispatch
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
@@ -113,9 +113,12 @@ class Execution:
 
     async def give_up(self, delivery: Delivery[Dispatch], reason: str) -> None:
         """End an invocation that cannot be handled by any means, so that nobody waits for it."""
+        await self.end(delivery, failure("Undeliverable", reason))
+
+    async def end(self, delivery: Delivery[Dispatch], outcome: Outcome) -> None:
+        """End an invocation without a run."""
         now = time.time()
-        timeline = events.timeline(delivery.body, picked=now, done=now)
-        await self._settle(delivery, failure("Undeliverable", reason), timeline)
+        await self._settle(delivery, outcome, events.timeline(delivery.body, picked=now, done=now))
 
     async def _past(self, delivery: Delivery[Dispatch]) -> Past:
         """What became of it before. Of one whose dead letter alone was told, the end is told now.
@@ -211,7 +214,7 @@ class Execution:
         announcing.add_done_callback(self._announcing.discard)
 
     async def _settle(self, delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline) -> None:
-        """Answer the caller first, then put the end on disk, however long the bus is away: the work is done."""
+        """Put the end on disk and answer the caller, however long the bus is away: the work is done."""
         try:
             await self._tell(delivery, outcome, timeline)
         except Problem as problem:
@@ -225,11 +228,9 @@ class Execution:
         told = outcome if delivery.body.request is not None else recorded
         letter = letter_of(delivery.body, recorded, sequence=delivery.sequence)
 
-        async def tell() -> None:
-            if delivery.body.reply_to:  # again after an outage: the first may have been lost in it
-                await self._links.answer(delivery.body.reply_to, Answer(task_id=finished.task_id, outcome=told))
+        async def tell() -> None:  # again after an outage: the first may have been lost in it
             if letter is not None:  # first: who finds it after a kill -9 has only to report
                 await self._links.bury(letter)
-            await self._links.report(finished)
+            await self._links.report(finished, reply_to=delivery.body.reply_to, told=told)
 
         await until_done(tell)

@@ -9,6 +9,7 @@ from prometheus_client import Counter
 
 from services.executor import modes
 from services.executor.artefacts import Artefacts
+from services.executor.cancelling import Cancellable, Cuts
 from services.executor.ceilings import Ceilings
 from services.executor.children import MOST, Children
 from services.executor.config import Executor
@@ -23,10 +24,12 @@ from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
+from shared.bus.cancels import Cancels
 from shared.bus.dead_letters import DeadLetters, told_by
 from shared.bus.delivery import Last
 from shared.bus.graveyard import DeadLetter, keep
 from shared.bus.lanes import Lanes, Pool
+from shared.bus.lookup import end_at
 from shared.bus.messages import (
     Answer,
     Begun,
@@ -70,9 +73,11 @@ class BusLinks:
         functions: Directory,
         hosts: Hosts,
         waiting: Waiting,
+        cuts: Cuts,
     ) -> None:
         self._bus = service.bus
         self._waiting = waiting
+        self._cuts = cuts
         self._store = service.store
         self._keyring = service.keyring
         self._hosts = hosts
@@ -137,12 +142,8 @@ class BusLinks:
 
     async def bury(self, letter: DeadLetter) -> None:
         """Into DEAD, under an id of its task."""
+        self._cuts.settling(letter.task_id)
         await keep(self._bus, letter)
-
-    async def answer(self, reply_to: str, answer: Answer) -> None:
-        """On the caller's own subject, not stored; to one who waits in this process, without the bus."""
-        if not self._waiting.told(reply_to, answer):
-            await self._bus.send(reply_to, answer)
 
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         """Into EVENTS; a lost notice does no harm, the end carries the time too."""
@@ -159,15 +160,43 @@ class BusLinks:
         subject = subjects.event(event.tenant, event.function, "retrying")
         await self._bus.store(subject, event, id=f"{event.task_id}.retrying.{event.attempt}")
 
-    async def report(self, finished: Finished) -> None:
-        """Into EVENTS, under an id that makes the first end the only one."""
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> None:
+        """Into EVENTS, under an id that makes the first end the only one; to the caller on his own subject, not stored.
+
+        He is answered while the end is on its way: it comes to the server before the answer, so that another end that
+        is stored later is too late. One who waits in this process would be too early, and is told when it is stored.
+        """
+        self._cuts.settling(finished.task_id)
+        here = bool(reply_to) and self._waiting.is_here(reply_to)
+        answer = Answer(task_id=finished.task_id, outcome=told)
+
+        async def sent() -> None:
+            if reply_to and not here:
+                await self._bus.send(reply_to, answer)
+
         subject = subjects.event(finished.tenant, finished.function, "finished")
-        stored = await self._bus.store(subject, finished, id=f"{finished.task_id}.finished")
+        stored = await self._bus.store(subject, finished, id=f"{finished.task_id}.finished", sent=sent)
         if stored.duplicate:
+            answer = await self._had_ended(finished, stored.sequence, told)
+            if reply_to and not here:
+                await self._bus.send(reply_to, answer)
+        else:
+            self._observe(finished)
+        if here:
+            self._waiting.told(answer)
+
+    async def _had_ended(self, finished: Finished, sequence: int, told: Outcome) -> Answer:
+        """What is to be told where another end stands, the one with this sequence."""
+        end = await end_at(self._bus, sequence)
+        outcome = told if end is None or end.outcome.status == told.status else end.outcome
+        facts = {"task_id": finished.task_id, "tenant": finished.tenant, "delivery": finished.delivery}
+        if outcome.status != "CANCELLED":
             telemetry.RAN_TWICE.labels(self._pool).inc()
-            _log.warning("ran twice", task_id=finished.task_id, tenant=finished.tenant, delivery=finished.delivery)
-            return
-        self._observe(finished)
+            _log.warning("ran twice", **facts)
+        elif told.status != "CANCELLED":
+            telemetry.CANCELLED_LATE.labels(self._pool).inc()
+            _log.info("cancelled late", **facts)
+        return Answer(task_id=finished.task_id, outcome=outcome, settled=True)
 
     def _observe(self, finished: Finished) -> None:
         self._count(finished.outcome.status, finished.outcome.error_type)
@@ -194,6 +223,7 @@ class _Shared(NamedTuple):
     in_flight: InFlight
     waiting: Waiting
     valves: Valves
+    cuts: Cuts
 
 
 async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared) -> Pool:
@@ -218,6 +248,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
             functions=shared.functions,
             hosts=shared.hosts,
             waiting=shared.waiting,
+            cuts=shared.cuts,
         ),
         mode,
         executor=service.instance,
@@ -243,7 +274,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
     return Pool(
         name=pool,
         body=Dispatch,
-        handle=execution.handle,
+        handle=Cancellable(execution, shared.cuts).handle,
         given_up=execution.give_up,
         slots=mode.slots,
         ahead=ahead,
@@ -258,15 +289,18 @@ async def serve(service: Service) -> AsyncIterator[None]:
         functions = Directory(service.store, cache_s=service.platform.cache_s, registry=registry.read())
         await service.bus.listen(subjects.changed("*", "*"), functions.changed, body=FunctionChanged)
         service.bus.on_return(functions.doubt)
-        reach = Reach(service.bus, service.store, functions, service.instance)
+        cancels = Cancels(service.bus)
+        await cancels.start()  # before anything is pulled that may be cancelled
+        stack.push_async_callback(cancels.stop)
+        reach = Reach(service.bus, service.store, functions, service.instance, cancels)
         settings, platform = service.settings, service.platform
         waiting = Waiting(service.bus, service.store, instance=service.instance, most=MOST)
         await waiting.open()
-        children = Children(service.bus, service.store, keyring=service.keyring, waiting=waiting)
+        children = Children(service.bus, service.store, keyring=service.keyring, waiting=waiting, cancels=cancels)
         valves = Valves(service.store, service.keyring, cache_s=platform.cache_s)
         hosts = Hosts(reach, service.keyring, children=children, valves=valves, platform=platform, executor=settings)
         in_flight = InFlight(settings.bounds, slots=settings.slots, max_depth=platform.max_depth)
-        shared = _Shared(functions, hosts, in_flight, waiting, valves)
+        shared = _Shared(functions, hosts, in_flight, waiting, valves, Cuts(cancels))
         places = Places(settings.bounds)
         opening = Opening(service.settings, service.platform, service.keyring, places, reach)
         pools = []

@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 from services.executor.mode import Artefact, Host, Refusal
 from shared.bus.delivery import Last
 from shared.bus.graveyard import DeadLetter
-from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
+from shared.bus.messages import Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome
 from shared.domain.request import Request
@@ -83,10 +83,6 @@ class Links(Protocol):
         """Keep the dead letter of an invocation durably, once. Raises Problem(unavailable)."""
         ...
 
-    async def answer(self, reply_to: str, answer: Answer) -> None:
-        """Tell the waiting caller."""
-        ...
-
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         """Say that it runs."""
         ...
@@ -99,6 +95,9 @@ class Links(Protocol):
         """Say durably that an attempt failed, and another one is to come. Raises Problem(unavailable)."""
         ...
 
-    async def report(self, finished: Finished) -> None:
-        """Say durably that it ended. Raises Problem(unavailable, too_large)."""
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> None:
+        """Say durably that it ended, and tell who waits, if anybody does. Raises Problem(unavailable, too_large).
+
+        Where it had another end before, that is the one that is told.
+        """
         ...

@@ -7,6 +7,7 @@ import msgspec
 from services.executor.config import Executor
 from services.executor.pool.places import Places
 from shared.bus.broker import Bus
+from shared.bus.cancels import Cancels
 from shared.config import Platform
 from shared.directory import Directory
 from shared.domain.function import Function
@@ -179,12 +180,16 @@ class Again(msgspec.Struct, frozen=True):
 
 
 class Reach(NamedTuple):
-    """What a mode needs that makes calls of its own: bus and store, all functions, and what this process is called."""
+    """What a mode needs that makes calls of its own: bus and store, all functions, and what this process is called.
+
+    `cancels` says which calls are not wanted any more.
+    """
 
     bus: Bus
     store: Store
     functions: Directory
     instance: str
+    cancels: Cancels | None = None
 
 
 class Opening(NamedTuple):

@@ -12,6 +12,7 @@ from services.router.repeats import Repeats
 from shared import registry, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
+from shared.bus.cancels import Cancels
 from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.graveyard import keep, letter_of
@@ -19,7 +20,7 @@ from shared.bus.messages import Answer, Finished, FunctionChanged, IdentityChang
 from shared.directory import Directory, Tenants
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
-from shared.domain.outcome import Outcome, failure, limits_reached
+from shared.domain.outcome import Outcome, cancelled, failure, limits_reached
 from shared.domain.request import MAX_PATH
 
 _SENT = telemetry.ROUTED.labels("sent")
@@ -37,6 +38,7 @@ class Handlers:
         self._bounds = service.platform.bounds
         self._repeats = Repeats(service)
         self._notices = Notices(service.bus)
+        self._cancels = Cancels(service.bus)
 
     async def start(self) -> PullConsumer[Invoke]:
         """Listen, and begin to pull commands."""
@@ -46,15 +48,24 @@ class Handlers:
         await bus.listen(subjects.identity("*"), self._tenants.changed, body=IdentityChanged)
         bus.on_return(self._directory.doubt)
         bus.on_return(self._tenants.doubt)
+        await self._cancels.start()  # before any command comes that may be cancelled
         spec = streams.router(lease_s=self._service.platform.lease_s, in_hand=settings.in_hand)
         consumer = PullConsumer(bus, spec, body=Invoke, handle=self.route, given_up=self.give_up)
         await consumer.start()
         self._service.checks["commands"] = consumer.pulling
         return consumer
 
+    async def stop(self) -> None:
+        """Hear no more of what is cancelled."""
+        await self._cancels.stop()
+
     async def route(self, delivery: Delivery[Invoke]) -> Verdict:
         """Decide one command and act on it. Repeats change nothing: what was sent carries the task's id."""
         command = delivery.body
+        if command.task_id in self._cancels:
+            by = await self._cancels.by(command.tenant, command.task_id)
+            await self._refuse(delivery, cancelled(by), time.time())
+            return DONE
         if await self._repeats.routed(delivery):
             return DONE
         function = await self._directory.find(
@@ -93,10 +104,13 @@ class Handlers:
         self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float, *, function: Function | None = None
     ) -> None:
         command, bus = delivery.body, self._service.bus
-        if command.reply_to:
-            await bus.send(command.reply_to, Answer(task_id=command.task_id, outcome=outcome))
         if letter := letter_of(command, outcome, sequence=delivery.sequence, function=function):
             await keep(bus, letter)
+
+        async def sent() -> None:  # behind the end, so that another end that is stored later is too late
+            if command.reply_to:
+                await bus.send(command.reply_to, Answer(task_id=command.task_id, outcome=outcome))
+
         request = command.request
         finished = Finished(
             id=delivery.sequence,
@@ -117,7 +131,7 @@ class Handlers:
             callback_url=command.callback_url,
         )
         subject = subjects.event(command.tenant, command.function, "finished")
-        await bus.store(subject, finished, id=f"{command.task_id}.finished")
+        await bus.store(subject, finished, id=f"{command.task_id}.finished", sent=sent)
 
 
 def _count_limits(outcome: Outcome, *, pool: str) -> None:
@@ -128,7 +142,9 @@ def _count_limits(outcome: Outcome, *, pool: str) -> None:
 @asynccontextmanager
 async def serve(service: Service) -> AsyncIterator[None]:
     """The router at work."""
-    consumer = await Handlers(service).start()
+    handlers = Handlers(service)
+    consumer = await handlers.start()
     async with counted(service):
         yield
     await consumer.stop(grace_s=service.platform.drain_s / 2)
+    await handlers.stop()

@@ -77,9 +77,14 @@ class Bus:
         """Whether the connection stands now."""
         return self.client.is_connected
 
-    async def store(self, subject: str, body: msgspec.Struct, *, id: str) -> Stored:
-        """Publish durably; returns when JetStream has it. The same `id` again, within the window, stores nothing."""
-        return await self._publisher.publish(subject, encode(body), headers={MESSAGE_ID: id})
+    async def store(
+        self, subject: str, body: msgspec.Struct, *, id: str, sent: Callable[[], Awaitable[None]] | None = None
+    ) -> Stored:
+        """Publish durably; returns when JetStream has it. The same `id` again, within the window, stores nothing.
+
+        `sent` is called before that, when the message is on its way (`Publisher.publish`).
+        """
+        return await self._publisher.publish(subject, encode(body), headers={MESSAGE_ID: id}, sent=sent)
 
     async def publish(self, subject: str, data: bytes, *, headers: dict[str, str]) -> Stored:
         """Publish durably with the server's headers; Problem(conflict) when a sequence is not the expected one."""

@@ -18,10 +18,16 @@ _UNUSED_S = 60.0  # the server forgets a reader's consumer after so long a silen
 
 
 class LogReader:
-    """Calls `arrived` for each message after `position`, in order, each at least once while it is open."""
+    """Calls `arrived` for each message after `position`, in order, each at least once while it is open.
 
-    def __init__(self, bus: Bus, stream: str, arrived: Callable[[Msg, Place], None], *, in_hand: int) -> None:
+    A `sparse` stream is one that keeps the last message of each subject alone: then gaps are nothing to speak of.
+    """
+
+    def __init__(
+        self, bus: Bus, stream: str, arrived: Callable[[Msg, Place], None], *, in_hand: int, sparse: bool = False
+    ) -> None:
         self.stream = stream
+        self._sparse = sparse
         self._bus = bus
         self._deliver = arrived
         self._requests = Requests(
@@ -57,6 +63,8 @@ class LogReader:
         self._requests.check()
 
     async def _revive(self) -> str:
+        if self._sparse and (await self._bus.stream.stream_info(self.stream)).state.last_seq < self._received:
+            self._received = 0  # it was made anew
         info = await self._bus.stream.add_consumer(
             self.stream,
             ConsumerConfig(
@@ -79,7 +87,7 @@ class LogReader:
             self._requests.room_made(message)
             self._requests.lose()
         else:
-            if self._received and place.sequence > self._received + 1:
+            if self._received and place.sequence > self._received + 1 and not self._sparse:
                 self._bus.watch.trouble("log has a gap", stream=self.stream, after=self._received, at=place.sequence)
             self._next += 1
             self._received = place.sequence

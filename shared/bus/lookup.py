@@ -1,4 +1,4 @@
-"""Finding one command in the INVOKE stream, for the moments in which the record does not have it yet."""
+"""Finding one command in the INVOKE stream, or one end, for the moments in which the record does not have it yet."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from nats.js.errors import APIError, NotFoundError
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Invoke
+from shared.bus.messages import Finished, Invoke
 from shared.bus.publisher import AWAY
 from shared.domain.problem import Problem
 
@@ -56,6 +56,17 @@ async def command_at(bus: Bus, *, tenant: str, sequence: int) -> Delivery[Invoke
         raise Problem("unavailable", AWAY) from error
     command = _delivery(stored, sequence)
     return command if command.body.tenant == tenant else None
+
+
+async def end_at(bus: Bus, sequence: int) -> Finished | None:
+    """The end with this sequence in EVENTS; None where it is not kept any more. Raises Problem(unavailable)."""
+    try:
+        stored = await bus.stream.get_msg(streams.EVENTS, sequence)
+    except NotFoundError:
+        return None
+    except _FAULTS as error:
+        raise Problem("unavailable", AWAY) from error
+    return msgspec.json.decode(stored.data or b"", type=Finished)
 
 
 def _delivery(stored: RawStreamMsg, sequence: int) -> Delivery[Invoke]:

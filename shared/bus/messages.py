@@ -208,10 +208,11 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="ta
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="answer.v1"):
-    """What the waiting caller gets."""
+    """What the waiting caller gets. Of one that is `settled` the end is on disk; of another it is on its way there."""
 
     task_id: str
     outcome: Outcome
+    settled: bool = False
 
 
 class FunctionChanged(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="changed.v1"):

@@ -5,6 +5,7 @@ the same protocol at half the cost.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from itertools import count
 
 import msgspec
@@ -50,12 +51,15 @@ class Publisher:
         self._waiting: dict[str, asyncio.Future[_Ack]] = {}
         self._listening = False
 
-    async def publish(self, subject: str, data: bytes, *, headers: dict[str, str]) -> Stored:
+    async def publish(
+        self, subject: str, data: bytes, *, headers: dict[str, str], sent: Callable[[], Awaitable[None]] | None = None
+    ) -> Stored:
         """Return when JetStream has it on disk. Raises Problem(unavailable, too_large).
 
-        Raises Problem(conflict) when a sequence that `headers` expect is not the last one.
+        Raises Problem(conflict) when a sequence that `headers` expect is not the last one. `sent` is called when the
+        message is on its way: what it sends comes to the server after the message, and waits for no acknowledgement.
         """
-        ack = await self._acknowledgement(subject, data, headers)
+        ack = await self._acknowledgement(subject, data, headers, sent)
         return Stored(sequence=ack.seq, duplicate=ack.duplicate)
 
     async def add(self, subject: str, amount: int) -> int:
@@ -63,7 +67,9 @@ class Publisher:
         ack = await self._acknowledgement(subject, b"", {_INCREMENT: f"+{amount}"})
         return int(ack.val)
 
-    async def _acknowledgement(self, subject: str, data: bytes, headers: dict[str, str]) -> _Ack:
+    async def _acknowledgement(
+        self, subject: str, data: bytes, headers: dict[str, str], sent: Callable[[], Awaitable[None]] | None = None
+    ) -> _Ack:
         if not self._listening:
             self._listening = True
             await self._client.subscribe(f"{self._inbox}.*", cb=self._acknowledged)
@@ -74,6 +80,8 @@ class Publisher:
         timer = loop.call_later(self._timeout_s, self._overdue, waiting)
         try:
             await self._client.publish(subject, data, reply=f"{self._inbox}.{token}", headers=headers)
+            if sent is not None:
+                await sent()
             return await waiting
         except nats.errors.MaxPayloadError as error:
             raise Problem(

@@ -30,7 +30,7 @@ _RATES_BYTES = 32 << 20  # a count is about 100 bytes
 _DEAD_SHARE = 8  # of the room of events: dead letters are few
 _LEAST_DEAD_BYTES = 16 << 20  # more than any one message
 _LEASES = 100_000
-_CANCELS = 200_000
+CANCELS_KEPT = 200_000
 _STARTS = 4_000_000
 
 
@@ -175,7 +175,7 @@ def _latest(bounds: Bounds) -> list[Stream]:
             name=CANCELS,
             subjects=["cancels.*.*"],
             max_age_s=bounds.invoke_age_s,  # as long as what is cancelled may wait
-            max_messages=_CANCELS,
+            max_messages=CANCELS_KEPT,
             replicas=bounds.replicas,
             dedupe_s=1.0,
             latest=True,

@@ -135,6 +135,17 @@ def cancel(tenant: str, task_id: str) -> str:
 CANCELS = "cancels.*.*"  # all of them
 
 
+def cancelled_task(subject: str) -> tuple[str, str]:
+    """Which one it is: the tenant and the task id."""
+    _, tenant, task_id = subject.split(".")
+    return tenant, task_id
+
+
+def held_back(tenant: str, task_id: str) -> str:
+    """All that is to come of an invocation at a later moment, in whichever pool: `later`."""
+    return f"later.*.{tenant}.{task_id}.*"
+
+
 def key(tenant: str, function_id: int, digest: str) -> str:
     """An idempotency key of a function's; `digest` is of the key and of who uses it. Stored in KEYS."""
     return f"keys.{tenant}.{function_id}.{digest}"

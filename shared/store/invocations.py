@@ -230,6 +230,16 @@ class Invocations:
         found = await self._place({"status": {"$in": _UNENDED}}, order=1, hint=_BY_STATUS)
         return None if found is None else found.id
 
+    async def unended_children(self, parents: Sequence[str], *, after: int, limit: int) -> list[Invocation]:
+        """At most `limit` of what these tasks have called and has not ended, with ids above `after`, the lowest first.
+
+        As far as it is on record, without params and results.
+        """
+        query = {"parent_task_id": {"$in": list(parents)}, "status": {"$in": _UNENDED}, "id": {"$gt": after}}
+        fields = [*_ROW_FIELDS, "attempts", "started_at", "method", "path"]
+        found = await self._table.many(query, order=[("id", 1)], limit=limit, fields=fields, hint="parent_task_id")
+        return [invocation for document in found if (invocation := _read(document)) is not None]
+
     async def _place(self, query: Document, *, order: int, skip: int = 0, hint: str | None) -> Place | None:
         fields = ["id", "created_at"]
         found = await self._table.many(query, order=[("id", order)], limit=1, skip=skip, fields=fields, hint=hint)

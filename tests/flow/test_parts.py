@@ -76,7 +76,7 @@ async def test_what_is_long_is_cut(bus: Bus, waiting: Waiting):
     assert await stream.send(b"", HEAD)
     assert await stream.send(b"", None)  # nothing to say
     assert await stream.send(data, None)
-    wait.answered(DONE.outcome)
+    wait.settled(DONE.outcome)
     parts = await taking
     assert [len(part.data) for part in parts] == [0, PART_BYTES, PART_BYTES, PART_BYTES, 1]
     assert b"".join(part.data for part in parts) == data
@@ -124,7 +124,7 @@ async def test_another_run_of_the_call_does_not_go_on_where_the_first_one_stoppe
     assert await first.send(b"first", HEAD)
     assert not await second.send(b"second", HEAD)
     assert await first.send(b" and last", None)
-    wait.answered(DONE.outcome)
+    wait.settled(DONE.outcome)
     assert b"".join(part.data for part in await taking) == b"first and last"
 
 

@@ -13,7 +13,7 @@ from services.executor.links import Aside, Loaded, Lost, Past
 from services.executor.mode import Again, Artefact, Call, Crowded, Refusal, Unavailable
 from shared.bus.delivery import DONE, Delivery, Last, Later
 from shared.bus.graveyard import DeadLetter
-from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Retrying, Started
+from shared.bus.messages import Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
@@ -114,9 +114,6 @@ class Links:
     async def bury(self, letter: DeadLetter) -> None:
         self.letters.append(letter)
 
-    async def answer(self, reply_to: str, answer: Answer) -> None:
-        self.answers.append(answer.outcome)
-
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         self.starts.append(event)
         self.announced.set()
@@ -127,10 +124,12 @@ class Links:
     async def retrying(self, event: Retrying) -> None:
         self.retries.append(event)
 
-    async def report(self, finished: Finished) -> None:
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> None:
         if self.troubles:
             raise self.troubles.pop(0)
         self.ends.append(finished)
+        if reply_to:
+            self.answers.append(told)
 
 
 class Mode:

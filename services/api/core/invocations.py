@@ -111,6 +111,15 @@ class Invocations:
     async def by_task(self, caller: Caller, task_id: str, *, app: str | None = None) -> Invocation:
         """The invocation with this task id, from the moment it was accepted. Raises Problem(not_found)."""
         must_read_result(caller)
+        return await self.of_task(caller, task_id, app=app)
+
+    async def by_id(self, caller: Caller, id: int, *, app: str | None = None) -> Invocation:
+        """The invocation with this number, from the moment it was accepted. Raises Problem(not_found)."""
+        must_read(caller)
+        return await self.of_number(caller, id, app=app)
+
+    async def of_task(self, caller: Caller, task_id: str, *, app: str | None) -> Invocation:
+        """`by_task`, for one whose right to it depends on what it is."""
         await self._recent.settle_task(task_id)
         made_at = _made_at(task_id)
         found = await self._latest(caller, task_id, made_at=made_at)
@@ -123,9 +132,8 @@ class Invocations:
             raise Problem("not_found", f"Task '{task_id[:_TASK_SHOWN]}' not found")
         return found
 
-    async def by_id(self, caller: Caller, id: int, *, app: str | None = None) -> Invocation:
-        """The invocation with this number, from the moment it was accepted. Raises Problem(not_found)."""
-        must_read(caller)
+    async def of_number(self, caller: Caller, id: int, *, app: str | None) -> Invocation:
+        """`by_id`, likewise."""
         found = await self._of(caller).by_id(id) if 0 < id <= MAX_ID else None
         if found is None and 0 < id <= MAX_ID:
             found = await self._accepted(await command_at(self._bus, tenant=caller.tenant, sequence=id))

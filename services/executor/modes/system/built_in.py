@@ -48,7 +48,9 @@ class BuiltIn:
             ).function()
             waiting = Waiting(reach.bus, reach.store, instance=f"{reach.instance}-jobs", most=MOST)
             await waiting.open()
-            children = Children(reach.bus, reach.store, keyring=self._opening.keyring, waiting=waiting)
+            children = Children(
+                reach.bus, reach.store, keyring=self._opening.keyring, waiting=waiting, cancels=reach.cancels
+            )
             most = self._opening.executor.system_slots // 2
             found[JOB] = Jobs(children, reach.store, functions=reach.functions, most=most).function()
         return found

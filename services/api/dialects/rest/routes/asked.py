@@ -10,6 +10,7 @@ from services.api.core import functions, invocations
 from services.api.core.aggregate import Aggregate
 from services.api.core.apps import Apps
 from services.api.core.callbacks import Callbacks
+from services.api.core.cancelling import Cancelling
 from services.api.core.dead_letters import DeadLetters
 from services.api.core.event_sources import EventSources
 from services.api.core.history import History
@@ -40,6 +41,7 @@ class Core(NamedTuple):
     functions: functions.Functions
     versions: Versions
     invocations: invocations.Invocations
+    cancelling: Cancelling
     history: History
     schedules: Schedules
     users: Users

@@ -4,6 +4,7 @@ from litestar.di import NamedDependency
 from litestar.params import SkipValidation
 
 from services.api.core import invocations
+from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, Id, Numbered, Size, To, Whole, Within, Word, an_app
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.dialects.rest.wire import invocations as wire
@@ -80,3 +81,33 @@ async def show_invocation_by_task(
 ) -> wire.InvocationAndResult:
     """One invocation with its result, by its task."""
     return translate.invocation_and_result(await core.invocations.by_task(caller, task_id, app=app))
+
+
+@answers("conflict")
+async def cancel_invocation(*, core: To, caller: By, number: Numbered, app: str | None = None) -> wire.InvocationRow:
+    """Cancel an invocation that has not ended, and what it has called.
+
+    It is CANCELLED when this is answered, and again when it was before. One that has ended otherwise is a conflict.
+    """
+    return translate.invocation_row(await core.cancelling.by_id(caller, number, app=app))
+
+
+@answers("conflict")
+async def cancel_task(*, core: To, caller: By, task_id: str, app: str | None = None) -> wire.InvocationRow:
+    """Cancel an invocation by its task.
+
+    See `POST /api/invocations/{id}/cancel/`.
+    """
+    return translate.invocation_row(await core.cancelling.by_task(caller, task_id, app=app))
+
+
+@answers("conflict")
+async def withdraw_invocation(*, core: To, caller: By, number: Numbered, app: str | None = None) -> wire.InvocationRow:
+    """Cancel an invocation, as `cancel` does; its record stays."""
+    return await cancel_invocation(core=core, caller=caller, number=number, app=app)
+
+
+@answers("conflict")
+async def withdraw_task(*, core: To, caller: By, task_id: str, app: str | None = None) -> wire.InvocationRow:
+    """Cancel an invocation by its task, as `cancel` does; its record stays."""
+    return await cancel_task(core=core, caller=caller, task_id=task_id, app=app)
