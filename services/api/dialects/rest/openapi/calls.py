@@ -42,7 +42,9 @@ def _call(name: str, path: str) -> Operation:
         bodies={
             200: {"application/json": wire.Executed},
             202: {"application/json": wire.Pending},
+            409: {"application/json": wire.Failed},  # cancelled
             500: {"application/json": wire.Failed},
+            504: {"application/json": wire.Failed},  # expired
         },
         codes=codes(given, body=wire.Execute, said=Answers(), anonymous=False),
     )

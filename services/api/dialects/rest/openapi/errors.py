@@ -19,7 +19,9 @@ MEANINGS = {
     201: "It is made.",
     202: "It is accepted, and not done yet.",
     204: "It is done; there is nothing more to say.",
+    409: "The call was cancelled.",
     500: "The function failed.",
+    504: "The call was not started in time.",
 }
 _SECONDS = {"type": "integer", "minimum": 1}
 _COUNT = {"type": "integer", "minimum": 0}
