@@ -24,10 +24,11 @@ from shared.domain.request import MAX_PATH
 class Concluded(msgspec.Struct, frozen=True):
     """How an invocation has ended: by `outcome`, None where it had ended before and nobody knows any more how.
 
-    `withdrawn` counts what was held back of it, and does not come any more.
+    It `is_new` where it had not ended before. `withdrawn` counts what was held back of it, and does not come any more.
     """
 
     outcome: Outcome | None
+    is_new: bool
     withdrawn: int = 0
 
     @property
@@ -46,7 +47,8 @@ async def cancel(bus: Bus, end: Finished, *, by: str, reply_to: str) -> Conclude
     concluded = await conclude(bus, end, reply_to=reply_to)
     if not concluded.is_cancelled:
         return concluded
-    return Concluded(concluded.outcome, await withdraw(bus, end.tenant, end.task_id))
+    withdrawn = await withdraw(bus, end.tenant, end.task_id)
+    return msgspec.structs.replace(concluded, withdrawn=withdrawn)
 
 
 async def conclude(bus: Bus, end: Finished, *, reply_to: str) -> Concluded:
@@ -57,7 +59,7 @@ async def conclude(bus: Bus, end: Finished, *, reply_to: str) -> Concluded:
     outcome = None if standing is None else standing.outcome
     if reply_to and outcome is not None:
         await bus.send(reply_to, Answer(task_id=end.task_id, outcome=outcome, settled=True))
-    return Concluded(outcome)
+    return Concluded(outcome, is_new=not stored.duplicate)
 
 
 def end_of(command: Delivery[Invoke], outcome: Outcome, *, record: Invocation | None = None) -> Finished:

@@ -190,6 +190,8 @@ class BusLinks:
         end = await end_at(self._bus, sequence)
         outcome = told if end is None or end.outcome.status == told.status else end.outcome
         facts = {"task_id": finished.task_id, "tenant": finished.tenant, "delivery": finished.delivery}
+        if not finished.timeline.started:  # it was not run here, because of that end as a rule
+            return Answer(task_id=finished.task_id, outcome=outcome, settled=True)
         if outcome.status != "CANCELLED":
             telemetry.RAN_TWICE.labels(self._pool).inc()
             _log.warning("ran twice", **facts)

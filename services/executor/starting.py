@@ -26,7 +26,16 @@ def late(dispatch: Dispatch) -> Outcome | None:
     """The end of what was not started in time. A later attempt is of what was."""
     if not dispatch.expires_at or dispatch.attempt > 1 or time.time() < dispatch.expires_at:
         return None
+    return _expired(dispatch)
+
+
+def _expired(dispatch: Dispatch) -> Outcome:
     return expired(dispatch.expires_at - dispatch.timeline.accepted)
+
+
+def _is_watched(dispatch: Dispatch) -> bool:
+    """Whether somebody ends it if it is not started in time, and has to know that it was."""
+    return bool(dispatch.expires_at) and dispatch.attempt == 1
 
 
 def _lost(delivery: Delivery[Dispatch], past: Past, found: Last[Begun] | None) -> Lost | None:
@@ -64,13 +73,15 @@ class Starting:
         Raises Problem(unavailable): then it has not begun.
         """
         dispatch = delivery.body
-        if delivery.count == 1 and not dispatch.at_most_once:
-            return late(dispatch)
+        if delivery.count == 1 and not dispatch.at_most_once and not _is_watched(dispatch):
+            return None
         found = await self._links.begun(dispatch) if delivery.count > 1 else None
         lost = _lost(delivery, past, found)
         if lost is not None:
             await self._cut(dispatch, lost)
         for _ in range(_TRIES):
+            if found is not None and not found.body.executor:  # nobody had started it in time: so it was ended
+                return _expired(dispatch)
             runs = await self._runs(delivery, found, told=lost is not None)
             if not isinstance(runs, int):
                 return runs

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from services.scheduler.clockwork import Clockwork
 from services.scheduler.config import Scheduler
+from services.scheduler.expiry import Expiry
 from services.scheduler.sweep import Sweep
 from shared.boot import Service
 from shared.bus import streams, subjects
@@ -20,7 +21,8 @@ async def serve(service: Service) -> AsyncIterator[None]:
     spec = streams.scheduler(lease_s=settings.lease_s, in_hand=settings.in_hand)
     clockwork, sweep = Clockwork(service), Sweep(service, spec)
     consumer = PullConsumer(service.bus, spec, body=Tick, handle=clockwork.take)
-    working = [asyncio.create_task(work) for work in (clockwork.submit(), clockwork.keep_books())]
+    expiry = Expiry(service)
+    working = [asyncio.create_task(work) for work in (clockwork.submit(), clockwork.keep_books(), expiry.work())]
     for task in working:
         service.watch(task)
     await consumer.start()
@@ -30,6 +32,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     service.watch(sweeping)
     service.checks["ticks"] = consumer.pulling
     service.facts["schedules"] = lambda: sweep.schedules
+    service.facts["expired"] = lambda: expiry.swept
     service.facts["next_due"] = lambda: sweep.next_due
     service.facts["last_lateness_s"] = lambda: round(clockwork.lateness_s, 3)
     try:

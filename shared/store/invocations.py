@@ -278,6 +278,18 @@ async def ends(store: Store, task_ids: Sequence[str]) -> dict[str, int]:
     return {document["_id"]: document["event"] for document in found}
 
 
+async def expired(store: Store, *, after: float, before: float, limit: int) -> list[Invocation]:
+    """At most `limit` invocations of any tenants that wait, and expired between these moments, Unix seconds.
+
+    The first to expire first, without params.
+    """
+    span = {"$gt": datetime.fromtimestamp(after, UTC), "$lt": datetime.fromtimestamp(before, UTC)}
+    query = {"status": "PENDING", "expires_at": span}
+    fields = [*_ROW_FIELDS, "expires_at", "attempts", "method", "path"]
+    found = await store.global_many(COLLECTION, query, order=[("expires_at", 1)], limit=limit, fields=fields)
+    return [invocation for document in found if (invocation := _read(document)) is not None]
+
+
 async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
     """The statuses of those of the tasks, of any tenants, that are on record."""
     query = {"_id": {"$in": list(task_ids)}}
