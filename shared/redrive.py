@@ -12,9 +12,10 @@ import msgspec
 from shared.bus import streams
 from shared.bus.broker import Bus
 from shared.bus.dead_letters import DeadLetters, Found
-from shared.bus.messages import Dispatch, Invoke
+from shared.bus.graveyard import Command
+from shared.bus.messages import Dispatch
 from shared.domain.function import SYSTEM_ID, Function
-from shared.domain.problem import Problem
+from shared.domain.problem import Problem, wrong
 from shared.domain.request import Request, params_of
 from shared.registry import Registry
 from shared.sealed_request import resealed
@@ -76,7 +77,14 @@ class Redriver:
         found = await letters.one(id)
         if found is None:
             raise no_letter(id)
+        if params is not None and self._is_internal(found.command):
+            raise wrong("params", f"The params of '{found.function}' are the platform's own, and cannot be replaced")
         return await self._redrive(letters, found, params)
+
+    def _is_internal(self, command: Command | None) -> bool:
+        if command is None or command.function_id != SYSTEM_ID:
+            return False
+        return self._registry.offered(command.tenant, command.function) is None
 
     async def chosen(self, letters: DeadLetters, ids: Sequence[int]) -> Many:
         """Redrive these, in this order."""
@@ -128,7 +136,7 @@ class Redriver:
         return Redriven(found.id, task_id, repeated)
 
     async def _submit(
-        self, function: Function, command: Invoke | Dispatch, task_id: str, *, params: msgspec.Raw | None, found: Found
+        self, function: Function, command: Command, task_id: str, *, params: msgspec.Raw | None, found: Found
     ) -> bool:
         """Whether it had been submitted before."""
         try:
@@ -152,7 +160,7 @@ class Redriver:
         accepted = await submit(self._bus, function, task_id=task_id, params=given, origin=origin)
         return accepted.repeated
 
-    async def _function(self, found: Found, command: Invoke | Dispatch) -> Function:
+    async def _function(self, found: Found, command: Command) -> Function:
         """The function as it is now. Raises Problem(conflict)."""
         slug = command.function
         if command.function_id == SYSTEM_ID:

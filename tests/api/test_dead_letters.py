@@ -9,6 +9,7 @@ import httpx
 import msgspec
 import pytest
 
+from shared import registry
 from shared.bus.broker import Bus
 from shared.domain.caller import User
 from shared.domain.function import Function
@@ -304,6 +305,17 @@ async def test_what_is_no_invocation_is_shown_and_stays(client: httpx.AsyncClien
     assert (detail["obstacle"], detail["params"]) == ("its bytes cannot be read", None)
     refused = await client.post(f"/api/dead-letters/{row['id']}/redrive/")
     assert sentence(refused, 409) == f"Dead letter {row['id']} cannot be redriven: its bytes cannot be read"
+    assert (await client.delete(f"/api/dead-letters/{row['id']}/")).status_code == 204
+
+
+async def test_what_the_platform_calls_for_itself_has_its_own_params(client: httpx.AsyncClient, bus: Bus):
+    slug = registry.INTERNAL[0]
+    function = registry.WITHOUT_PACKAGES.function("default", slug)
+    assert function is not None
+    await sent(bus, function, params=b'{"nothing": "that fits"}', trigger_type="function")
+    (row,) = await letters(client, slug, 1)
+    refused = await client.post(f"/api/dead-letters/{row['id']}/redrive/", json={"params": {"url": "elsewhere"}})
+    assert sentence(refused, 400) == f"The params of '{slug}' are the platform's own, and cannot be replaced"
     assert (await client.delete(f"/api/dead-letters/{row['id']}/")).status_code == 204
 
 
