@@ -16,7 +16,7 @@ from nats.js.errors import APIError, BadRequestError, NotFoundError
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.graveyard import Command, DeadLetter, command_of, letter_id
-from shared.bus.lookup import scan
+from shared.bus.lookup import moment, scan
 from shared.bus.publisher import AWAY
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
@@ -130,13 +130,16 @@ class DeadLetters:
         return count
 
     async def of_task(self, function: str, task_id: str, *, accepted_at: float) -> Found | None:
-        """The letter of a task that was accepted at this moment, Unix seconds."""
-        window = (accepted_at - _LATE_S, time.time() + _LATE_S)
+        """The letter of a task that was accepted at this moment, Unix seconds.
+
+        Mostly there is none of its function at all since then, which one question tells.
+        """
+        subject, since = subjects.dead(self._tenant, function), accepted_at - _LATE_S
+        if await self._asked({"next_by_subj": subject, "batch": 1, "start_time": moment(since)}) is None:
+            return None
+        window, until = (since, time.time() + _LATE_S), time.monotonic() + _SCAN_S
         try:
-            sequence = await scan(
-                self._bus, streams.DEAD, subjects.dead(self._tenant, function), id=letter_id(task_id), window=window,
-                until=time.monotonic() + _SCAN_S,
-            )  # fmt: skip
+            sequence = await scan(self._bus, streams.DEAD, subject, id=letter_id(task_id), window=window, until=until)
         except _FAULTS as error:
             raise Problem("unavailable", AWAY) from error
         return None if sequence is None else await self.one(sequence)
@@ -180,9 +183,11 @@ class DeadLetters:
 
     async def _next(self, subject: str, sequence: int) -> _Next | None:
         """The first letter that is not before this sequence."""
-        asked: dict[str, Any] = {"seq": sequence, "next_by_subj": subject, "batch": 1}
+        return await self._asked({"seq": sequence, "next_by_subj": subject, "batch": 1})
+
+    async def _asked(self, question: dict[str, Any]) -> _Next | None:
         try:
-            answer = await self._bus.client.request(_GET, msgspec.json.encode(asked), timeout=self._bus.timeout_s)
+            answer = await self._bus.client.request(_GET, msgspec.json.encode(question), timeout=self._bus.timeout_s)
         except _FAULTS as error:
             raise Problem("unavailable", AWAY) from error
         return _read(answer)

@@ -73,6 +73,11 @@ def _delivery(stored: RawStreamMsg, sequence: int) -> Delivery[Invoke]:
     return Delivery(body=msgspec.json.decode(stored.data or b"", type=Invoke), sequence=sequence, count=1)
 
 
+def moment(at: float) -> str:
+    """Unix seconds as the server reads a time."""
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
+
+
 async def scan(
     bus: Bus, stream: str, subject: str, *, id: str, window: tuple[float, float], until: float
 ) -> int | None:
@@ -85,7 +90,7 @@ async def scan(
     config = ConsumerConfig(
         filter_subject=subject,
         deliver_policy=DeliverPolicy.BY_START_TIME,
-        opt_start_time=datetime.fromtimestamp(first, UTC).isoformat().replace("+00:00", "Z"),  # type: ignore[arg-type]  # nats-py passes it on as JSON
+        opt_start_time=moment(first),  # type: ignore[arg-type]  # nats-py passes it on as JSON
         ack_policy=AckPolicy.NONE,
         headers_only=True,
         inactive_threshold=5,

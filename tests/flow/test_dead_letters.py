@@ -168,6 +168,18 @@ async def test_what_was_given_up_has_one_letter(bus: Bus, monkeypatch: pytest.Mo
     assert all(one.command is not None for one in found)
 
 
+async def test_the_letter_of_a_task_is_found_among_others(bus: Bus) -> None:
+    letters, now = DeadLetters(bus, "acme"), time.time()
+    assert await letters.of_task("sought", "s1", accepted_at=now) is None
+    for number in range(4):
+        await die(bus, f"s{number}", function="sought")
+    found = await letters.of_task("sought", "s1", accepted_at=now)
+    assert found is not None
+    assert found.letter.task_id == "s1"
+    assert await letters.of_task("sought", "s", accepted_at=now) is None
+    assert await letters.of_task("sought", "s1", accepted_at=now + 1000) is None
+
+
 class Mortal(Links):
     """A test's links, but for letters, which are the bus's; dies by kill -9 when it is to report, if told so."""
 
