@@ -5,7 +5,8 @@ from pathlib import Path
 from chaos import effects
 from shared import embedded
 
-LEASE_S = 5.0
+LEASE_S = 12.0
+"""Longer than a cluster of the bus takes to choose anew who has a consumer, which is 4 to 9 s."""
 _DRAIN_S = 3.0
 
 

@@ -30,6 +30,9 @@ from shared.waiting import Waiting
 MOST = 10_000
 """Children that one executor may wait for at once."""
 
+_INSISTS_S = 15.0  # a cluster of the bus that loses a server has chosen another one by then
+_AGAIN_S = 0.5
+
 
 class Parent(msgspec.Struct, frozen=True, kw_only=True):
     """The call that makes calls: what they have of it. `until` is the end of its time, by the monotonic clock.
@@ -131,5 +134,20 @@ class Children:
             depth=asked.depth,
         )
         params = msgspec.Raw(asked.params if request is None else b"{}")
-        await submit(self._bus, function, task_id=task_id, params=params, origin=origin)
+        await self._submitted(parent, function, task_id=task_id, params=params, origin=origin)
         return None
+
+    async def _submitted(
+        self, parent: Parent, function: Function, *, task_id: str, params: msgspec.Raw, origin: Origin
+    ) -> None:
+        """Again and again while the bus is away and there is time: the same step twice is one call."""
+        until = min(parent.until, time.monotonic() + _INSISTS_S)
+        while True:
+            try:
+                await submit(self._bus, function, task_id=task_id, params=params, origin=origin)
+            except Problem as problem:
+                if problem.code != "unavailable" or time.monotonic() + _AGAIN_S >= until:
+                    raise
+            else:
+                return
+            await asyncio.sleep(_AGAIN_S)

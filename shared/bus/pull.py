@@ -18,10 +18,13 @@ from shared.bus.graveyard import bury_dropped
 from shared.bus.place import Place
 from shared.bus.requests import Requests
 from shared.bus.room import Own, Room
+from shared.bus.settled import Settled
 from shared.bus.streams import Consumer
 from shared.domain.problem import Problem
 
 REDELIVERY_S = 1.0  # after a fault of ours, or of the infrastructure
+_SAID_AGAIN = 2000  # acknowledgements: more than are sent while a consumer has no server
+_DONE = b"+ACK"
 _SIGNAL_S = 5.0  # in-progress signals at least this often, and thrice a lease
 
 
@@ -46,12 +49,15 @@ class StandingPull:
         self._deliver = arrived
         self._ensure = ensure or self._make
         self._room = room or Own(spec.in_hand, spec.least)
-        self._requests = Requests(bus, room=self._room, arrived=self._arrived, revive=self._revive)
+        self._requests = Requests(
+            bus, room=self._room, arrived=self._arrived, revive=self._revive, lost=self._say_again
+        )
         self._doubted_ns = 0
         self._held: dict[int, Msg] = {}  # by sequence; not settled yet: kept alive
         self._released: set[int] = set()  # of these, the ones that take no room any more
         self._lapsed: set[int] = set()  # of these, the ones whose lease may have run out before anything was done
         self._absence = Absence(spec.lease_s) if spec.fenced else None
+        self._settled = Settled()
         self._stale = False  # what comes now may have come long ago
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -91,7 +97,8 @@ class StandingPull:
         try:
             match verdict:
                 case Done():
-                    await self._bus.client.publish(message.reply, b"+ACK")
+                    self._settled.add(message)
+                    await self._bus.client.publish(message.reply, _DONE)
                 case Later() if sequence in self._lapsed:
                     pass  # to hand it back would take it from whoever has it now
                 case Later(delay_s=delay_s):
@@ -116,6 +123,19 @@ class StandingPull:
         if sequence in self._held and sequence not in self._released:
             self._released.add(sequence)
             self._requests.room_made(self._held[sequence])
+
+    def _say_again(self) -> None:
+        """What was settled of late may not have been heard of: by a server that died, or over a connection that broke.
+
+        It is said before anybody can be given it again.
+        """
+        if self._bus.connected and (replies := self._settled.last(_SAID_AGAIN)):
+            self._bus.mind(self._acknowledge(replies))
+
+    async def _acknowledge(self, replies: list[str]) -> None:
+        with suppress(nats.errors.Error, OSError):
+            for reply in replies:
+                await self._bus.client.publish(reply, _DONE)
 
     async def _make(self) -> int:
         await self._bus.ensure_consumer(self.spec)
@@ -148,6 +168,10 @@ class StandingPull:
         place = Place.of(message)
         if self._stale and place.sequence not in self._held:
             self._requests.room_made(message)
+            return
+        if self._settled.knows(place):  # the acknowledgement was lost: it is not to be done twice
+            self._requests.room_made(message)
+            self._bus.mind(self._acknowledge([message.reply]))
             return
         if place.time_ns < self._doubted_ns:
             place = place._replace(delivery=place.delivery + 1)

@@ -28,6 +28,10 @@ _ALIVE = "100"
 _TOO_LARGE = "MaxBytes"  # why it ended: the next message did not fit into it
 
 
+def _nothing() -> None:
+    return
+
+
 class _Request:
     """What a standing request may still bring, and the bytes that it was made for."""
 
@@ -41,6 +45,7 @@ class _Request:
 class Requests:
     """Calls `arrived` for each message. `revive` makes the consumer and returns `<stream>.<consumer>`.
 
+    `lost` is called as soon as the consumer seems lost.
     A message takes room until `room_made` is called for it; how much room there is says `room`.
     """
 
@@ -51,11 +56,13 @@ class Requests:
         room: Room,
         arrived: Callable[[Msg], None],
         revive: Callable[[], Awaitable[str]],
+        lost: Callable[[], None] = _nothing,
     ) -> None:
         self._bus = bus
         self._all = room
         self._deliver = arrived
         self._revive = revive
+        self._on_loss = lost
         self._inbox = bus.client.new_inbox()
         self._subject = ""
         self._subscription: Subscription | None = None
@@ -112,6 +119,7 @@ class Requests:
 
     def lose(self) -> None:
         """What was asked for will not come: make the consumer anew, and ask again."""
+        self._on_loss()
         self._lost = True
         self._room.set()
 
@@ -179,6 +187,7 @@ class Requests:
             self._large = _TOO_LARGE in headers.get("Description", "")
             self._served(int(headers[_PENDING]))
         elif headers.get("Status") != _ALIVE:  # 409: it was deleted, or another server has it now; 503: nobody knows it
+            self._on_loss()
             await asyncio.sleep(_REVIVE_S)
             self._lost = True
         if self._lost or self._worth_asking():
