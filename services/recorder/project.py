@@ -52,7 +52,7 @@ def project(commands: Iterable[Delivery[Invoke]], events: Sequence[Delivery[Even
 
 def _accepted(delivery: Delivery[Invoke]) -> Upsert:
     command = delivery.body
-    described = _described(command, delivery.sequence) | _asked(command)
+    described = _described(command, command.id or delivery.sequence) | _asked(command)
     return Upsert({"_id": command.task_id}, {"$set": described, "$setOnInsert": {"status": "PENDING"}})
 
 

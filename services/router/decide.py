@@ -78,6 +78,7 @@ def decide(
             timeline=Timeline(accepted=command.accepted_at, routed=moment.routed_at),
             reply_to=command.reply_to,
             repeated=moment.repeated,
+            attempt=command.attempt,
             retries=retries_of(function.config),
             retry_first_s=first_s,
             retry_most_s=most_s,

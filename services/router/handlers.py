@@ -75,17 +75,17 @@ class Handlers:
         tenant = await self._tenants.find(command.tenant)
         decision = decide(
             command,
-            id=delivery.sequence,
+            id=command.id or delivery.sequence,
             function=function,
             tenant=tenant,
             bounds=self._bounds,
-            moment=Moment(routed_at, repeated=delivery.count > 1),
+            moment=Moment(routed_at, repeated=delivery.count > 1 or command.is_again),
         )
         match decision:
             case Send(pool=pool, dispatch=dispatch):
                 lane = subjects.work(pool, command.tenant, dispatch.lane)
                 await self._notices.queued(pool, lane)
-                await self._service.bus.store(lane, dispatch, id=command.task_id)
+                await self._service.bus.store(lane, dispatch, id=_message_id(delivery))
                 _SENT.inc()
             case Refuse() if delivery.count > 1 and await self._repeats.queued(command):
                 return DONE  # it was not refused before, and is on its way
@@ -113,7 +113,7 @@ class Handlers:
 
         request = command.request
         finished = Finished(
-            id=delivery.sequence,
+            id=command.id or delivery.sequence,
             task_id=command.task_id,
             tenant=command.tenant,
             function=command.function,
@@ -132,6 +132,12 @@ class Handlers:
         )
         subject = subjects.event(command.tenant, command.function, "finished")
         await bus.store(subject, finished, id=f"{command.task_id}.finished", sent=sent)
+
+
+def _message_id(delivery: Delivery[Invoke]) -> str:
+    """That of the work: of a command that was put in anew another one, as the bus may know the former's."""
+    command = delivery.body
+    return f"{command.task_id}.again.{delivery.sequence}" if command.is_again else command.task_id
 
 
 def _count_limits(outcome: Outcome, *, pool: str) -> None:

@@ -17,7 +17,6 @@ from shared.domain.problem import Problem
 from shared.store import checkpoints
 from shared.store.invocations import Invocations
 
-_RECORDER = "recorder"
 _KEPT_S = 30.0  # a look at a tenant's queue is good for all commands that were handed out before it
 _MOST = 100  # tenants
 _SURE = 0.5  # of the window: clocks differ
@@ -42,12 +41,12 @@ class Repeats:
     async def routed(self, delivery: Delivery[Invoke]) -> bool:
         """Whether the command's work is known to be done or queued. Raises Problem(unavailable)."""
         command = delivery.body
-        if delivery.count == 1:
+        if delivery.count == 1 and not command.is_again:
             return False
         record = Invocations(self._service.store, command.tenant)
         if await record.finished(command.task_id):
             return True
-        if time.time() - command.accepted_at < self._window_s:
+        if delivery.count == 1 or time.time() - command.accepted_at < self._window_s:
             return False  # what was sent is known by its id
         return await self.queued(command) or await record.finished(command.task_id)  # once more: all is on record now
 
@@ -58,7 +57,7 @@ class Repeats:
             seen = await self._look(command.tenant)
         if command.task_id in seen.tasks:
             return True
-        marks = await checkpoints.marks(self._service.store, _RECORDER)
+        marks = await checkpoints.marks(self._service.store, checkpoints.RECORDER)
         mark = marks.get(streams.EVENTS)
         if mark is None or mark.created != await self._service.bus.created(streams.EVENTS):
             mark = checkpoints.Mark("", 0)

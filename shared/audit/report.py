@@ -20,6 +20,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     `command` is the sequence of the task's last command in INVOKE, `event` that of an end in EVENTS, `attempts` how
     many of its tries have ended; 0 for none. Of what is `doubled`, it is the one too many, and `kept` is the other one.
+    `function_id` is there where it is of no task, but of its function.
     """
 
     kind: Kind
@@ -32,6 +33,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     event: int = 0
     attempts: int = 0
     kept: int = 0
+    function_id: int = 0
 
 
 class Report(msgspec.Struct, kw_only=True):

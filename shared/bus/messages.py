@@ -25,6 +25,8 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     With a `refusal` it is only to be recorded, as one that did not run for this reason.
     It is not to be started after `expires_at`, Unix seconds, 0 for no such moment. How it ended is posted to
     `callback_url`, where there is one. `redrive_of` is the task whose dead letter it was made of, empty for none.
+    The `id` of an invocation is its command's sequence. One that was lost is put in anew, under another message id:
+    then `id` is the one that it has, and `attempt` the one to begin with.
     """
 
     task_id: str
@@ -37,6 +39,8 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     trigger_type: TriggerType
     user: User | None
     accepted_at: float
+    id: int = 0
+    attempt: int = 1
     reply_to: str = ""
     parent_task_id: str = ""
     app_slug: str = ""
@@ -47,6 +51,11 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     expires_at: float = 0.0
     callback_url: str = ""
     redrive_of: str = ""
+
+    @property
+    def is_again(self) -> bool:
+        """Whether it was put in anew."""
+        return self.id > 0
 
 
 class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):

@@ -26,6 +26,8 @@ _UNUSED_S = 30.0  # the server forgets a consumer after so long a silence
 _TRIES = 5  # in a row, without one message
 _PAUSE_S = 0.5
 _NO_MESSAGE = 10043
+_EXPECTED = "Nats-Expected-Last-Sequence"
+_NEVER = 1 << 62
 _FAULTS = (TimeoutError, nats.errors.Error, APIError, OSError)
 
 
@@ -103,6 +105,16 @@ async def remove(bus: Bus, stream: str, sequence: int) -> None:
         raise Problem("unavailable", AWAY) from error
 
 
+async def knows(bus: Bus, subject: str, *, id: str) -> bool:
+    """Whether the bus would take a message with this id for a repeat; none is stored. Raises Problem(unavailable)."""
+    try:
+        return (await bus.publish(subject, b"", headers={MESSAGE_ID: id, _EXPECTED: str(_NEVER)})).duplicate
+    except Problem as problem:
+        if problem.code != "conflict":
+            raise
+        return False
+
+
 async def headers(
     bus: Bus, stream: str, *, subjects: Sequence[str], after: int = 0, upto: int = 0
 ) -> AsyncIterator[list[Entry]]:
@@ -110,6 +122,8 @@ async def headers(
 
     Raises Problem(unavailable).
     """
+    if not subjects:
+        return
     reading = _Reading(bus, stream, subjects, after)
     try:
         while not reading.over:

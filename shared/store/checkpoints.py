@@ -37,6 +37,13 @@ async def marks(store: Store, reader: str) -> dict[str, Mark]:
     return msgspec.convert(found.get("marks", {}), dict[str, Mark]) if found else {}
 
 
+async def begin_anew(store: Store, reader: str) -> None:
+    """Forget how far it has come, and end the turn of whoever has it: the next one reads from the beginning."""
+    await store.global_upsert(
+        _COLLECTION, {"_id": reader}, [{"$set": {"holder": "", "until": "$$NOW", "marks": {"$literal": {}}}}]
+    )
+
+
 async def keep(store: Store, reader: str, marks: dict[str, Mark], *, holder: str, lease_s: float) -> bool:
     """Write down how far it has come, and stay at work for another `lease_s`; 0 gives it up. False when it was lost."""
     until = {"$add": ["$$NOW", int(lease_s * 1000)]}

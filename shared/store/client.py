@@ -254,7 +254,7 @@ class Store:
         async with _within(self._timeout_s):
             return await self._database[collection].count_documents(query)
 
-    async def global_upsert(self, collection: str, query: Document, change: Document) -> None:
+    async def global_upsert(self, collection: str, query: Document, change: Document | list[Document]) -> None:
         """Write a document of a collection that stands above the tenants."""
         async with _within(self._timeout_s):
             await self._database[collection].update_one(query, change, upsert=True)

@@ -11,6 +11,10 @@ from shared.store.invocations import COLLECTION
 UNENDED_INDEX = "unended"
 UNENDED: Document = {"status": {"$in": sorted(TRANSITIONS.keys() - FINAL)}}
 """What finds the records that have not ended; the index `unended` has nothing else."""
+_OF_AN_END = (
+    *("stdout", "stderr", "warnings", "logs", "error_type", "error", "traceback", "failed"),
+    *("duration_us", "method", "path", "status_code"),
+)
 _FIELDS = ("id", "tenant", "function_slug", "status", "event", "attempts", "created_at")
 
 
@@ -52,6 +56,12 @@ async def unended(store: Store, *, before: float, limit: int, after: State | Non
     order = [("created_at", 1), ("_id", 1)]
     found = await store.global_many(COLLECTION, query, order=order, limit=limit, fields=_FIELDS)
     return [_read(document) for document in found]
+
+
+async def replace_end(store: Store, state: State, end: Document) -> None:
+    """Write another end over the one that is on record, if that is still the same."""
+    gone = {field: "" for field in _OF_AN_END if field not in end}
+    await store.global_change(COLLECTION, {"_id": state.task_id, "event": state.event}, {"$set": end, "$unset": gone})
 
 
 def _read(document: Document) -> State:

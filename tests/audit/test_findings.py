@@ -1,16 +1,22 @@
-"""Each thing that can be wrong is made to be, and found, and named."""
+"""Each thing that can be wrong is made to be, found, named and mended; then nothing is wrong any more."""
 
 import asyncio
 
 import msgspec
 import pytest
 
+from services.recorder.project import project
+from shared.audit.mending import Mending
 from shared.audit.report import Finding, Report
 from shared.bus import backlog, scan, streams, subjects
 from shared.bus.broker import encode
 from shared.bus.messages import Finished, Invoke
 from shared.domain.function import Function
+from shared.domain.invocation import Invocation
+from shared.domain.outcome import failure
 from shared.store import deletions
+from shared.store.invocations import Invocations
+from tests.audit.mended import mended
 from tests.audit.platform import WITHIN_S, Audited
 from tests.executor_host.platform import BOUNDS, TENANT
 
@@ -36,6 +42,12 @@ async def ended(shoal: Audited, function: Function) -> str:
     await shoal.until(task_id, "SUCCESS")
     await shoal.quiet()
     return task_id
+
+
+async def record(shoal: Audited, task_id: str) -> Invocation:
+    found = await Invocations(shoal.store, TENANT).by_task(task_id)
+    assert found is not None
+    return found
 
 
 async def work_of(shoal: Audited, task_id: str) -> int:
@@ -68,13 +80,23 @@ async def test_work_that_has_gone_is_lost(shoal: Audited, done: Function) -> Non
     finding = only(report)
     assert (finding.kind, finding.task_id, finding.tenant, finding.function) == ("lost", gone, TENANT, "done")
     assert report.queued == 1
+    number = (await record(shoal, gone)).id
+    assert (await mended(shoal, report)).done == {"put in anew": 1}
+    await shoal.start("executor")
+    await shoal.until(gone, "SUCCESS")
+    assert (await record(shoal, gone)).id == number
+    assert [call.task_id for call in shoal.modes[-1].calls].count(gone) == 1
 
 
 async def test_a_record_that_has_gone_is_missing(shoal: Audited, done: Function) -> None:
     task_id = await ended(shoal, done)
+    before = await record(shoal, task_id)
     await shoal.store.global_delete("invocations", {"_id": task_id})
-    finding = only(await shoal.audit())
+    report = await shoal.audit()
+    finding = only(report)
     assert (finding.kind, finding.what, finding.task_id) == ("missing", "end", task_id)
+    assert (await mended(shoal, report)).done == {"recorded again": 1}
+    assert await record(shoal, task_id) == before
 
 
 async def test_a_command_that_is_not_on_record_is_missing(shoal: Audited, held: Function) -> None:
@@ -82,16 +104,25 @@ async def test_a_command_that_is_not_on_record_is_missing(shoal: Audited, held: 
     await shoal.until(task_id, "STARTED")
     await shoal.quiet()
     await shoal.store.global_delete("invocations", {"_id": task_id})
-    finding = only(await shoal.audit())
+    report = await shoal.audit()
+    finding = only(report)
     assert (finding.kind, finding.what, finding.task_id) == ("missing", "command", task_id)
+    assert (await mended(shoal, report)).done == {"recorded again": 1}
+    assert (await record(shoal, task_id)).status == "PENDING"
+    shoal.gate.set()
+    await shoal.until(task_id, "SUCCESS")
 
 
 async def test_an_end_that_is_not_on_record_is_stuck(shoal: Audited, done: Function) -> None:
     task_id = await ended(shoal, done)
+    before = await record(shoal, task_id)
     change = {"$set": {"status": "STARTED"}, "$unset": {"event": 1, "done_at": 1}}
     await shoal.store.global_change("invocations", {"_id": task_id}, change)
-    finding = only(await shoal.audit())
+    report = await shoal.audit()
+    finding = only(report)
     assert (finding.kind, finding.what, finding.task_id) == ("stuck", "end", task_id)
+    assert (await mended(shoal, report)).done == {"recorded again": 1}
+    assert await record(shoal, task_id) == before
 
 
 async def test_a_record_that_is_older_than_the_streams_is_stuck_unless_it_has_a_place(
@@ -105,8 +136,12 @@ async def test_a_record_that_is_older_than_the_streams_is_stuck_unless_it_has_a_
     assert report.is_clean, report.findings
     assert (report.accepted, report.older) == (0, 1)
     await scan.remove(shoal.bus, streams.WORK, await work_of(shoal, task_id))
-    finding = only(await shoal.audit())
+    report = await shoal.audit()
+    finding = only(report)
     assert (finding.kind, finding.what, finding.task_id) == ("stuck", "place", task_id)
+    assert (await mended(shoal, report)).done == {"closed": 1}
+    found = await record(shoal, task_id)
+    assert (found.status, found.error_type) == ("FAILURE", "Undeliverable")
 
 
 async def test_an_end_that_was_purged_before_it_was_recorded_is_lost(shoal: Audited, done: Function) -> None:
@@ -116,8 +151,19 @@ async def test_an_end_that_was_purged_before_it_was_recorded_is_lost(shoal: Audi
         raise AssertionError(found)
     sequence, _ = await _until_ended(shoal, task_id)
     await scan.remove(shoal.bus, streams.EVENTS, sequence)
-    finding = only(await shoal.audit())
+    report = await shoal.audit()
+    finding = only(report)
     assert (finding.kind, finding.task_id) == ("lost", task_id)
+    # The bus would drop the end of another run: so there is none while it would.
+    left = (await Mending(shoal.bus, shoal.store, project).mend(report.findings)).left
+    assert list(left) == [task_id]
+    await forgetful(shoal)
+    async with asyncio.timeout(WITHIN_S):
+        while await scan.knows(shoal.bus, "events.acme.done.finished", id=f"{task_id}.finished"):
+            await asyncio.sleep(0.05)
+    await shoal.start("recorder")
+    assert (await mended(shoal, report)).done == {"put in anew": 1}
+    await shoal.until(task_id, "SUCCESS")
 
 
 async def test_a_second_end_is_found_with_who_made_it(shoal: Audited, done: Function) -> None:
@@ -126,9 +172,28 @@ async def test_a_second_end_is_found_with_who_made_it(shoal: Audited, done: Func
     second = msgspec.structs.replace(end, delivery=2, executor="executor-of-late")
     stored = await again(shoal, subjects.event(TENANT, "done", "finished"), second, id=f"{task_id}.finished")
     await shoal.quiet()
-    finding = only(await shoal.audit())
+    report = await shoal.audit()
+    finding = only(report)
     assert (finding.kind, finding.what, finding.event, finding.kept) == ("doubled", "end", stored, sequence)
     assert "delivery 2 by executor-of-late" in finding.detail
+    assert (await mended(shoal, report)).done == {"taken out": 1}
+    assert await scan.message(shoal.bus, streams.EVENTS, stored) is None
+
+
+async def test_of_two_ends_the_first_one_is_put_on_record(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    before = await record(shoal, task_id)
+    sequence, end = await end_of(shoal, task_id)
+    worse = msgspec.structs.replace(end, outcome=failure("ValueError", "no"))
+    stored = await again(shoal, subjects.event(TENANT, "done", "finished"), worse, id=f"{task_id}.finished")
+    await shoal.quiet()
+    change = {"$set": {"event": stored, "status": "FAILURE", "error": "no", "failed": True}}
+    await shoal.store.global_change("invocations", {"_id": task_id}, change)
+    report = await shoal.audit()
+    finding = only(report)
+    assert (finding.what, finding.event, finding.kept) == ("end", stored, sequence)
+    assert (await mended(shoal, report)).done == {"taken out": 1}
+    assert await record(shoal, task_id) == before
 
 
 async def test_a_second_end_is_found_also_where_it_has_no_id(shoal: Audited, done: Function) -> None:
@@ -152,13 +217,18 @@ async def test_a_second_command_is_found(shoal: Audited, done: Function) -> None
     assert {command.command, command.kept} == {1, 2}
     assert (end.what, end.event, end.kept) == ("end", 2, 1)
     assert report.accepted == 1
+    assert (await mended(shoal, report)).done == {"taken out": 2}
+
+
+async def forgetful(shoal: Audited) -> None:
+    """Let the bus forget at once which ids it has seen."""
+    for stream in streams.streams(msgspec.structs.replace(BOUNDS, dedupe_s=0.1), first_invocation=1):
+        await shoal.bus.ensure_stream(stream)
 
 
 async def again(shoal: Audited, subject: str, body: msgspec.Struct, *, id: str) -> int:
     """Store what was stored under this id before, as soon as the bus has forgotten that; its sequence."""
-    bounds = msgspec.structs.replace(BOUNDS, dedupe_s=0.1)
-    for stream in streams.streams(bounds, first_invocation=1):
-        await shoal.bus.ensure_stream(stream)
+    await forgetful(shoal)
     async with asyncio.timeout(WITHIN_S):
         while (stored := await shoal.bus.store(subject, body, id=id)).duplicate:
             await asyncio.sleep(0.05)
