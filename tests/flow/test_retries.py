@@ -3,16 +3,30 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from itertools import count
+from itertools import count, permutations
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
+from services.executor import events
+from services.executor.links import Lost
+from services.recorder.project import project
+from shared.bus import broker
+from shared.bus.broker import Bus
+from shared.bus.delivery import Delivery
+from shared.domain.invocation import Timeline
+from shared.domain.outcome import Outcome, failure
 from shared.store.client import Store
+from shared.store.functions import Functions
+from shared.store.invocations import Invocations, write
+from shared.submit import Origin, new_task_id
+from shared.submit import submit as submit_to
 from tests.hooks import Hook, always, response, serving
 from tests.platform import Platform, running
+from tests.unit.test_execution import DISPATCH
 
 SOON = {"retry_first_s": 0.05, "retry_most_s": 0.1}
 # Each fails until it has been run three times, or hangs the first time, and says which attempt it was.
@@ -236,3 +250,81 @@ async def test_a_function_that_runs_at_most_once_is_run(http: httpx.AsyncClient,
     tasks = [await submit(http, slug) for _ in range(20)]
     assert {(await ended(http, task_id))["status"] for task_id in tasks} == {"SUCCESS"}
     assert len(hook.received) == 20
+
+
+@pytest.fixture
+async def store(shoal: Platform) -> AsyncIterator[Store]:
+    store = Store(shoal.ready["mongodb"], database="shoal")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+async def bus(shoal: Platform) -> AsyncIterator[Bus]:
+    async with broker.connect(shoal.ready["nats"], name="test", timeout_s=5) as bus:
+        yield bus
+
+
+async def submitted(http: httpx.AsyncClient, hook: Hook, bus: Bus, store: Store, *, expires_at: float) -> str:
+    slug = await proxied(http, hook)
+    function = await Functions(store, "default").by_slug(slug)
+    assert function is not None
+    task_id = new_task_id()
+    origin = Origin(trigger_type="api", expires_at=expires_at)
+    await submit_to(bus, function, task_id=task_id, params=msgspec.Raw(b"{}"), origin=origin)
+    return task_id
+
+
+async def test_what_comes_too_late_to_be_routed_expires(
+    http: httpx.AsyncClient, hook: Hook, bus: Bus, store: Store
+) -> None:
+    task_id = await submitted(http, hook, bus, store, expires_at=time.time() - 1)
+    found = await ended(http, task_id)
+    assert (found["status"], hook.received) == ("EXPIRED", [])
+    assert found["result"].startswith("Expired: The invocation was not started within")
+    listed = await http.get("/api/invocations/", params={"status": "EXPIRED"})
+    assert task_id in {row["celery_task_id"] for row in listed.json()["results"]}
+    record = await Invocations(store, "default").by_task(task_id)
+    assert record is not None
+    assert record.expires_at is not None
+
+
+async def test_what_waits_for_an_executor_for_too_long_expires(  # noqa: PLR0917 - fixtures
+    shoal: Platform, http: httpx.AsyncClient, hook: Hook, bus: Bus, store: Store
+) -> None:
+    killed = shoal.kill("executor")
+    task_id = await submitted(http, hook, bus, store, expires_at=time.time() + 0.3)
+    found = await ended(http, task_id)
+    await shoal.restarted("executor", killed)
+    assert (found["status"], hook.received) == ("EXPIRED", [])
+
+
+async def test_tries_are_the_same_whatever_order_they_are_written_in(store: Store) -> None:
+    """The writes of a batch are done in no order, and those of two batches may come twice."""
+    retried = msgspec.structs.replace(DISPATCH, tenant="default", timeline=Timeline(accepted=1.0, routed=2.0))
+    run = Timeline(accepted=1.0, routed=2.0, picked=3.0, started=4.0, done=5.0)
+    told = [
+        events.cut(retried, Lost("e-0", 3.5), found_at=3.9),
+        events.retrying(retried, run, failure("TimeoutError", "late"), due_at=6.0),
+        events.retrying(msgspec.structs.replace(retried, attempt=2), run, failure("X", "y"), due_at=7.0),
+        events.finished(
+            Delivery(msgspec.structs.replace(retried, attempt=3), 1, 1),
+            Outcome(status="SUCCESS"),
+            run,
+            executor="e-1",
+        ),
+    ]
+    kept = []
+    for number, order in enumerate(permutations(told)):
+        deliveries = [
+            Delivery(msgspec.structs.replace(event, task_id=f"{number}"), place, 1) for place, event in enumerate(order)
+        ]
+        for batch in (deliveries[:2], deliveries[1:]):
+            await write(store, project([], batch))
+        kept.append(await Invocations(store, "default").by_task(f"{number}"))
+    first = kept[0]
+    assert first is not None
+    assert (first.status, first.attempts, sorted(first.tries)) == ("SUCCESS", 3, ["1", "1-3500", "2"])
+    assert [(one.status, one.attempts, one.tries) for one in kept if one] == [
+        (first.status, first.attempts, first.tries)
+    ] * 24
