@@ -24,6 +24,7 @@ from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
+from shared.bus.backlog import is_queued
 from shared.bus.cancels import Cancels
 from shared.bus.dead_letters import DeadLetters, told_by
 from shared.bus.delivery import Last
@@ -44,7 +45,6 @@ from shared.bus.messages import (
     Retrying,
     Started,
 )
-from shared.bus.queued import is_queued
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, limits_reached

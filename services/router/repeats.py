@@ -9,16 +9,14 @@ import time
 from typing import NamedTuple
 
 from shared.boot import Service
-from shared.bus import streams
+from shared.bus import backlog, streams
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Invoke
-from shared.bus.queued import tasks_queued
 from shared.domain.problem import Problem
 from shared.store import checkpoints
 from shared.store.invocations import Invocations
 
-_KEPT_S = 30.0  # a look at a tenant's queue is good for all commands that were handed out before it
-_MOST = 100  # tenants
+_KEPT_S = 30.0  # a look at the queue is good for all commands that were handed out before it
 _SURE = 0.5  # of the window: clocks differ
 
 
@@ -36,7 +34,7 @@ class Repeats:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._window_s = service.platform.dedupe_s * _SURE
-        self._seen: dict[str, _Seen] = {}
+        self._seen: _Seen | None = None
 
     async def routed(self, delivery: Delivery[Invoke]) -> bool:
         """Whether the command's work is known to be done or queued. Raises Problem(unavailable)."""
@@ -52,9 +50,9 @@ class Repeats:
 
     async def queued(self, command: Invoke) -> bool:
         """Whether its work is queued or held; else all that has ended is on record. Raises Problem(unavailable)."""
-        seen = self._seen.get(command.tenant)
+        seen = self._seen
         if seen is None or time.monotonic() - seen.at > _KEPT_S:
-            seen = await self._look(command.tenant)
+            seen = self._seen = await self._look()
         if command.task_id in seen.tasks:
             return True
         marks = await checkpoints.marks(self._service.store, checkpoints.RECORDER)
@@ -65,12 +63,8 @@ class Repeats:
             raise Problem("unavailable", "What has ended lately is not on record yet")
         return False
 
-    async def _look(self, tenant: str) -> _Seen:
-        at = time.monotonic()
-        tasks = await tasks_queued(self._service.bus, tenant)
-        seen = _Seen(at, tasks, await self._service.bus.last_sequence(streams.EVENTS))
-        self._seen.pop(tenant, None)
-        self._seen[tenant] = seen
-        if len(self._seen) > _MOST:
-            del self._seen[next(iter(self._seen))]
-        return seen
+    async def _look(self) -> _Seen:
+        at, tasks = time.monotonic(), set[str]()
+        async for found in backlog.queued(self._service.bus):
+            tasks.update(one.task_id for one in found)
+        return _Seen(at, tasks, await self._service.bus.last_sequence(streams.EVENTS))

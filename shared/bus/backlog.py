@@ -122,6 +122,17 @@ async def queued(bus: Bus, *, after: int = 0) -> AsyncIterator[list[Queued]]:
             return
 
 
+async def is_queued(bus: Bus, sequence: int) -> bool:
+    """Whether WORK has the message with this sequence: it is not done. Raises Problem(unavailable)."""
+    try:
+        await bus.stream.get_msg(streams.WORK, sequence)
+    except NotFoundError:
+        return False
+    except _FAULTS as error:
+        raise Problem("unavailable", AWAY) from error
+    return True
+
+
 async def _look(bus: Bus, *, after: int) -> tuple[list[Queued], int]:
     """A batch, and how many there are behind it."""
     found: list[Queued] = []

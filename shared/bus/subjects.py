@@ -30,21 +30,6 @@ def later(pool: str, tenant: str, task_id: str, attempt: int) -> str:
     return f"later.{pool}.{tenant}.{task_id}.{attempt}"
 
 
-def work_of(tenant: str) -> str:
-    """All work of a tenant's that is due."""
-    return f"work.*.{tenant}.>"
-
-
-def later_of(tenant: str) -> str:
-    """All work of a tenant's that is due later."""
-    return f"later.*.{tenant}.*.*"
-
-
-def task_later(subject: str) -> str:
-    """The task of work that is due later."""
-    return subject.split(".")[3]
-
-
 def event(tenant: str, function: str, what: str) -> str:
     """Something that happened to an invocation: `started`, `cut`, `retrying`, `finished`. Stored in EVENTS."""
     return f"events.{tenant}.{function}.{what}"
