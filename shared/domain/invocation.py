@@ -15,7 +15,8 @@ TriggerType = Literal["api", "schedule", "http", "function", "webhook", "websock
 # The only place a status may change: from -> to.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
     "PENDING": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"}),
-    "STARTED": frozenset({"RETRY", "SUCCESS", "FAILURE", "CANCELLED"}),
+    # What was said to run may have been handed back before it began, and then come too late.
+    "STARTED": frozenset({"RETRY", "SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"}),
     "RETRY": frozenset({"STARTED", "RETRY", "SUCCESS", "FAILURE", "CANCELLED"}),
     "SUCCESS": frozenset(),
     "FAILURE": frozenset(),

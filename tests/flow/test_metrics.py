@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.recorder.forgetting import Forgetting
@@ -15,7 +16,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished
 from shared.domain.function import Function
 from shared.domain.metrics import Metrics
-from shared.domain.outcome import Outcome, failure
+from shared.domain.outcome import Outcome, cancelled, expired, failure
 from shared.domain.problem import Problem
 from shared.domain.request import Response
 from shared.store import indexes, metrics
@@ -170,6 +171,17 @@ async def test_metrics_that_were_removed_do_not_come_back_in_part(store: Store) 
     await tally.add([delivered(2, 2**41 + 2)])
     await tally.flush()
     assert await total(store, 2**41 + 2) == 0
+
+
+async def test_what_was_cancelled_is_neither_a_success_nor_an_error_and_what_expired_is_one(store: Store) -> None:
+    tally = Tally(store, Forgetting(store), stream="s")
+    ends = [delivered(number, 2**41 + 4) for number in range(1, 4)]
+    outcomes = [Outcome(status="SUCCESS"), cancelled("ada"), expired(3)]
+    bodies = [msgspec.structs.replace(one.body, outcome=outcome) for one, outcome in zip(ends, outcomes, strict=True)]
+    await tally.add([Delivery(body, number, 1) for number, body in enumerate(bodies, 1)])
+    await tally.flush()
+    found = (await metrics.of(store, "acme", [2**41 + 4]))[2**41 + 4]
+    assert (found.total, found.errors, found.last_status) == (2, 1, 504)
 
 
 async def test_what_could_not_be_written_is_written_later(store: Store) -> None:

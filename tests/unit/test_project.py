@@ -9,7 +9,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Cut, Event, Finished, Invoke, Retrying, Started
 from shared.domain.caller import User
 from shared.domain.invocation import Timeline
-from shared.domain.outcome import Outcome, failure
+from shared.domain.outcome import Outcome, expired, failure
 from shared.domain.request import Request, Response
 
 USER = User(id=3, username="ada", email="ada@example.com")
@@ -174,6 +174,12 @@ def test_the_few_things_that_a_command_may_say() -> None:
     assert change["expires_at"].timestamp() == 1060.0
     (write,) = project([plain], [])
     assert not {"expires_at", "callback_url", "redrive_of"} & write.change["$set"].keys()
+
+
+def test_what_was_said_to_run_may_have_come_too_late() -> None:
+    """It was handed back before it began."""
+    (write,) = project([], [finished("t-1", expired(30))])
+    assert "STARTED" not in write.query["status"]["$nin"]
 
 
 def test_many_tasks_stay_apart() -> None:
