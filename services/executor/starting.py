@@ -16,6 +16,7 @@ from shared.domain.outcome import Outcome, expired, failure
 from shared.domain.problem import Problem
 
 _NOTHING = Past(over=False)
+_SECOND = 2
 _MOST_DOUBTFUL = 10_000
 _TRIES = 3  # each is lost only to another executor that has the same task
 
@@ -75,7 +76,9 @@ class Starting:
         dispatch = delivery.body
         if delivery.count == 1 and not dispatch.at_most_once and not _is_watched(dispatch):
             return None
-        found = await self._links.begun(dispatch) if delivery.count > 1 else None
+        # One that is handed out for the second time has none as a rule, which the bus says when it is written down.
+        looks = delivery.count > _SECOND or (delivery.count > 1 and past.running is not None)
+        found = await self._links.begun(dispatch) if looks else None
         lost = _lost(delivery, past, found)
         if lost is not None:
             await self._cut(dispatch, lost)

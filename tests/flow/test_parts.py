@@ -56,6 +56,7 @@ async def taken(wait: Wait) -> list[Part]:
 async def test_many_parts_arrive_once_and_in_order(bus: Bus, waiting: Waiting):
     wait, stream, count = entered(waiting), sender(bus), 10_000
     taking = asyncio.create_task(taken(wait))
+    assert not stream.begun
     for number in range(count):
         assert await stream.send(b"%d" % number, HEAD if number == 0 else None)
     await bus.send(subjects.reply("api-1", TASK), DONE)
@@ -67,6 +68,7 @@ async def test_many_parts_arrive_once_and_in_order(bus: Bus, waiting: Waiting):
     assert not any(part.head for part in parts[1:])
     assert await wait.outcome() == DONE.outcome
     assert len(waiting) == 0
+    assert stream.begun
 
 
 async def test_what_is_long_is_cut(bus: Bus, waiting: Waiting):
