@@ -21,6 +21,7 @@ READ: tuple[Scope, ...] = ("functions:read",)
 WRITE: tuple[Scope, ...] = ("functions:write",)
 EXECUTE: tuple[Scope, ...] = ("functions:execute",)
 RESULT: tuple[Scope, ...] = ("functions:read", "functions:execute")
+CANCEL: tuple[Scope, ...] = ("functions:execute", "functions:write")
 ADMIN: tuple[Scope, ...] = ("admin",)
 
 CASES = {
@@ -64,6 +65,10 @@ CASES = {
     "show_invocation_by_task": Case("user", RESULT),
     "show_callback_secret": Case("admin", ADMIN),
     "rotate_callback_secret": Case("admin", ADMIN),
+    "cancel_invocation": Case("user", CANCEL, ids="invocation"),
+    "withdraw_invocation": Case("user", CANCEL, ids="invocation"),
+    "cancel_task": Case("user", CANCEL),
+    "withdraw_task": Case("user", CANCEL),
     "list_apps": Case("user", READ),
     "create_app": Case("admin", ADMIN, {"name": "Made By A Case", "slug": "another-case"}),
     "show_app": Case("user", READ),

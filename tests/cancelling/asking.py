@@ -13,6 +13,8 @@ from shared.bus.messages import Finished
 from tests.platform import Platform
 
 SPINS = "def main(params, user_data):\n    while params.get('endless'):\n        pass\n    return 'short'"
+CALLS = "def handler(request, ctx):\n    return ctx.invoke({name!r}).text()"
+LOOPS = "def handler(request, ctx):\n    while True:\n        pass"
 SPINS_IN_DENO = "export default async function handler(req) { for (;;) {} }"
 WAITS_IN_DENO = "export default async function handler(req) { await new Promise((r) => setTimeout(r, 60000)); }"
 WITHIN_S = 30.0

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from shared.bus import broker
+from shared.store.client import Store
 from tests.cancelling.asking import Asking
 from tests.hooks import Hook, serving
 from tests.people import stranger_to
@@ -33,6 +34,7 @@ async def shoal(folder: Path) -> AsyncIterator[Platform]:
         "TEST_FOLDER": str(folder),
         "SHOAL_LEASE_S": "3",
         "SHOAL_EXECUTOR_SLOTS": "2",
+        "SHOAL_SCHEDULER_EXPIRY_S": "0.5",
         "SHOAL_EXECUTOR_PROXY_SLOTS": "20",
         "SHOAL_EGRESS_PRIVATE": "true",
         "SHOAL_DEFAULT_TIMEOUT_S": "60",
@@ -61,6 +63,14 @@ async def other(shoal: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """The administrator of another tenant."""
     async with stranger_to(shoal) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+async def store(shoal: Platform) -> AsyncIterator[Store]:
+    """The platform's store, for what is looked at from inside."""
+    store = Store(shoal.ready["mongodb"], database="shoal")
+    yield store
+    store.close()
 
 
 @pytest.fixture

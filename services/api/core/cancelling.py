@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from services.api.core.invocations import Invocations
 from services.api.core.recent import Recent
-from services.api.core.rights import must_cancel
+from services.api.core.rights import must_cancel, must_cancel_some
 from shared import telemetry
 from shared.bus.broker import Bus
 from shared.bus.held_back import withdraw
@@ -37,10 +37,12 @@ class Cancelling:
 
     async def by_id(self, caller: Caller, id: int, *, app: str | None = None) -> Invocation:
         """Cancel the invocation with this number; its record. Raises Problem(not_found, forbidden, conflict)."""
+        must_cancel_some(caller)
         return await self._cancel(caller, await self._invocations.of_number(caller, id, app=app))
 
     async def by_task(self, caller: Caller, task_id: str, *, app: str | None = None) -> Invocation:
         """Cancel the invocation with this task id, likewise."""
+        must_cancel_some(caller)
         return await self._cancel(caller, await self._invocations.of_task(caller, task_id, app=app))
 
     async def _cancel(self, caller: Caller, found: Invocation) -> Invocation:

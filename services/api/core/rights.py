@@ -25,12 +25,19 @@ def must_execute(caller: Caller) -> None:
     _must_reach(caller, "functions:execute")
 
 
+def must_cancel_some(caller: Caller) -> None:
+    """Raises Problem(forbidden) for a caller who may cancel nothing, whatever it is."""
+    if "functions:execute" not in caller.scopes:
+        must_develop(caller)
+
+
 def must_cancel(caller: Caller, user_id: int | None) -> None:
     """Raises Problem(forbidden) for a caller who may not cancel what was started for this user, None for nobody.
 
     Who calls may cancel what he has started himself, who may change functions whatever runs.
     """
-    must_execute(caller) if user_id == caller.user.id else must_develop(caller)
+    if user_id != caller.user.id or "functions:execute" not in caller.scopes:
+        must_develop(caller)
 
 
 def must_develop(caller: Caller) -> None:
