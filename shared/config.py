@@ -53,6 +53,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     call each other in a row, the first one not counted.
     For `delivery_days` an event from outside is known again, so that none is run twice, of up to `deliveries` of them.
     For `idempotency_s` a caller's idempotency key is known again, of up to `idempotency_keys` of them.
+    A tenant may have `queue_per_tenant` calls queued: one more is refused, where whoever makes it can be told.
     Dead letters are kept for `dead_days`, the newest `dead_per_function` of each function.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
@@ -100,6 +101,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     publish_bytes: Annotated[int, Meta(gt=0, le=MOST_PUBLISHED)] = MOST_PUBLISHED
     delivery_days: Positive = 3.0
     deliveries: Annotated[int, Meta(ge=1000)] = 4_000_000
+    queue_per_tenant: Annotated[int, Meta(ge=1)] = 200_000
     idempotency_s: Annotated[float, Meta(ge=1)] = 86_400.0
     idempotency_keys: Annotated[int, Meta(ge=1000)] = 1_000_000
     dead_days: Positive = 30.0

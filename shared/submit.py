@@ -17,6 +17,8 @@ from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
 from shared.domain.request import Actor, Request
 
+_REFUSABLE: frozenset[TriggerType] = frozenset({"api", "http", "webhook", "websocket"})
+
 
 class Accepted(msgspec.Struct, frozen=True):
     """A command is on disk. `id` is its number; `repeated` says that it was there before."""
@@ -83,10 +85,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.Raw, origin: Origin) -> Accepted:
-    """Publish the command; returns when JetStream has it. Raises Problem(unavailable, too_large).
+    """Publish the command; returns when JetStream has it. Raises Problem(unavailable, too_large, rate_limited).
 
-    The task id is the message id: the same id again is accepted, and changes nothing.
+    The task id is the message id: the same id again is accepted, and changes nothing. Where somebody waits to be told,
+    a call may be refused for what is queued already; what comes by the clock or from a bucket is always taken.
     """
+    admission = bus.admission if origin.trigger_type in _REFUSABLE else None
+    if admission is not None:
+        admission.check(function)
     accepted_at = time.time()
     command = Invoke(
         task_id=task_id,
@@ -111,6 +117,8 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         redrive_of=origin.redrive_of,
     )
     stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
+    if admission is not None and not stored.duplicate:
+        admission.accepted(function, stored.sequence)
     telemetry.ACCEPTED.labels(origin.trigger_type).inc()
     return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, repeated=stored.duplicate)
 

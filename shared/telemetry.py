@@ -26,6 +26,8 @@ STAGE = Histogram(
 )
 BUSY = Gauge("shoal_slots_busy", "Calls that run now", ["pool"])
 SLOTS = Gauge("shoal_slots", "Calls that may run side by side", ["pool"])
+QUEUED = Gauge("shoal_queue_depth", "Dispatched calls, queued and in hand, of all executors together", ["pool"])
+LANES = Gauge("shoal_lanes_open", "Lanes that this executor takes work from", ["pool"])
 RECORDED = Counter("shoal_events_recorded", "Events and commands written to the store")
 BATCH = Histogram(
     "shoal_recorder_batch_size", "Messages in one write", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)

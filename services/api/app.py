@@ -44,6 +44,7 @@ from shared.callers.jwks import Jwks
 from shared.callers.signing import Signer
 from shared.domain.problem import Problem
 from shared.domain.rates import Rates
+from shared.queue_caps import QueueCaps
 from shared.waiting import Waiting
 
 _BACKLOG = 2048
@@ -68,6 +69,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
         Directory(service.bus, service.store, believed_s=platform.cache_s, registry=registry.read()),
         AppDirectory(service.bus, service.store, believed_s=platform.cache_s),
     )
+    service.bus.admission = QueueCaps(service.bus, per_tenant=platform.queue_per_tenant)
     core = await cores(service, shared, auth, identity=identity, signer=signer)
     await identity.keep_operator(config.read(Admin, prefix="SHOAL_").admin_token)
     fetcher = Fetcher(platform)

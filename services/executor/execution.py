@@ -88,11 +88,9 @@ class Execution:
         if isinstance(loaded, Refusal):
             reasons = "; ".join(str(error) for error in loaded.errors)
             return await self._unrun(delivery, failure("CodeRefused", reasons), picked)
-        if not await self._slots.take(asker, within_s=self._slot_wait_s):
-            return await self._put_aside(delivery) if self._mode.share < 1 else Later(0.0)
-        if not self._enter(dispatch):
-            self._slots.give(asker)
-            return await self._put_aside(delivery)
+        turned_away = await self._turned_away(delivery, loaded)
+        if turned_away is not None:
+            return turned_away
         held = Held(self._slots, asker, released=delivery.release)
         self._busy.inc()
         try:
@@ -110,6 +108,18 @@ class Execution:
         if ran is None:
             return await self._put_aside(delivery)
         return ran if isinstance(ran, Done) else await self._ended(delivery, ran)
+
+    async def _turned_away(self, delivery: Delivery[Dispatch], loaded: Loaded) -> Verdict | None:
+        """What becomes of one that has no place to run in; None where it has one, which it gives back in the end."""
+        asker = events.asker(delivery.body)
+        if await self._postponing.moved(delivery, loaded.function):
+            return DONE
+        if not await self._slots.take(asker, within_s=self._slot_wait_s):
+            return await self._put_aside(delivery) if self._mode.share < 1 else Later(0.0)
+        if not self._enter(delivery.body):
+            self._slots.give(asker)
+            return await self._put_aside(delivery)
+        return None
 
     async def give_up(self, delivery: Delivery[Dispatch], reason: str) -> None:
         """End an invocation that cannot be handled by any means, so that nobody waits for it."""

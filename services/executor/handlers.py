@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 from prometheus_client import Counter
@@ -42,6 +43,7 @@ from shared.bus.messages import (
     Examined,
     Finished,
     FunctionChanged,
+    Queued,
     Retrying,
     Started,
 )
@@ -154,6 +156,12 @@ class BusLinks:
         waiting = subjects.later(self._pool, dispatch.tenant, dispatch.task_id, dispatch.attempt)
         target = subjects.work(self._pool, dispatch.tenant, dispatch.lane)
         await self._bus.store_later(waiting, dispatch, id=id, target=target, at=due_at)
+
+    async def requeue(self, dispatch: Dispatch, *, id: str) -> None:
+        """Into WORK again."""
+        lane = subjects.work(self._pool, dispatch.tenant, dispatch.lane)
+        await self._bus.send(subjects.queued(self._pool), Queued(lane=lane))
+        await self._bus.store(lane, dispatch, id=id)
 
     async def retrying(self, event: Retrying) -> None:
         """Into EVENTS, once an attempt."""
@@ -314,6 +322,9 @@ async def serve(service: Service) -> AsyncIterator[None]:
         ceilings = Ceilings(service.store, cache_s=platform.cache_s)
         lanes = Lanes(service.bus, pools, bound=ceilings.bound)
         await ceilings.listen(service.bus, lanes)
+        for pool in modes.OPEN:
+            telemetry.QUEUED.labels(pool).set_function(partial(lanes.depth, pool))
+            telemetry.LANES.labels(pool).set_function(partial(lanes.open, pool))
         await lanes.start()
         service.checks["lanes"] = lanes.looking
         stack.push_async_callback(lanes.stop, grace_s=platform.drain_s - 1)

@@ -12,10 +12,13 @@ from services.executor.links import Aside
 from services.executor.mode import Unavailable
 from shared.bus.messages import Dispatch
 from shared.directory import Directory
+from shared.domain.concurrency import concurrency_of
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
+from shared.domain.problem import Problem
 from shared.domain.request import Actor, Header, Request, params_of
 
+WAITS_FOR_ITSELF = "The function cannot call itself, it would wait for itself"
 TOO_DEEP = "ctx.invoke loop limit exceeded"
 _MOST_NAME = 200  # characters of a name, in the sentence that says it was not found
 
@@ -80,7 +83,10 @@ class Invoking:
         dispatch = self._dispatch
 
         async def find() -> Function | None:
-            return await self._functions.called(dispatch.tenant, self._function.app, name)
+            found = await self._functions.called(dispatch.tenant, self._function.app, name)
+            if found is not None and found.id == dispatch.function_id and concurrency_of(found.config) == 1:
+                raise Problem("conflict", f"{WAITS_FOR_ITSELF}: its concurrency is 1")
+            return found
 
         parent = Parent(
             task_id=dispatch.task_id,

@@ -91,6 +91,10 @@ class Links(Protocol):
         """Have it dispatched at that moment, durably, once for each id. Raises Problem(unavailable, too_large)."""
         ...
 
+    async def requeue(self, dispatch: Dispatch, *, id: str) -> None:
+        """Have it wait in its lane, which is another one now, once for each id. Raises Problem(unavailable)."""
+        ...
+
     async def retrying(self, event: Retrying) -> None:
         """Say durably that an attempt failed, and another one is to come. Raises Problem(unavailable)."""
         ...

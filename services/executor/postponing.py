@@ -15,6 +15,8 @@ from services.executor.slots import Asker
 from shared import telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch
+from shared.domain.concurrency import has_own_lane
+from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.problem import Problem
 from shared.domain.retry import Backoff, class_of
@@ -72,6 +74,19 @@ class Postponing:
     def _pause_s(self, dispatch: Dispatch, asked_s: float) -> float:
         backoff = self._backoff.of(first_s=dispatch.retry_first_s, most_s=dispatch.retry_most_s)
         return backoff.pause_s(dispatch.attempt, chance=random.random(), asked_s=asked_s)  # noqa: S311 - jitter is no secret
+
+    async def moved(self, delivery: Delivery[Dispatch], function: Function) -> bool:
+        """Whether it was put into the function's own lane, which it has been given since this was queued.
+
+        What was handed out before, or is called by another call, stays where it is.
+        """
+        dispatch = delivery.body
+        lane = str(function.id)
+        if not has_own_lane(function.config) or dispatch.lane == lane or delivery.count > 1 or dispatch.repeated:
+            return False
+        following = msgspec.structs.replace(dispatch, lane=lane)
+        await self._links.requeue(following, id=f"{dispatch.task_id}.lane.{delivery.sequence}")
+        return True
 
     async def put_aside(self, delivery: Delivery[Dispatch]) -> bool:
         """Have the same attempt come again when there may be room; False when it has waited long enough."""

@@ -153,7 +153,8 @@ class Slots:
 
     def _leave(self, of: Asker, turn: _Turn) -> None:
         """Who gave up waits no more; who has its place is out of the line already."""
-        line = self._lines.get(of.tenant, {}).get(of)
+        lines = self._lines.get(of.tenant)
+        line = lines.get(of) if lines else None
         if line is not None and turn in line:
             line.remove(turn)
             self._forget(of, line)

@@ -4,7 +4,7 @@ import msgspec
 
 from shared.bus import subjects
 from shared.bus.messages import Dispatch, Invoke
-from shared.domain.concurrency import concurrency_of
+from shared.domain.concurrency import has_own_lane
 from shared.domain.dead_letter import keeps_letters
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
@@ -98,7 +98,7 @@ def decide(
 
 
 def _lane(function: Function, command: Invoke) -> str:
-    """In which of its tenant's lanes it waits: one for each function that has a limit of its own."""
-    if concurrency_of(function.config):
+    """In which of its tenant's lanes it waits: functions with limits of their own have one each."""
+    if has_own_lane(function.config):
         return str(function.id)
     return subjects.CALLED if command.parent_task_id else subjects.ALL

@@ -24,6 +24,7 @@ from shared.callers.identity import Identity
 from shared.callers.jwks import Jwks
 from shared.callers.signing import Signer
 from shared.directory import Directory, Tenants
+from shared.queue_caps import QueueCaps
 from shared.waiting import Waiting
 from shared.websocket import Handshake
 
@@ -37,6 +38,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     settings: Triggers = service.settings
     platform = service.platform
     fetcher = Fetcher(platform)
+    service.bus.admission = QueueCaps(service.bus, per_tenant=platform.queue_per_tenant)
     world = _world(service, settings, fetcher)
     await _listen(service, world)
     opened = [open_kind(world) for open_kind in kinds.OPEN]

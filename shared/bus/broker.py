@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import nats.errors
@@ -25,6 +25,7 @@ from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
 from shared.bus.servers import servers_of
 from shared.bus.streams import UNBOUNDED, Consumer, Stream
 from shared.bus.watch import Unwatched, Watch
+from shared.domain.function import Function
 from shared.domain.problem import Problem
 
 Answer = TypeVar("Answer")
@@ -54,6 +55,16 @@ class UnheardError(Problem):
     """Nobody listens on the subject now, or the bus is away: Problem(unavailable), and known at once."""
 
 
+class Admission(Protocol):
+    """Who may submit, in a process with a door to the outside."""
+
+    def check(self, function: Function) -> None:
+        """Raises Problem(rate_limited) where no more calls of the function are taken just now."""
+
+    def accepted(self, function: Function, sequence: int) -> None:
+        """A call of it was stored, with this sequence in INVOKE."""
+
+
 class _Made(msgspec.Struct, frozen=True):
     created: str
 
@@ -68,6 +79,7 @@ class Bus:
         self.timeout_s = timeout_s
         self.watch = watch
         self._publisher = Publisher(client, timeout_s=timeout_s)
+        self.admission: Admission | None = None
         self.on_fault: Callable[[], None] | None = None
         self._minded: set[asyncio.Task[None]] = set()
         self._returned: list[Callable[[], None]] = []
@@ -304,6 +316,16 @@ class Bus:
         except NotFoundError:
             return None
         return int(info.config.max_ack_pending or UNBOUNDED)
+
+    async def settled(self, stream: str, name: str) -> int:
+        """The sequence up to which a consumer's messages are all settled, 0 for none. Raises Problem(unavailable)."""
+        try:
+            floor = (await self.stream.consumer_info(stream, name)).ack_floor
+        except NotFoundError:
+            return 0
+        except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
+            raise Problem("unavailable", AWAY) from error
+        return floor.stream_seq if floor is not None else 0
 
     async def forget_consumer(self, stream: str, name: str) -> None:
         """Delete a consumer; nothing happens where there is none."""

@@ -83,6 +83,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.commands: list[Any] = []
+        self.admission = None
 
     async def store(self, _subject: str, command: Any, *, id: str) -> Any:
         self.commands.append(command)

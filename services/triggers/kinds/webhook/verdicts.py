@@ -14,9 +14,10 @@ _STATUSES: dict[Code, int] = {
     "forbidden": 403,
     "not_found": 404,
     "too_large": 413,
+    "rate_limited": 429,
 }
 _AWAY = 503
-_WORDS: dict[int, Word] = {413: "too_large", _AWAY: "unavailable"}
+_WORDS: dict[int, Word] = {413: "too_large", 429: "unavailable", _AWAY: "unavailable"}
 UNVERIFIED = "signature verification failed"
 
 
