@@ -45,6 +45,7 @@ async def test_rotating(database: Database, store: Store, tmp_path: Path):
         "event_sources.secrets": 0,
         "functions.plugin.valves": 1,
         "user_valves.valves": 2,
+        "callback_secrets.sealed": 0,
     }
     code, out, errors = await command(database, "new-key", **places)
     assert (code, errors) == (0, "")
