@@ -11,13 +11,14 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 	--no-header --no-annotate --no-emit-index-url -c requirements/constraints.in
 SOURCES := shared services cli
 
-.PHONY: help setup up test check bench fmt lock clean
+.PHONY: help setup up test check bench chaos fmt lock clean
 
 help:
 	@echo "make up       start Shoal on this machine"
 	@echo "make check    format, lint, types, import contracts, unit tests (under a minute)"
 	@echo "make test     all tests, on real servers"
 	@echo "make bench    measure"
+	@echo "make chaos    kill everything for ten minutes, and count what became of the work (CHAOS=\"--seed 7\")"
 	@echo "make fmt      put the code into its form"
 	@echo "make lock     resolve the dependencies anew"
 
@@ -39,6 +40,9 @@ check: $(STAMP)
 
 bench: $(BENCH_STAMP)
 	$(BIN)/python -m bench
+
+chaos: $(STAMP)
+	$(BIN)/python -m chaos $(CHAOS)
 
 fmt: $(STAMP)
 	$(BIN)/ruff format .

@@ -16,6 +16,8 @@ from chaos.functions import Deployed
 KEYED = 0.4
 """The share of wishes with an idempotency key, of those that can have one."""
 
+ONCE, EXPIRING, CANCELLED = "at most once", "expiring", "cancelled"
+
 Submit = Callable[[Doors, Deployed, int], Awaitable[None]]
 
 
@@ -71,7 +73,32 @@ async def webhook(doors: Doors, deployed: Deployed, number: int) -> None:
         await doors.deliver(one, deployed.hook, body, _signed(one.key, body))
 
 
-KINDS: dict[Submit, int] = {python: 30, python_sync: 12, script: 6, effect: 22, flaky: 8, proxy: 10, webhook: 12}
+async def once(doors: Doors, deployed: Deployed, number: int) -> None:
+    """A proxy function that may run at most once, whose endpoint takes its time."""
+    one = doors.ledger.open(number, ONCE, key=_key(doors, number))
+    await doors.execute(
+        one, deployed.slugs[functions.ONCE], {"pause_s": doors.dice.choice([0.0, 0.3])}, **{"async": True}
+    )
+
+
+async def expiring(doors: Doors, _: Deployed, number: int) -> None:
+    """A system function that is not to be started late."""
+    one = doors.ledger.open(number, EXPIRING, key=_key(doors, number))
+    within_s = doors.dice.choice([0.2, 1.0, 5.0])
+    await doors.execute(one, effects.PLAIN, {}, **{"async": True, "expires_in": within_s})
+
+
+KINDS: dict[Submit, int] = {
+    python: 30,
+    python_sync: 12,
+    script: 6,
+    effect: 20,
+    flaky: 8,
+    proxy: 8,
+    webhook: 12,
+    once: 4,
+    expiring: 4,
+}
 """Shares, out of their sum."""
 
 

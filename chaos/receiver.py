@@ -47,7 +47,9 @@ class Receiver:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
                 headers = dict(line.lower().split(": ", 1) for line in head[1:] if ": " in line)
                 body = await reader.readexactly(int(headers.get("content-length", "0")))
-                status = self._take(headers["x-execution-id"], msgspec.json.decode(body))
+                params = msgspec.json.decode(body)["params"]
+                status = self._take(headers["x-execution-id"], params)
+                await asyncio.sleep(params.get("pause_s", 0.0))
                 writer.write(_HEAD % (status, len(_ANSWER)) + _ANSWER)
                 await writer.drain()
         except (OSError, EOFError):
@@ -55,8 +57,7 @@ class Receiver:
         finally:
             writer.close()
 
-    def _take(self, task_id: str, body: dict[str, Any]) -> int:
+    def _take(self, task_id: str, params: dict[str, Any]) -> int:
         """The status to answer: the first `failures` requests of a task are refused."""
-        params = body["params"]
         self.taken[task_id].append(Taken(time.time(), task_id, params["number"]))
         return 503 if len(self.taken[task_id]) <= params.get("failures", 0) else 200

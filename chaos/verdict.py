@@ -8,6 +8,7 @@ import msgspec
 
 from chaos.effects import Effect
 from chaos.journal import PAUSE, Event
+from chaos.kinds import CANCELLED, EXPIRING, ONCE
 from chaos.ledger import Ledger
 from chaos.records import ENDS, Record
 from shared.submit import due_task_id
@@ -130,9 +131,20 @@ def _wrong(facts: Facts, found: Findings) -> None:
                 found.wrong.append(
                     f"{record.task_id} of {record.function_slug}: {number} was answered {record.answered}"
                 )
-        elif record.status in ENDS and record.error_type not in _CUT_ENDS:
+        elif record.status in ENDS and not _is_right(facts, record):
             what = f"{record.error_type}: {record.error[:200]}"
             found.wrong.append(f"{record.task_id} of {record.function_slug} ended {record.status}, {what}")
+
+
+def _is_right(facts: Facts, record: Record) -> bool:
+    """Whether an end may be another one than SUCCESS: a run was cut and is not made again, or its client wished so."""
+    wish = facts.ledger.submissions.get(record.number) if record.number is not None else None
+    kind = wish.kind if wish is not None else ""
+    if record.status == "EXPIRED":
+        return kind == EXPIRING
+    if record.status == "CANCELLED":
+        return kind == CANCELLED
+    return record.error_type in _CUT_ENDS or (record.error_type == "AttemptLost" and kind == ONCE)
 
 
 _ANSWERS_OTHERWISE = frozenset({"proxy", "once"})
@@ -149,13 +161,20 @@ def _effects(facts: Facts, found: Findings) -> None:
             (found.repeats if why else found.unexplained).append(f"{what}: {why or 'nobody was killed'}")
     for record in facts.records:
         wish = facts.ledger.submissions.get(record.number or 0) if record.number is not None else None
-        if wish is None or wish.kind not in ("effect", "flaky") or record.status != "SUCCESS":
+        if wish is None or wish.kind not in _COUNTED or record.status == "CANCELLED":
+            continue
+        if record.status == "EXPIRED":
+            if left[record.task_id]:
+                found.wrong.append(f"{record.task_id} has expired, and left a line")
             continue
         if left[record.task_id] != set(range(1, wish.tries + 1)):
             tries = sorted(left[record.task_id])
             found.wrong.append(
                 f"{record.task_id} of {record.function_slug} left lines at the tries {tries} of {wish.tries}"
             )
+
+
+_COUNTED = frozenset({"effect", "flaky", EXPIRING})
 
 
 def _cut(facts: Facts, first: Effect, second: Effect) -> str:
@@ -172,9 +191,7 @@ def _cut(facts: Facts, first: Effect, second: Effect) -> str:
     return ""
 
 
-_NEARLY = (
-    0.5  # of a lease: what is held is signalled thrice a lease, so it may have run for a while when the pause began
-)
+_NEARLY = 0.5  # of a lease: it had run for a while when the pause began
 
 
 def _calls(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
@@ -183,6 +200,9 @@ def _calls(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
         record = by_task.get(task_id)
         wish = facts.ledger.submissions.get(record.number) if record and record.number is not None else None
         if wish is None or len(times) <= wish.tries:
+            continue
+        if wish.kind == ONCE:
+            found.doubled.append(f"{task_id} was to run at most once, and reached its endpoint {len(times)} times")
             continue
         why = _any_cut(facts, min(times), max(times))
         line = f"{task_id} of a proxy reached its endpoint {len(times)} times, {wish.tries} expected"
