@@ -68,6 +68,7 @@ class World:
         self.witness: Witness
         self.fleet: Fleet
         self.ledger = Ledger()
+        self.failures: list[str] = []
         self.sent: dict[tuple[str, str], tuple[str, bytes]] = {}  # by stream and task: the last message as it was sent
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
