@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from services.executor.mode import Again, Call
+from services.executor.mode import Call
 from services.recorder import handlers as recorder
 from services.recorder.config import Recorder
 from services.router import handlers as router
@@ -104,9 +104,6 @@ class Audited(Shoal):
     async def held(self, _call: Call) -> Outcome:
         await self.gate.wait()
         return DONE
-
-    async def again(self, _call: Call) -> Any:
-        return Again(failure("ConnectError", "not now"), after_s=3600.0)
 
 
 def _parts(count: int) -> list[range]:

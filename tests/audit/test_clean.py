@@ -2,6 +2,8 @@
 
 from tests.audit.platform import Audited
 
+RETRIES = {"max_retries": 3, "retry_first_s": 86_400, "retry_most_s": 86_400}
+
 
 async def test_an_empty_platform_is_clean(shoal: Audited) -> None:
     report = await shoal.audit()
@@ -12,7 +14,7 @@ async def test_an_empty_platform_is_clean(shoal: Audited) -> None:
 async def test_all_that_may_be_is_counted(shoal: Audited) -> None:
     done, fails = await shoal.function("Done", shoal.done), await shoal.function("Fails", shoal.fails)
     held = await shoal.function("Held", shoal.held)
-    again = await shoal.function("Again", shoal.again, config={"max_retries": 3})
+    again = await shoal.function("Again", shoal.fails, config=RETRIES)
     await shoal.many(done, 20)
     last = await shoal.many(fails, 5)
     put_off = await shoal.many(again, 4)

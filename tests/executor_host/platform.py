@@ -71,6 +71,7 @@ class Mode:
     examines = True
     compiler = "test"
     share = 1.0
+    judges = False
 
     def __init__(self, opening: Opening, handlers: dict[str, Handler]) -> None:
         self.slots = opening.executor.slots
