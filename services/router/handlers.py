@@ -140,12 +140,6 @@ def _message_id(delivery: Delivery[Invoke]) -> str:
     return f"{command.task_id}.again.{delivery.sequence}" if command.is_again else command.task_id
 
 
-def _message_id(delivery: Delivery[Invoke]) -> str:
-    """That of the work: of a command that was put in anew another one, as the bus may know the former's."""
-    command = delivery.body
-    return f"{command.task_id}.again.{delivery.sequence}" if command.is_again else command.task_id
-
-
 def _count_limits(outcome: Outcome, *, pool: str) -> None:
     for limit in limits_reached(outcome):
         telemetry.LIMITS_REACHED.labels(pool, limit).inc()
