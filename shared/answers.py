@@ -20,7 +20,7 @@ _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _NOT_THEIRS = HOP_BY_HOP | {"date", "content-length", "x-invocation-id"}
 _RESET = 205
 _LEAST, _MOST = 200, 599
-_MISSING, _CROWDED, _BAD_ANSWER, _AWAY, _TIMEOUT = 404, 429, 502, 503, 504
+_MISSING, _GONE, _CROWDED, _BAD_ANSWER, _AWAY, _TIMEOUT = 404, 410, 429, 502, 503, 504
 _AGAIN: dict[int, Line] = {_CROWDED: (b"retry-after", b"5"), _AWAY: (b"retry-after", b"2")}
 
 
@@ -74,6 +74,12 @@ def away(task_id: str) -> Answer:
     """The wait was given up: this process stops."""
     message = "The platform is restarting; the call goes on, and its answer is lost"
     return plain(_AWAY, error=message, invocation_id=task_id)
+
+
+def not_kept(task_id: str) -> Answer:
+    """It has ended, and its answer went to who asked first: of that, too little is kept to be given again."""
+    message = "The call was made and has been answered, but its answer cannot be given again; it is not made twice"
+    return plain(_GONE, error="answer_not_kept", message=message, invocation_id=task_id)
 
 
 def crowded() -> Answer:

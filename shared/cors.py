@@ -11,7 +11,10 @@ from shared.exchange import Line
 
 ANY = "*"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-_EXPOSED = b"x-invocation-id, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
+_EXPOSED = (
+    b"x-invocation-id, idempotent-replayed, idempotent-missing, retry-after, "
+    b"x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
+)
 _MAX_AGE_S = b"600"
 _MOST_WANTED = 4000  # bytes of names of headers
 _WANTED = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z, ]*")

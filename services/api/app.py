@@ -44,6 +44,7 @@ from shared.callers.jwks import Jwks
 from shared.callers.signing import Signer
 from shared.domain.problem import Problem
 from shared.domain.rates import Rates
+from shared.idempotency import Idempotency
 from shared.queue_caps import QueueCaps
 from shared.waiting import Waiting
 
@@ -114,6 +115,7 @@ def _call(service: Service, shared: Shared, *, auth: Auth, edge: Edge) -> CallFu
         service.keyring,
         waiting=shared.waiting,
         recent=shared.recent,
+        idempotency=Idempotency(service.bus, service.store),
         bounds=service.platform.bounds,
         queue_s=settings.call_queue_s,
     )

@@ -79,6 +79,8 @@ def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None) ->
     end |= {name: value for name in _RARE if (value := getattr(outcome, name))}
     if event.method:
         end |= {"method": event.method, "path": event.path, "status_code": outcome.status_code}
+        if outcome.response is not None and outcome.response.kept is not None:
+            end["answer"] = msgspec.to_builtins(outcome.response.kept)
     if (took_us := duration_us(timeline)) is not None:
         end["duration_us"] = took_us
     if outcome.failed:

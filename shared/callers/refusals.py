@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 from shared import answers
 from shared.answers import Answer
 from shared.callers.edge import Fault as Stranger
+from shared.domain.idempotency import KeyReusedError
 from shared.domain.problem import Code, Problem
 from shared.exchange import Line
 
@@ -62,6 +63,7 @@ _HEADERS: dict[Code, dict[str, str]] = {
     # The rest of the body is not read: the connection cannot carry another request.
     "too_large": {"connection": "close"},
 }
+_KEY_REUSED = Fault(409, "IDEMPOTENCY_KEY_REUSED", "Send a new key with a new request, or the same request again.")
 _MISSING_FIELD = "VALIDATION_MISSING_FIELD"
 _MISSING = ("This field is required", "missing required field")
 _JSON: Line = (b"content-type", b"application/json")
@@ -83,7 +85,7 @@ def body(fault: Fault, message: str, *, code: str = "", details: dict[str, str] 
 
 def answer_to(problem: Problem, *, stranger: Stranger = "") -> Answer:
     """The answer to a problem; `stranger` says what is wrong with a credential."""
-    fault = FAULTS[problem.code]
+    fault = _KEY_REUSED if isinstance(problem, KeyReusedError) else FAULTS[problem.code]
     lines = [(name.encode(), value.encode()) for name, value in headers(problem).items()]
     told = body(fault, problem.message, code=_STRANGERS.get(stranger, ""), details=problem.fields)
     return answers.whole(fault.status, [_JSON, *lines], told)

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from shared.domain.request import Kept
 from shared.domain.retry import ErrorClass
 
 End = Literal["SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"]
@@ -67,10 +68,10 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
     `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
     was not the end, `Type: sentence`. Of a request, `method` and `path` are what was asked, `status_code` what was
-    answered; empty and 0 for what was none. `peak_bytes` is the memory it took, `started_at` when it began to run,
-    `duration_us` for how long it did, in microseconds. `tries` are those before the last one, by names of their own.
-    It is not to be started after `expires_at`; `redrive_of` is the task whose dead letter it was made of, and what came
-    of it is posted to `callback_url`; None and empty where there is no such thing.
+    answered, `answer` what is kept of that; empty, 0 and None for what was none. `peak_bytes` is the memory it took,
+    `started_at` when it began to run, `duration_us` for how long it did, in microseconds. `tries` are those before the
+    last one, by names of their own. It is not to be started after `expires_at`; `redrive_of` is the task whose dead
+    letter it was made of, and what came of it is posted to `callback_url`; None and empty where there is no such thing.
     """
 
     id: int
@@ -103,6 +104,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     method: str = ""
     path: str = ""
     status_code: int = 0
+    answer: Kept | None = None
     peak_bytes: int = 0
     duration_us: int = 0
     created_at: datetime

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from shared.domain.invocation import End
-from shared.domain.request import Response, json_of
+from shared.domain.request import Response, json_of, kept_of, restored
 
 NULL = msgspec.Raw(b"null")
 
@@ -71,13 +71,22 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     def recorded(self) -> "Outcome":
         """As it is kept, and told to who asked for a result: the response's body is the result, as JSON.
 
-        Of the response its status stays. Its header lines may be secret, and are nobody's but the caller's.
+        Of the response its status and its content type stay. Its other header lines may be secret, and are nobody's but
+        the caller's.
         """
         if self.response is None:
             return self
-        bare = Response(status=self.response.status, streamed=self.response.streamed)
-        result = msgspec.Raw(json_of(self.response)) if self.response.body else self.result
-        return msgspec.structs.replace(self, result=result, response=bare)
+        result = json_of(self.response) if self.response.body else bytes(self.result)
+        kept = kept_of(self.response, result)
+        bare = Response(status=self.response.status, streamed=self.response.streamed, kept=kept)
+        return msgspec.structs.replace(self, result=msgspec.Raw(result), response=bare)
+
+    def again(self) -> "Outcome":
+        """As it is told to who asks a second time: what is not kept is not in it, though it may still be at hand."""
+        recorded = self.recorded()
+        if recorded.response is None:
+            return recorded
+        return msgspec.structs.replace(recorded, response=restored(recorded.response, bytes(recorded.result)))
 
     @property
     def status_code(self) -> int:

@@ -18,6 +18,14 @@ SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x
 BODILESS = frozenset({204, 205, 304})
 """The statuses of answers that have no body."""
 
+_REDIRECTS = range(300, 400)
+_MOST_TYPE = 200  # characters of a content type
+# Header lines without which an answer says the same: the platform writes them itself.
+_OF_EVERY_ANSWER = frozenset(
+    {"content-type", "content-length", "date", "connection", "transfer-encoding", "keep-alive"}
+)
+_JSON: Header = ("content-type", "application/json")
+
 MAX_PATH = 2048
 """How much of a path is kept of a request that is over, characters."""
 
@@ -51,13 +59,32 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     claims: dict[str, Any] = {}
 
 
+KeptBody = Literal["json", "text", "empty", "lost"]
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is kept of an answer beside its status: its `type`, and how its `body` is to be made of the result again.
+
+    `lost` cannot be: it went out in parts, was no text, or says little without its other header lines. `trimmed` says
+    that there were such lines.
+    """
+
+    type: str = ""
+    body: KeptBody = "json"
+    trimmed: bool = False
+
+
 class Response(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a handler answered: every header line, and the body as it was; `streamed` where the body went before."""
+    """What a handler answered: every header line, and the body as it was; `streamed` where the body went before.
+
+    One that was recorded has neither, but says what is `kept` of it.
+    """
 
     status: int = 200
     headers: list[Header] = []
     body: bytes = b""
     streamed: bool = False
+    kept: Kept | None = None
 
     def header(self, name: str) -> str:
         """The first value of a header, small letters, or the empty string."""
@@ -94,3 +121,43 @@ def json_of(response: Response) -> bytes:
         else:
             return response.body
     return msgspec.json.encode(response.body.decode("utf-8", "replace"))
+
+
+def kept_of(response: Response, result: bytes) -> Kept:
+    """What is kept of an answer, of which `json_of` has made this result."""
+    if response.kept is not None:
+        return response.kept
+    kind = response.header("content-type")
+    trimmed = any(name.lower() not in _OF_EVERY_ANSWER for name, _ in response.headers)
+    is_bare = len(kind) > _MOST_TYPE or (trimmed and response.status in _REDIRECTS)
+    return Kept(type=kind[:_MOST_TYPE], body="lost" if is_bare else _body_of(response, result), trimmed=trimmed)
+
+
+def _body_of(response: Response, result: bytes) -> KeptBody:
+    if response.streamed or response.header("content-encoding"):
+        return "lost"
+    if not response.body:
+        return "empty"
+    if result is response.body:
+        return "json"
+    try:
+        response.body.decode()
+    except UnicodeDecodeError:
+        return "lost"
+    return "text"
+
+
+def restored(response: Response, result: bytes) -> Response:
+    """A recorded answer as it is given again, with the body that is in its result, JSON."""
+    status, kept = response.status, response.kept
+    if status in BODILESS and (kept is None or kept.body != "lost"):
+        return Response(status=status, kept=kept)
+    if kept is None:  # of a time when its status was all that was kept
+        return Response(status=status, headers=[_JSON], body=result)
+    body = b""
+    if kept.body == "json":
+        body = result
+    elif kept.body == "text":
+        body = msgspec.json.decode(result, type=str).encode()
+    lines = [("content-type", kept.type)] if kept.type else []
+    return Response(status=status, headers=lines, body=body, streamed=response.streamed, kept=kept)

@@ -8,7 +8,7 @@ import msgspec
 
 from shared.domain.invocation import FINAL, TRANSITIONS, Invocation, Status, TriggerType, end_of
 from shared.domain.outcome import LogLine, Outcome
-from shared.domain.request import BODILESS, Response
+from shared.domain.request import Response, restored
 from shared.store.client import Document, Store, Table, Upsert
 
 COLLECTION = "invocations"
@@ -140,23 +140,10 @@ class Invocations:
     async def outcome(self, task_id: str) -> Outcome | None:
         """How the task ended, or None while its end is not on record.
 
-        What a handler answered to a request is there with its status, and with its body as JSON.
+        What a handler answered to a request is there with its status, and with its body as far as that is kept.
         """
         found = await self.by_task(task_id)
-        if found is None or found.status not in FINAL:
-            return None
-        return Outcome(
-            status=end_of(found.status),
-            result=msgspec.Raw(found.result.encode()),
-            stdout=found.stdout,
-            stderr=found.stderr,
-            logs=msgspec.json.decode(found.logs, type=list[LogLine]),
-            warnings=found.warnings,
-            error_type=found.error_type,
-            error=found.error,
-            traceback=found.traceback,
-            response=_response(found),
-        )
+        return None if found is None or found.status not in FINAL else outcome_of(found)
 
     async def known(self, task_id: str) -> bool:
         """Whether the task is on record, ended or not."""
@@ -297,15 +284,29 @@ async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
     return {document["_id"]: document["status"] for document in found}
 
 
+def outcome_of(found: Invocation) -> Outcome:
+    """How an invocation ended, from its record.
+
+    What a handler answered to a request is there with its status, and with its body as far as that is kept.
+    """
+    return Outcome(
+        status=end_of(found.status),
+        result=msgspec.Raw(found.result.encode()),
+        stdout=found.stdout,
+        stderr=found.stderr,
+        logs=msgspec.json.decode(found.logs, type=list[LogLine]),
+        warnings=found.warnings,
+        error_type=found.error_type,
+        error=found.error,
+        traceback=found.traceback,
+        response=_response(found),
+    )
+
+
 def _response(found: Invocation) -> Response | None:
-    """What a handler answered to a request, as far as it is kept: header lines are not."""
     if not found.status_code or found.status != "SUCCESS":
         return None
-    if found.status_code in BODILESS:
-        return Response(status=found.status_code)
-    return Response(
-        status=found.status_code, headers=[("content-type", "application/json")], body=found.result.encode()
-    )
+    return restored(Response(status=found.status_code, kept=found.answer), found.result.encode())
 
 
 def _read(document: Document | None) -> Invocation | None:

@@ -18,15 +18,17 @@ from shared.bus.lookup import command_at, find_command
 from shared.bus.messages import Invoke
 from shared.domain.caller import Caller
 from shared.domain.function import SYSTEM_ID, Function
+from shared.domain.idempotency import Key, of_user, print_of_params
 from shared.domain.invocation import FINAL, Invocation
 from shared.domain.limits import Bounds, limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.idempotency import Found, Idempotency, Ready, sent
 from shared.store import functions, tenants
 from shared.store import invocations as stored
 from shared.store.client import MAX_ID, Store
 from shared.store.ticks import Ticks
-from shared.submit import Accepted, Origin, new_task_id, submit
+from shared.submit import Accepted, Origin, new_task_id
 from shared.waiting import Wait, Waiting
 
 Wanted = stored.Filter
@@ -39,12 +41,30 @@ _TASK_SHOWN = 100  # characters of a task id that is not ours, in the answer tha
 _CLOCK_S = 60.0  # how far ahead of ours the clock of another process may be
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call asks for beside its params.
+
+    `idempotency_key` is empty where none was sent. It is not to be started later than `expires_in_s` from now, 0 for
+    no such time. How it ended is posted to `callback_url`, unless that is empty.
+    """
+
+    waits: bool
+    idempotency_key: str = ""
+    callback_url: str = ""
+    expires_in_s: float = 0.0
+
+
 class Ticket(msgspec.Struct, frozen=True):
-    """An accepted invocation. `wait` is None when its caller does not wait."""
+    """An accepted invocation. `wait` is None when its caller does not wait, or its `outcome` is known.
+
+    It is `replayed` where it was made by an earlier request with the same idempotency key.
+    """
 
     function: Function
     accepted: Accepted
     wait: Wait | None
+    replayed: bool = False
+    outcome: Outcome | None = None
 
 
 class Invocations:
@@ -67,43 +87,52 @@ class Invocations:
         self._directory = directory
         self._waiting = waiting
         self._recent = recent
+        self._idempotency = Idempotency(bus, store)
         self._bounds = bounds
         self._wait_s = wait_s
         self._kept_s = kept_s
         self._counting = Counting(store)
 
-    async def invoke(self, caller: Caller, slug: str, params: msgspec.Raw, *, app: str | None, waits: bool) -> Ticket:
-        """Submit a call of a function. Raises Problem(not_found, invalid, too_large)."""
+    async def invoke(self, caller: Caller, slug: str, params: msgspec.Raw, *, app: str | None, asked: Asked) -> Ticket:
+        """Submit a call of a function. Raises Problem(not_found, invalid, too_large, conflict)."""
         must_execute(caller)
         function = await self._callable(caller.tenant, slug, app)
         most_bytes = limits_of(function.config, self._bounds, tenant={}).params_bytes
         if len(params) > most_bytes:  # the tenant's own bound is the router's to keep
             message = f"params are {len(params)} bytes; the limit is {most_bytes} bytes"
             raise Problem("too_large", message, {"params": message})
+
+        def prepare(task_id: str, again: bool) -> Ready[Wait]:
+            # The wait is open before the command is sent: an answer cannot come too early.
+            wait = None
+            if asked.waits:
+                wait = self._waiting.enter(task_id, tenant=caller.tenant, within_s=self._wait_s, again=again)
+            return Ready(params, self._origin(caller, asked, task_id), wait)
+
         task_id = new_task_id()
-        # The wait is open before the command is sent: an answer cannot come too early.
-        wait = self._waiting.enter(task_id, tenant=caller.tenant, within_s=self._wait_s) if waits else None
-        try:
-            accepted = await submit(
-                self._bus,
-                function,
-                task_id=task_id,
-                params=params,
-                origin=Origin(
-                    trigger_type="api", user=caller.user, reply_to=self._waiting.subject(task_id) if waits else ""
-                ),
-            )
-        except BaseException:
-            if wait is not None:
-                wait.give_up()
-            raise
-        if wait is None:
-            self._recent.note(caller.tenant, task_id, answered=False)
-        return Ticket(function, accepted, wait)
+        if asked.idempotency_key:
+            fingerprint = print_of_params(bytes(params), asked.callback_url, asked.expires_in_s)
+            key = Key(asked.idempotency_key, of_user(caller.user), fingerprint)
+            found = await self._idempotency.submit(function, key, task_id=task_id, prepare=prepare)
+        else:
+            ready = prepare(task_id, False)
+            found = Found(await sent(self._bus, function, task_id, ready), ready.wait)
+        if found.wait is None:
+            self._recent.note(caller.tenant, found.accepted.task_id, answered=False)
+        return Ticket(function, found.accepted, found.wait, found.replayed, found.outcome if asked.waits else None)
+
+    def _origin(self, caller: Caller, asked: Asked, task_id: str) -> Origin:
+        return Origin(
+            trigger_type="api",
+            user=caller.user,
+            reply_to=self._waiting.subject(task_id) if asked.waits else "",
+            expires_at=time.time() + asked.expires_in_s if asked.expires_in_s else 0.0,
+            callback_url=asked.callback_url,
+        )
 
     async def outcome(self, ticket: Ticket) -> Outcome | None:
         """How it ended; None when nobody waits, or the wait was over first: it goes on all the same."""
-        outcome = None if ticket.wait is None else await ticket.wait.outcome()
+        outcome = ticket.outcome if ticket.wait is None else await ticket.wait.outcome()
         if ticket.wait is not None:
             self._recent.note(ticket.function.tenant, ticket.accepted.task_id, answered=outcome is not None)
         return outcome

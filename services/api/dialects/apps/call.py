@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from services.api.core.calls import Asked, Call, Calls, Crowded, is_callable, no_code
 from services.api.core.directory import Directory
-from services.api.dialects.apps import problems, triggers
+from services.api.dialects.apps import problems, replayed, triggers
 from services.api.dialects.apps.targets import Target
 from services.api.rates import METER, Meter
 from shared import answers, cors, exchange
 from shared import request_head as heads
 from shared.answers import Answer, Told
 from shared.app_directory import AppDirectory
+from shared.bus.messages import Part
 from shared.callers import refusals
 from shared.callers.addressed import addressed_app
 from shared.callers.auth import Auth
@@ -22,14 +23,18 @@ from shared.callers.edge import Asker, Edge, Fault, has_our_form, has_ours_withi
 from shared.domain.app import App
 from shared.domain.caller import Caller
 from shared.domain.function import Function
+from shared.domain.idempotency import HEADER, checked
+from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
-from shared.domain.request import Header, Request, Response
+from shared.domain.request import Header, Request
 from shared.domain.trigger import HttpAuth
 from shared.exchange import Line, Receive, Scope, Send
 from shared.request_head import Sent
+from shared.waiting import Wait
 
 _TEST = ("POST",)
 _OF_PROXIES = frozenset({"CONNECT", "TRACE"})  # between a client and who relays for it; Fetch has no such requests
+_KEY = HEADER.encode()
 _EARLY_S = 0.1  # a timer may be this much ahead of the clock
 
 
@@ -100,6 +105,7 @@ class CallFunction:
         exchange.announced(one.scope["headers"], most_bytes=limits.params_bytes)
         body = await exchange.read(one.receive, most_bytes=limits.params_bytes, within_s=self._body_wait_s)
         request, secret = await self._request(one, called, sent, caller, body=body)
+        key = checked([value.decode("latin-1") for name, value in one.scope["headers"] if name == _KEY])
         user = asker.caller.user if asker.caller else None
         asked = Asked(
             request=request,
@@ -107,10 +113,14 @@ class CallFunction:
             actor=asker.actor,
             user=user,
             trigger_type="api" if called.tests else "http",
+            idempotency_key=key,
         )
         call = await self._calls.call(place.function, asked, timeout_s=limits.timeout_s)
         one.beside.append((b"x-invocation-id", call.task_id.encode()))
-        return await self._outcome(one, call, is_owner=asker.caller is not None)
+        is_owner = asker.caller is not None
+        if call.replayed or call.wait is None:
+            return await self._replayed(one, call, is_owner=is_owner)
+        return await self._outcome(one, call, call.wait, is_owner=is_owner)
 
     async def _app(self, called: Target, sent: Sent, caller: Caller | None) -> App:
         app = await addressed_app(self._apps, self._auth, called.app, host=sent.host, caller=caller)
@@ -181,50 +191,66 @@ class CallFunction:
                     ours.add((name, value))
         return ours
 
-    async def _outcome(self, one: _One, call: Call, *, is_owner: bool) -> Answer | None:
-        """The answer; None for one that has been sent while it was made."""
-        watch = exchange.Watch(call.wait, one.receive)
+    async def _replayed(self, one: _One, call: Call, *, is_owner: bool) -> Answer:
+        """The answer to a call that another request has made, with the same idempotency key."""
+        watch = None if call.wait is None else exchange.Watch(call.wait, one.receive)
         try:
-            part = await call.wait.part()
+            outcome = await self._calls.outcome(call)
+        finally:
+            if watch is not None:
+                watch.end()
+        one.beside.extend(replayed.lines(outcome))
+        return replayed.instead(outcome, call.task_id) or _told(one, call, outcome, is_owner=is_owner)
+
+    async def _outcome(self, one: _One, call: Call, wait: Wait, *, is_owner: bool) -> Answer | None:
+        """The answer; None for one that has been sent while it was made."""
+        watch = exchange.Watch(wait, one.receive)
+        try:
+            part = await wait.part()
             if part is not None:
-                return await self._stream(one, call, part.head, first=part.data)
+                return await self._stream(one, call, wait, first=part)
             outcome = await self._calls.outcome(call)
         finally:
             watch.end()
-        now = asyncio.get_running_loop().time()
-        told = Told(call.timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
-        if outcome is not None:
-            return answers.answer_of(outcome, told)
-        if now >= call.until - _EARLY_S:
-            return answers.unanswered(told, call.task_id)
-        return answers.away(call.task_id)
+        return _told(one, call, outcome, is_owner=is_owner)
 
-    async def _stream(self, one: _One, call: Call, head: Response | None, *, first: bytes) -> Answer | None:
+    async def _stream(self, one: _One, call: Call, wait: Wait, *, first: Part) -> Answer | None:
         """Each part as it comes. What breaks off is left without its end: the server closes the connection then."""
+        head = first.head
         instead = answers.instead(head, is_head=one.scope["method"] == "HEAD")
         if instead is not None or head is None:
-            call.wait.give_up()  # nobody is there for the next part
+            wait.give_up()  # nobody is there for the next part
             return instead
         lines = answers.lines_of(head)
         start = {"status": head.status, "headers": [*lines, *cors.beside(lines, one.beside)]}
         try:
             async with asyncio.timeout_at(call.until):  # the call is over then, but a caller may still take nothing
                 await one.send({"type": "http.response.start", **start})
-                await self._parts(one, call, first)
+                await self._parts(one, call, wait, first=first.data)
         except TimeoutError:
-            call.wait.give_up()
+            wait.give_up()
         return None
 
-    async def _parts(self, one: _One, call: Call, first: bytes) -> None:
+    async def _parts(self, one: _One, call: Call, wait: Wait, *, first: bytes) -> None:
         data: bytes | None = first
         while data is not None:
             if data:  # an empty one would be taken for the end
                 await one.send({"type": "http.response.body", "body": data, "more_body": True})
-            part = await call.wait.part()
+            part = await wait.part()
             data = None if part is None else part.data
         outcome = await self._calls.outcome(call)
         if outcome is not None and outcome.status == "SUCCESS":
             await one.send({"type": "http.response.body", "body": b""})
+
+
+def _told(one: _One, call: Call, outcome: Outcome | None, *, is_owner: bool) -> Answer:
+    now = asyncio.get_running_loop().time()
+    told = Told(call.timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
+    if outcome is not None:
+        return answers.answer_of(outcome, told)
+    if now >= call.until - _EARLY_S:
+        return answers.unanswered(told, call.task_id)
+    return answers.away(call.task_id)
 
 
 async def send_whole(send: Send, answer: Answer, beside: list[Line]) -> None:

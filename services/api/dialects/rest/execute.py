@@ -9,12 +9,13 @@ from urllib.parse import parse_qs
 import msgspec
 
 from services.api import methods
-from services.api.core.invocations import Invocations
+from services.api.core.invocations import Asked, Invocations
 from services.api.dialects.rest import decode, problems
 from services.api.dialects.rest.translate import invocations as translate
 from services.api.rates import METER
 from shared import exchange
 from shared.callers.auth import Auth
+from shared.domain.idempotency import HEADER, REPLAYED, checked
 from shared.domain.problem import Problem
 from shared.exchange import Receive, Scope, Send
 
@@ -22,6 +23,9 @@ Rendered = tuple[int, dict[str, str], bytes]
 
 _ALLOW = {"allow": methods.allow({"POST"})}
 _NO_HEADERS: dict[str, str] = {}
+_NO_KEYS: tuple[str, ...] = ()
+_KEY = HEADER.encode()
+_REPLAYED = {REPLAYED: "true"}
 _encode = msgspec.json.Encoder().encode
 
 
@@ -30,6 +34,13 @@ class Target(NamedTuple):
 
     slug: str
     app: str | None
+
+
+class _Said(NamedTuple):
+    """Whether a head wants no wait, and the idempotency keys in it."""
+
+    respond_async: bool
+    keys: tuple[str, ...]
 
 
 def target(path: str) -> Target | None:
@@ -66,13 +77,19 @@ class Execute:
             return 204, _ALLOW, b""
         if scope["method"] != "POST":
             return 405, _ALLOW, _encode(problems.body("Method not allowed"))
-        respond_async = _responds_async(scope, most_bytes=self._body_bytes)
+        said = _said(scope, most_bytes=self._body_bytes)
         caller = await self._auth.caller(scope["headers"])
         if (meter := scope.get(METER)) is not None:
             await meter.spend(caller)
+        key = checked(said.keys)
         call = decode.execute(await exchange.read(receive, most_bytes=self._body_bytes, within_s=self._body_wait_s))
-        waits = not (call.respond_async or respond_async)
-        ticket = await self._invocations.invoke(caller, called.slug, call.params, app=called.app, waits=waits)
+        asked = Asked(
+            waits=not (call.respond_async or said.respond_async),
+            idempotency_key=key,
+            callback_url=call.callback_url or "",
+            expires_in_s=call.expires_in or 0.0,
+        )
+        ticket = await self._invocations.invoke(caller, called.slug, call.params, app=called.app, asked=asked)
         watch = None if ticket.wait is None else exchange.Watch(ticket.wait, receive)
         try:
             outcome = await self._invocations.outcome(ticket)
@@ -80,7 +97,7 @@ class Execute:
             if watch is not None:
                 watch.end()
         status, body = translate.executed(ticket, outcome)
-        return status, _NO_HEADERS, _encode(body)
+        return status, _REPLAYED if ticket.replayed else _NO_HEADERS, _encode(body)
 
 
 async def answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
@@ -91,14 +108,16 @@ async def answer(send: Send, status: int, headers: dict[str, str], body: bytes) 
     await send({"type": "http.response.body", "body": body})
 
 
-def _responds_async(scope: Scope, *, most_bytes: int) -> bool:
-    """Whether the head of a request wants no wait. Raises Problem(too_large) when it announces too long a body."""
+def _said(scope: Scope, *, most_bytes: int) -> _Said:
+    """What the head of a request asks for. Raises Problem(too_large) when it announces too long a body."""
     exchange.announced(scope["headers"], most_bytes=most_bytes)
-    respond_async = False
+    respond_async, keys = False, _NO_KEYS
     for name, value in scope["headers"]:
         if name == b"prefer":
             respond_async = respond_async or b"respond-async" in value.lower()
+        elif name == _KEY:
+            keys = (*keys, value.decode("latin-1"))
     if query := scope["query_string"]:
         last = parse_qs(query.decode("latin-1")).get("async", [""])[-1]
         respond_async = respond_async or last.lower() in ("true", "1")
-    return respond_async
+    return _Said(respond_async, keys)

@@ -70,7 +70,7 @@ class Document:
             received=[operation.body for operation in found if operation.body is not None],
             sent=[
                 Error,
-                *(kind for operation in found for bodies in operation.bodies.values() for kind in bodies.values()),
+                *(kind for operation in found for bodies in operation.bodies.values() for kind in _kinds(bodies)),
             ],
         )
         errors = Errors(limited=self._limited, error=schemas.of(Error))
@@ -125,7 +125,7 @@ def _answers(operation: Operation, schemas: Schemas, errors: Errors) -> dict[str
     }
     for status, bodies in operation.bodies.items():
         answer: dict[str, Any] = {"description": MEANINGS[status]}
-        if headers := errors.headers():
+        if headers := errors.headers(*operation.headers):
             answer["headers"] = headers
         if bodies:
             answer["content"] = {media: _content(kind, schemas) for media, kind in bodies.items()}
@@ -133,7 +133,14 @@ def _answers(operation: Operation, schemas: Schemas, errors: Errors) -> dict[str
     return dict(sorted(told.items()))
 
 
+def _kinds(bodies: Mapping[str, Any]) -> list[Any]:
+    """What bodies may hold; a tuple is any of them."""
+    return [one for kind in bodies.values() for one in (kind if isinstance(kind, tuple) else (kind,))]
+
+
 def _content(kind: Any, schemas: Schemas) -> dict[str, Any]:
+    if isinstance(kind, tuple):
+        return {"schema": {"anyOf": [schemas.of(one) for one in kind]}}
     content: dict[str, Any] = {"schema": schemas.of(kind)}
     if found := examples.BODIES.get(kind):
         content["examples"] = {name: {"value": value} for name, value in found.items()}

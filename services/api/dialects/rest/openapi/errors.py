@@ -19,7 +19,7 @@ MEANINGS = {
     201: "It is made.",
     202: "It is accepted, and not done yet.",
     204: "It is done; there is nothing more to say.",
-    409: "The call was cancelled.",
+    409: "The call was cancelled; or the idempotency key was used for another request.",
     500: "The function failed.",
     504: "The call was not started in time.",
 }
@@ -31,6 +31,10 @@ HEADERS: dict[str, dict[str, Any]] = {
     "X-RateLimit-Reset": {"description": "When the minute ends, Unix seconds", "schema": _COUNT},
     "Retry-After": {"description": "Seconds", "required": True, "schema": _SECONDS},
     "WWW-Authenticate": {"description": "`Bearer`", "required": True, "schema": {"type": "string"}},
+    "Idempotent-Replayed": {
+        "description": "`true` where an earlier request with the same key made the call",
+        "schema": {"type": "string", "const": "true"},
+    },
     "Allow": {"description": "The methods that the path knows", "required": True, "schema": {"type": "string"}},
 }
 _ALWAYS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")  # not there where there is no limit
@@ -63,7 +67,7 @@ class Errors:
             code: self._response(SENTENCES[code], *([_OF[code]] if code in _OF else [])) for code in self._known
         }
         responses["method_not_allowed"] = self._response("The path does not know this method.", "Allow")
-        named = (*self._always, *_OF.values(), "Allow")
+        named = (*self._always, *_OF.values(), "Allow", "Idempotent-Replayed")
         return {"responses": responses, "headers": {name: HEADERS[name] for name in HEADERS if name in named}}
 
     def _response(self, sentence: str, *headers: str) -> dict[str, Any]:

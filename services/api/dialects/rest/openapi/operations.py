@@ -17,7 +17,10 @@ _TYPED = re.compile(r"{(\w+)(?::\w+)?}")
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. `codes` are its Problems, `bodies` its other answers by status and media type."""
+    """One method of one path. `codes` are its Problems, `bodies` its other answers by status and media type.
+
+    `headers` are those which these may have besides.
+    """
 
     method: str
     path: str
@@ -29,6 +32,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     body_required: bool = True
     bodies: Mapping[int, Mapping[str, Any]]
+    headers: tuple[str, ...] = ()
     codes: frozenset[Code]
     anonymous: bool = False
 

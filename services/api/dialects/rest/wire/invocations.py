@@ -5,20 +5,27 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from shared.domain.callback import MAX_EXPIRES_IN_S, MAX_URL
 from shared.domain.invocation import Status, TriggerType
 from shared.domain.outcome import LogLevel
 from shared.domain.retry import ErrorClass
 
+_EXPIRES_IN = {"exclusiveMinimum": 0, "maximum": MAX_EXPIRES_IN_S}
 NO_PARAMS = msgspec.Raw(b"{}")
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True):
-    """Body of a call. `params` stays JSON text."""
+    """Body of a call. `params` stays JSON text.
+
+    How it ended is posted to `callback_url`. What is not started within `expires_in` seconds is not run any more.
+    """
 
     params: Annotated[msgspec.Raw, Meta(extra_json_schema={"type": "object"})] = msgspec.field(
         default_factory=lambda: NO_PARAMS
     )
     respond_async: bool = msgspec.field(name="async", default=False)
+    callback_url: Annotated[str, Meta(extra_json_schema={"format": "uri", "maxLength": MAX_URL})] | None = None
+    expires_in: Annotated[float, Meta(extra_json_schema=_EXPIRES_IN)] | None = None
 
 
 class InvocationBrief(msgspec.Struct, frozen=True, kw_only=True):
