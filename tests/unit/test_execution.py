@@ -18,7 +18,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
-from shared.domain.request import Request, Response
+from shared.domain.request import Kept, Request, Response
 from shared.domain.retry import Backoff, Retries
 from shared.domain.version import CompileError
 from tests.limits import limits
@@ -334,7 +334,7 @@ async def test_a_request_is_answered_whole_and_recorded_as_its_json() -> None:
     await made(links, mode).handle(delivery(request=Request(method="PUT")))
     (answer,), (end,) = links.answers, links.ends
     assert answer.response == Response(status=201, headers=[("A", "b")], body=b"\xff\x00")
-    assert end.outcome.response == Response(status=201)
+    assert end.outcome.response == Response(status=201, kept=Kept(body="lost", trimmed=True))
     assert msgspec.json.decode(end.outcome.result) == "\ufffd\x00"
 
 

@@ -15,7 +15,6 @@ from shared import answers, cors, exchange
 from shared import request_head as heads
 from shared.answers import Answer, Told
 from shared.app_directory import AppDirectory
-from shared.bus.messages import Part
 from shared.callers import refusals
 from shared.callers.addressed import addressed_app
 from shared.callers.auth import Auth
@@ -26,7 +25,7 @@ from shared.domain.function import Function
 from shared.domain.idempotency import HEADER, checked
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
-from shared.domain.request import Header, Request
+from shared.domain.request import Header, Request, Response
 from shared.domain.trigger import HttpAuth
 from shared.exchange import Line, Receive, Scope, Send
 from shared.request_head import Sent
@@ -208,15 +207,16 @@ class CallFunction:
         try:
             part = await wait.part()
             if part is not None:
-                return await self._stream(one, call, wait, first=part)
+                return await self._stream(one, call, wait, head=part.head, first=part.data)
             outcome = await self._calls.outcome(call)
         finally:
             watch.end()
         return _told(one, call, outcome, is_owner=is_owner)
 
-    async def _stream(self, one: _One, call: Call, wait: Wait, *, first: Part) -> Answer | None:
+    async def _stream(
+        self, one: _One, call: Call, wait: Wait, *, head: Response | None, first: bytes
+    ) -> Answer | None:
         """Each part as it comes. What breaks off is left without its end: the server closes the connection then."""
-        head = first.head
         instead = answers.instead(head, is_head=one.scope["method"] == "HEAD")
         if instead is not None or head is None:
             wait.give_up()  # nobody is there for the next part
@@ -226,7 +226,7 @@ class CallFunction:
         try:
             async with asyncio.timeout_at(call.until):  # the call is over then, but a caller may still take nothing
                 await one.send({"type": "http.response.start", **start})
-                await self._parts(one, call, wait, first=first.data)
+                await self._parts(one, call, wait, first=first)
         except TimeoutError:
             wait.give_up()
         return None

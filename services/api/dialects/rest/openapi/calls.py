@@ -19,8 +19,8 @@ _SUMMARY = "Call a function"
 _DESCRIPTION = (
     "Waits for the result, and answers 202 with the `task_id` when it takes longer than the platform waits, or at once "
     "where that is asked for: by `async` in the body or the query, or by `Prefer: respond-async`.\n\n"
-    "With an `Idempotency-Key` it is safe to send the same again: it is one call, and who comes later is answered how "
-    "it ended, with `Idempotent-Replayed: true`. The same key with other params, `callback_url` or `expires_in` is 409. "
+    "With an `Idempotency-Key` it is safe to send the same again: it is one call, and who comes later is told how it "
+    "ended, with `Idempotent-Replayed: true`. The same key with other params, `callback_url` or `expires_in` is 409. "
     "A call that was cancelled is 409 too, with the body of a failed one."
 )
 _KEY = Annotated[str, Meta(min_length=1, max_length=255, pattern=r"^[!-~]+$")]
