@@ -213,9 +213,7 @@ class CallFunction:
             watch.end()
         return _told(one, call, outcome, is_owner=is_owner)
 
-    async def _stream(
-        self, one: _One, call: Call, wait: Wait, *, head: Response | None, first: bytes
-    ) -> Answer | None:
+    async def _stream(self, one: _One, call: Call, wait: Wait, *, head: Response | None, first: bytes) -> Answer | None:
         """Each part as it comes. What breaks off is left without its end: the server closes the connection then."""
         instead = answers.instead(head, is_head=one.scope["method"] == "HEAD")
         if instead is not None or head is None:
