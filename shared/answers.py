@@ -77,8 +77,8 @@ def away(task_id: str) -> Answer:
 
 
 def not_kept(task_id: str) -> Answer:
-    """It has ended, and its answer went to who asked first: of that, too little is kept to be given again."""
-    message = "The call was made and has been answered, but its answer cannot be given again; it is not made twice"
+    """It has ended, and its answer was for another request, or was lost: too little is kept of it to be given again."""
+    message = "The call was made, but its answer was not kept and cannot be given again; the call is not made twice"
     return plain(_GONE, error="answer_not_kept", message=message, invocation_id=task_id)
 
 

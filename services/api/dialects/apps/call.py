@@ -199,7 +199,7 @@ class CallFunction:
             if watch is not None:
                 watch.end()
         one.beside.extend(replayed.lines(outcome))
-        return replayed.instead(outcome, call.task_id) or _told(one, call, outcome, is_owner=is_owner)
+        return _told(one, call, outcome, is_owner=is_owner)
 
     async def _outcome(self, one: _One, call: Call, wait: Wait, *, is_owner: bool) -> Answer | None:
         """The answer; None for one that has been sent while it was made."""
@@ -245,7 +245,7 @@ def _told(one: _One, call: Call, outcome: Outcome | None, *, is_owner: bool) -> 
     now = asyncio.get_running_loop().time()
     told = Told(call.timeout_s, now - call.began, is_owner, is_head=one.scope["method"] == "HEAD")
     if outcome is not None:
-        return answers.answer_of(outcome, told)
+        return replayed.instead(outcome, call.task_id) or answers.answer_of(outcome, told)
     if now >= call.until - _EARLY_S:
         return answers.unanswered(told, call.task_id)
     return answers.away(call.task_id)

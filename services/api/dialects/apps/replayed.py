@@ -1,4 +1,4 @@
-"""What a request with an idempotency key is answered when another one has made the call: as much as is kept. Pure."""
+"""What is answered from the record: to a request whose idempotency key another one has sent, as much as is kept. Pure."""
 
 from shared import answers
 from shared.answers import Answer
