@@ -16,6 +16,7 @@ REPLAYED = "idempotent-replayed"
 MISSING = "idempotent-missing"
 """Names what an answer that is given again had the first time, and was not kept."""
 
+ANYBODY = "anonymous"
 FIELD = "Idempotency-Key"
 _KEY = re.compile(r"[!-~]{1,255}")
 _FORM = "has 1 to 255 visible ASCII characters, and no spaces"
@@ -60,17 +61,14 @@ def of_function(function_id: int) -> str:
     return f"function/{function_id}"
 
 
-def of_asker(user: User | None, actor: Actor, secret: Sequence[Header]) -> str:
+def of_asker(user: User | None, actor: Actor) -> str:
     """Who sends a key over HTTP: a user of the platform, an end user of the app, or nobody known.
 
-    Whom nobody knows a function may know all the same, by a cookie or a token of its own: these are the `secret`
-    header lines that it is given, and who sends others is somebody else.
+    All whom nobody knows are one.
     """
     if user is not None:
         return of_user(user)
-    if actor.user_id:
-        return f"end_user/{actor.user_id}"
-    return f"anonymous/{_sha256(msgspec.json.encode(list(secret)))}" if secret else "anonymous"
+    return f"end_user/{actor.user_id}" if actor.user_id else ANYBODY
 
 
 def print_of_params(params: bytes, *beside: str | float) -> str:
@@ -78,9 +76,13 @@ def print_of_params(params: bytes, *beside: str | float) -> str:
     return _sha256(b"params\n" + msgspec.json.encode(beside) + b"\n" + params)
 
 
-def print_of_request(request: Request) -> str:
-    """The fingerprint of a request: its method, path, query and body, not its header lines."""
-    asked = msgspec.json.encode((request.method, request.path, request.query))
+def print_of_request(request: Request, secret: Sequence[Header] = ()) -> str:
+    """The fingerprint of a request: its method, path, query and body, not its header lines.
+
+    Where nobody knows who sends it, a function may, by a cookie or a token of its own: these `secret` lines count, or
+    one visitor might be told what another one was answered.
+    """
+    asked = msgspec.json.encode((request.method, request.path, request.query, list(secret)))
     return _sha256(b"request\n" + asked + b"\n" + request.body)
 
 

@@ -24,6 +24,8 @@ from shared.domain.idempotency import (
     checked,
     digest_of,
     of_asker,
+    of_function,
+    of_user,
     print_of_params,
     print_of_request,
 )
@@ -346,13 +348,14 @@ def test_what_may_be_a_key() -> None:
 
 def test_callers() -> None:
     user = User(7, "ann", "ann@acme.test")
-    ann = of_asker(user, Actor(kind="service_key", user_id="7"), [("cookie", "a=1")])
-    assert ann == of_asker(user, Actor(), [])
-    eve, seven = of_asker(None, Actor(user_id="eve"), []), of_asker(None, Actor(user_id="7"), [])
-    nobody, known = of_asker(None, Actor(), []), of_asker(None, Actor(), [("cookie", "a=1")])
-    other = of_asker(None, Actor(), [("cookie", "a=2")])
-    assert len({ann, eve, seven, nobody, known, other}) == 6
-    assert "a=1" not in known
+    ann = of_asker(user, Actor(kind="service_key", user_id="7"))
+    assert ann == of_asker(user, Actor()) == of_user(user)
+    eve, seven, nobody = (
+        of_asker(None, Actor(user_id="eve")),
+        of_asker(None, Actor(user_id="7")),
+        of_asker(None, Actor()),
+    )
+    assert len({ann, eve, seven, nobody, of_function(7)}) == 5
 
 
 def test_fingerprints() -> None:
@@ -361,6 +364,8 @@ def test_fingerprints() -> None:
     others = [{"method": "PUT"}, {"path": "/ab"}, {"query": "b=2"}, {"body": b"d"}, {"path": "/a?b=1", "query": ""}]
     prints = {print_of_request(msgspec.structs.replace(asked, **fields)) for fields in others}
     assert len(prints | {print_of_request(asked)}) == 6
+    known = {print_of_request(asked, [("cookie", f"a={number}")]) for number in range(2)}
+    assert len(known | {print_of_request(asked)}) == 3
     assert print_of_params(b"{}", "", 0.0) == print_of_params(b"{}", "", 0.0)
     assert len({print_of_params(b"{}"), print_of_params(b"{ }"), print_of_params(b"{}", "u", 0.0)}) == 3
 

@@ -9,7 +9,7 @@ from services.api.core.recent import Recent
 from shared.bus.broker import Bus
 from shared.domain.caller import User
 from shared.domain.function import Function
-from shared.domain.idempotency import Key, of_asker, print_of_request
+from shared.domain.idempotency import ANYBODY, Key, of_asker, print_of_request
 from shared.domain.invocation import TriggerType
 from shared.domain.limits import Amount, Bounds, Limits, limits_of
 from shared.domain.outcome import Outcome
@@ -98,8 +98,9 @@ class Calls:
             return self._ready(function, asked, task_id, within_s=within_s, again=again)
 
         if asked.idempotency_key:
-            caller = of_asker(asked.user, asked.actor, asked.secret)
-            key = Key(asked.idempotency_key, caller, print_of_request(asked.request))
+            caller = of_asker(asked.user, asked.actor)
+            fingerprint = print_of_request(asked.request, asked.secret if caller == ANYBODY else ())
+            key = Key(asked.idempotency_key, caller, fingerprint)
             found = await self._idempotency.submit(function, key, task_id=task_id, prepare=prepare)
         else:
             ready = prepare(task_id, False)

@@ -162,20 +162,29 @@ async def test_a_wait_that_is_longer_than_the_function_may_run(anyone, scripted:
     assert body["duration_ms"] >= 1200
 
 
+JSON = ("content-type", "application/json")
 LOST = [
-    (Outcome(status="SUCCESS", response=Response(status=404, headers=[("a", "b")], body=b"none")), 404, b'"none"'),
-    (Outcome(status="SUCCESS", response=Response(status=204)), 204, b""),
-    (Outcome(status="SUCCESS", result=msgspec.Raw(b"[1]")), 200, b"[1]"),
-    (failure("Boom", "it broke"), 500, b'{"error":"it broke"}'),
-    (failure("TenantNotActive", "gone"), 404, b'{"error":"Function not found"}'),
+    (Outcome(status="SUCCESS", response=Response(status=404, headers=[("a", "b")], body=b"none")), 404, b"none", ""),
+    (
+        Outcome(status="SUCCESS", response=Response(headers=[("Content-Type", "text/x")], body=b"x")),
+        200,
+        b"x",
+        "text/x",
+    ),
+    (Outcome(status="SUCCESS", response=Response(headers=[JSON], body=b'{"a": 1}')), 200, b'{"a": 1}', JSON[1]),
+    (Outcome(status="SUCCESS", response=Response(headers=[("content-type", "image/x")])), 200, b"", "image/x"),
+    (Outcome(status="SUCCESS", response=Response(status=204)), 204, b"", ""),
+    (Outcome(status="SUCCESS", result=msgspec.Raw(b"[1]")), 200, b"[1]", JSON[1]),
+    (failure("Boom", "it broke"), 500, b'{"error":"it broke"}', JSON[1]),
+    (failure("TenantNotActive", "gone"), 404, b'{"error":"Function not found"}', JSON[1]),
 ]
 
 
 @pytest.mark.parametrize("case", LOST)
 async def test_an_answer_that_was_lost_is_what_the_record_has_of_it(
-    call, edge_bus: Bus, case: tuple[Outcome, int, bytes]
+    call, edge_bus: Bus, case: tuple[Outcome, int, bytes, str]
 ):
-    outcome, status, body = case
+    outcome, status, body, kind = case
 
     async def lost(dispatch: Dispatch) -> None:
         now = time.time()
@@ -185,7 +194,7 @@ async def test_an_answer_that_was_lost_is_what_the_record_has_of_it(
 
     found = await call(lost)
     assert (found.status, found.body) == (status, body)
-    assert found.line("content-type") == ([] if status == 204 else ["application/json"])
+    assert found.line("content-type") == ([kind] if kind else [])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is answered from the record: to a request whose idempotency key another one has sent, as much as is kept. Pure."""
+"""What is answered from the record, as to a request whose idempotency key another one has sent. Pure."""
 
 from shared import answers
 from shared.answers import Answer
