@@ -5,7 +5,9 @@ import re
 
 import msgspec
 
+from shared.domain import idempotency
 from shared.domain.headers import HEADER_NAME
+from shared.domain.problem import Problem
 from shared.domain.request import SECRET_HEADERS, Header, Request
 
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
@@ -52,6 +54,14 @@ def print_of(name: str, request: Request, secret: list[Header]) -> str:
     """What makes two questions the same one."""
     asked = msgspec.json.encode((name, request, secret))
     return hashlib.sha256(asked).hexdigest()
+
+
+def key_of(request: Request) -> str:
+    """The idempotency key among the header lines, empty where there is none. Raises AskedWronglyError."""
+    try:
+        return idempotency.checked([value for name, value in request.headers if name.lower() == idempotency.HEADER])
+    except Problem as problem:
+        raise AskedWronglyError(problem.message) from None
 
 
 def _headers(lines: list[Header]) -> tuple[list[Header], list[Header]]:

@@ -61,6 +61,7 @@ class Invoking:
         ip = self._dispatch.request.ip if self._dispatch.request is not None else ""
         try:
             asked, secret = asking.checked(request, ip=ip, most_bytes=self._bounds.body_bytes)
+            key = asking.key_of(asked)
         except asking.AskedWronglyError as error:
             return failure("InvalidRequest", f"ctx.invoke: {error}")
         self._begun += 1
@@ -68,7 +69,7 @@ class Invoking:
         step = self._step(name, asked, secret)
         try:
             async with aside(), self._places:
-                child = await self._called(name, step, asked, secret, fresh=fresh)
+                child = await self._called(name, step, asked, secret, key=key, fresh=fresh)
         except Unavailable as error:
             return failure("Unavailable", str(error))
         return child.outcome or failure("TimeoutError", f"The time was up before '{name[:_MOST_NAME]}' had ended")
@@ -79,7 +80,9 @@ class Invoking:
         self._asked[asked_for] += 1
         return f"{self._dispatch.attempt}/{asked_for}/{self._asked[asked_for]}"
 
-    async def _called(self, name: str, step: str, asked: Request, secret: list[Header], *, fresh: bool) -> Child:
+    async def _called(
+        self, name: str, step: str, asked: Request, secret: list[Header], *, key: str, fresh: bool
+    ) -> Child:
         dispatch = self._dispatch
 
         async def find() -> Function | None:
@@ -90,6 +93,7 @@ class Invoking:
 
         parent = Parent(
             task_id=dispatch.task_id,
+            function_id=dispatch.function_id,
             tenant=dispatch.tenant,
             user=dispatch.user,
             trigger_type="function",
@@ -107,6 +111,7 @@ class Invoking:
                 secret=secret,
                 actor=_actor(dispatch),
                 depth=dispatch.depth + 1,
+                idempotency_key=key,
             ),
         )
 

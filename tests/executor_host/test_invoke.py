@@ -290,3 +290,46 @@ async def test_a_call_that_is_run_again_finds_what_it_did(shoal: Shoal):
     assert outcome.response is not None
     assert runs == 2
     assert seen == [b"a", b"b", b"b", b"c"]
+
+
+async def test_two_parents_with_one_key_have_one_child(shoal: Shoal):
+    made: list[str] = []
+
+    async def child(call: Call) -> Outcome:
+        made.append(call.task_id)
+        assert call.request is not None
+        return answered(call.request.body + b" %d" % len(made), headers=[("content-type", "text/plain"), ("x-a", "b")])
+
+    keyed = {"body": b"once", "headers": [("Idempotency-Key", "k-1")]}
+    await shoal.function("Child", child)
+    parent = await shoal.function("Parent", invoking("Child", **keyed))
+    other = await shoal.function("Other", invoking("Child", **keyed))
+    first, *later = [await shoal.call(parent) for _ in range(2)] + list(
+        await asyncio.gather(*(shoal.call(parent) for _ in range(5)))
+    )
+    assert first.response is not None
+    assert first.response.body == b"once 1"
+    for outcome in later:
+        assert outcome.response is not None
+        assert (outcome.response.body, outcome.response.header("content-type")) == (b"once 1", "text/plain")
+    assert len(made) == 1
+    second = await shoal.call(other)  # another function has keys of its own
+    assert second.response is not None
+    assert second.response.body == b"once 2"
+
+
+async def test_the_same_key_with_something_else_and_what_is_no_key(shoal: Shoal):
+    asked = {"body": b"a", "headers": [("idempotency-key", "k-1")]}
+    await shoal.function("Child", echo)
+
+    async def handler(call: Call) -> Outcome:
+        assert call.host is not None
+        for body in (b"a", b"b"):
+            outcome = await call.host.invoke("Child", Request(**{**asked, "body": body}))
+        wrong = await call.host.invoke("Child", Request(headers=[("idempotency-key", "a b")]))
+        return answered(f"{outcome.error_type}, {wrong.error_type}".encode())
+
+    parent = await shoal.function("Parent", handler)
+    outcome = await shoal.call(parent)
+    assert outcome.response is not None
+    assert outcome.response.body == b"IdempotencyKeyReused, InvalidRequest"

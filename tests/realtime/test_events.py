@@ -270,3 +270,37 @@ async def test_a_tenant_has_so_many_events_under_way_and_no_more(room: Room):
         )
         assert answers[-1]["reason"] == f"{TENANT_EVENTS} events are under way already"
         assert (await three.ask(event("chat", "2-0")))["data"] == "2-0"
+
+
+async def test_an_idempotency_key_makes_a_message_one(room: Room, owner: Any):
+    code = "import random\n\ndef handler(request, ctx):\n    return {'made': random.random()}"
+    await room.handle(echo, "other")
+    deployed = await owner.post(
+        f"/v1/{room.app.public_id}/functions",
+        json={
+            "name": "made-once", "runtime": "python", "code": code,
+            "triggers": [{"type": "websocket", "config": {"event": "made"}}],
+        },
+    )  # fmt: skip
+    assert deployed.status_code == 200, deployed.text
+    message = event("made", {"a": 1}, id=1, idempotency_key="k-1")
+    async with room.open() as client:
+        first = await client.ask(message)
+        second = await client.ask(message)
+        assert first["type"] == "event_response"
+        assert (second.pop("replayed"), second) == (True, first)
+        other = await client.ask(event("made", {"a": 2}, id=2, idempotency_key="k-1"))
+        assert (other["type"], other["id"]) == ("error", 2)
+        assert "was used for another request" in other["reason"]
+    async with room.open() as again:  # on another socket
+        assert (await again.ask(message))["data"] == first["data"]
+        assert (await again.ask(event("made", {"a": 1})))["data"] != first["data"]
+
+
+@pytest.mark.parametrize("key", ["", "a b", 7, "x" * 256, ["k"]])
+async def test_what_is_no_idempotency_key(room: Room, key: Any):
+    await room.handle(echo, "chat")
+    async with room.open() as client:
+        told = await client.ask(event("chat", 1, id=1, idempotency_key=key))
+    assert (told["type"], told["id"]) == ("error", 1)
+    assert told["message"] == "idempotency_key has 1 to 255 visible ASCII characters, and no spaces"

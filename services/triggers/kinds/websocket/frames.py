@@ -4,9 +4,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from shared.domain.idempotency import checked
+from shared.domain.problem import Problem
+
 CHANNELS = frozenset({"subscribe", "unsubscribe", "publish"})
 """The types of frames that are about channels."""
 
+_KEY = "idempotency_key"
 _NULL = msgspec.Raw(b"null")
 _SHOWN = 100  # characters of an unknown type that its sender is told
 _MOST_ID_BYTES = 256  # it comes back with every answer
@@ -15,11 +19,15 @@ _read = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Event(NamedTuple):
-    """Something for functions. `event` is None where the whole frame is the payload; `id` is JSON, or empty."""
+    """Something for functions. `event` is None where the whole frame is the payload; `id` is JSON, or empty.
+
+    `key` is an idempotency key, empty where none was sent.
+    """
 
     event: str | None
     payload: bytes
     id: bytes = b""
+    key: str = ""
 
 
 class Control(NamedTuple):
@@ -78,7 +86,13 @@ def _event(fields: dict[str, msgspec.Raw], id: bytes) -> Message:
     name = msgspec.json.decode(fields["event"]) if "event" in fields else None
     if not isinstance(name, str) or not name:
         return Wrong(NO_EVENT, id)
-    return Event(name, bytes(fields.get("payload", _NULL)), id)
+    key = msgspec.json.decode(fields.get(_KEY, _NULL))
+    if key is not None:
+        try:
+            key = checked([key if isinstance(key, str) else ""], field=_KEY)
+        except Problem as problem:
+            return Wrong(problem.message, id)
+    return Event(name, bytes(fields.get("payload", _NULL)), id, key or "")
 
 
 def _id_of(raw: msgspec.Raw) -> bytes:

@@ -48,18 +48,25 @@ def fault_of(outcome: Outcome) -> str:
         return outcome.error_type
     if outcome.response is None:
         return ""
-    return "StreamedAnswer" if outcome.response.streamed else answers.fault_of(outcome.response)
+    kept = outcome.response.kept
+    was_streamed = kept is not None and kept.body == "lost" and bytes(outcome.result) == b"null"
+    return "StreamedAnswer" if outcome.response.streamed or was_streamed else answers.fault_of(outcome.response)
 
 
-def answered(event: Event, outcome: Outcome, function: str | None) -> str:
-    """What a function's run ended with; `fault_of` has found nothing wrong with it."""
+def answered(event: Event, outcome: Outcome, function: str | None, *, replayed: bool = False) -> str:
+    """What a function's run ended with; `fault_of` has found nothing wrong with it.
+
+    `replayed` says that an earlier message with the same idempotency key has set it off.
+    """
     told: dict[str, Any] = {"type": "event_response", "event": event.event, "data": outcome.result}
     if outcome.response is not None:
-        told["data"] = msgspec.Raw(json_of(outcome.response))
+        told["data"] = outcome.result if outcome.response.kept else msgspec.Raw(json_of(outcome.response))
         if outcome.response.status >= _FIRST_ODD:
             told["status"] = outcome.response.status
     if function is not None:
         told["function"] = function
+    if replayed:
+        told["replayed"] = True
     return _text(told, event.id)
 
 

@@ -14,11 +14,13 @@ from services.triggers.shares import Shares
 from shared import telemetry
 from shared.domain.app import App
 from shared.domain.function import Function
+from shared.domain.idempotency import Key, of_asker, print_of_request
 from shared.domain.limits import limits_of
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Header, Request, params_of
-from shared.submit import Origin, new_task_id, submit
+from shared.idempotency import Found, Idempotency, Ready, sent
+from shared.submit import Origin, new_task_id
 from shared.waiting import Wait
 
 _SHARES = 2  # of all who may wait here, a tenant's events are at most half
@@ -61,32 +63,42 @@ class _Held:
 class Run:
     """One function's run for an event: waited for, or why there is none. `name` is there where several answer."""
 
-    def __init__(self, event: Event, name: str | None, *, held: _Held | None = None, fault: str = "NoAnswer") -> None:
+    def __init__(
+        self, event: Event, name: str | None, *, found: Found[_Held] | None = None, fault: str = "NoAnswer"
+    ) -> None:
         self._event = event
         self._name = name
-        self._held = held
+        self._found = found
         self._fault = fault
 
     async def reply(self) -> str:
         """What the client is told of it, when it is over."""
-        outcome = None if self._held is None else await self._held.outcome()
+        outcome, replayed = await self._outcome(), self._found is not None and self._found.replayed
         fault = self._fault if outcome is None else replies.fault_of(outcome)
         telemetry.FRAMES.labels("failed" if fault else "answered").inc()
         if outcome is None or fault:
             return replies.failed(self._event, fault, self._name)
-        return replies.answered(self._event, outcome, self._name)
+        return replies.answered(self._event, outcome, self._name, replayed=replayed)
+
+    async def _outcome(self) -> Outcome | None:
+        if self._found is None:
+            return None
+        held = self._found.wait
+        outcome = self._found.outcome if held is None else await held.outcome()
+        return outcome.again() if outcome is not None and self._found.replayed else outcome
 
     def give_up(self) -> None:
         """Nobody is there for the answer."""
-        if self._held is not None:
-            self._held.give_up()
+        if self._found is not None and self._found.wait is not None:
+            self._found.wait.give_up()
 
 
 class Runs:
-    """Submits the runs that messages set off. One that comes twice runs twice."""
+    """Submits the runs that messages set off. One that comes twice runs twice, unless it has an idempotency key."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._idempotency = Idempotency(world.service.bus, world.service.store)
         self._shares = Shares(max(1, world.settings.max_waiting // _SHARES))
 
     async def begin(self, who: Who, event: Event, peer: Peer) -> Sequence[Run] | str:
@@ -106,12 +118,12 @@ class Runs:
     async def _run(self, function: Function, who: Who, event: Event, peer: Peer, *, alone: bool) -> Run:
         name = None if alone else function.name
         try:
-            return Run(event, name, held=await self._submitted(function, who, event, peer))
+            return Run(event, name, found=await self._submitted(function, who, event, peer))
         except Problem as problem:
             return Run(event, name, fault=problem.message)
 
-    async def _submitted(self, function: Function, who: Who, event: Event, peer: Peer) -> _Held:
-        """Raises Problem(unavailable, too_large)."""
+    async def _submitted(self, function: Function, who: Who, event: Event, peer: Peer) -> Found[_Held]:
+        """Raises Problem(unavailable, too_large, conflict)."""
         world = self._world
         body = body_of(event)
         ceilings = await world.edge.ceilings(function.tenant)
@@ -120,24 +132,28 @@ class Runs:
             raise Problem("too_large", f"The event is longer than {limits.params_bytes} bytes")
         if self._shares.is_out(function.tenant):
             raise Problem("unavailable", f"{self._shares.most} events are under way already")
-        task_id = new_task_id()
         within_s = limits.timeout_s + world.settings.queue_s
-        held = _Held(world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s), self._shares)
+        user = who.asker.caller.user if who.asker.caller else None
         request = _request(who.app, peer, body)
-        origin = Origin(
-            trigger_type="websocket",
-            user=who.asker.caller.user if who.asker.caller else None,
-            reply_to=world.waiting.subject(task_id),
-            request=request,
-            actor=who.asker.actor,
-        )
         params = _NO_PARAMS if function.execution_mode == "app" else msgspec.Raw(params_of(request))
-        try:
-            await submit(world.service.bus, function, task_id=task_id, params=params, origin=origin)
-        except BaseException:
-            held.give_up()
-            raise
-        return held
+
+        def prepare(task_id: str, again: bool) -> Ready[_Held]:
+            wait = world.waiting.enter(task_id, tenant=function.tenant, within_s=within_s, again=again)
+            origin = Origin(
+                trigger_type="websocket",
+                user=user,
+                reply_to=world.waiting.subject(task_id),
+                request=request,
+                actor=who.asker.actor,
+            )
+            return Ready(params, origin, _Held(wait, self._shares))
+
+        task_id = new_task_id()
+        if not event.key:
+            ready = prepare(task_id, False)
+            return Found(await sent(world.service.bus, function, task_id, ready), ready.wait)
+        key = Key(event.key, of_asker(user, who.asker.actor), print_of_request(request))
+        return await self._idempotency.submit(function, key, task_id=task_id, prepare=prepare)
 
 
 def matching(functions: Sequence[Function], app: App, event: str | None) -> list[Function]:

@@ -1,6 +1,6 @@
 """The whole description, made when it is first asked for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Literal
 
