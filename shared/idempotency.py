@@ -23,7 +23,7 @@ from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.store.client import Store
 from shared.store.invocations import Invocations, outcome_of
-from shared.submit import Accepted, Origin, submit
+from shared.submit import Accepted, Origin, admitted, submit
 
 _TRIES = 20  # each is lost only to somebody else who sends the same key in the same moment
 _LATE_S = 20.0  # from the claim to the command: INVOKE is not searched for what came later than a bit more
@@ -82,13 +82,14 @@ class Idempotency:
     async def submit(self, function: Function, key: Key, *, task_id: str, prepare: Prepare[W]) -> Found[W]:
         """The invocation of this key: a new one with this task id, or the one that another request has made.
 
-        Raises what `prepare` raises, then nothing is claimed; KeyReusedError; Problem(unavailable, too_large), after
-        which the same request may be sent again.
+        Raises what `prepare` raises, and Problem(rate_limited): then nothing is claimed; KeyReusedError;
+        Problem(unavailable, too_large), after which the same request may be sent again.
         """
         subject = subjects.key(function.tenant, function.id, digest_of(function, key))
         entry, last = _entry(task_id, key), 0
         for _ in range(_TRIES):
             ready = prepare(entry.task_id, last > 0)
+            await self._admitted(function, subject, ready)
             if await self._claimed(subject, entry, last=last, ready=ready):
                 return await self._sent(function, entry, ready)
             known = await self._bus.last(streams.KEYS, subject, Keyed)
@@ -102,6 +103,20 @@ class Idempotency:
                 return found
             entry, last = msgspec.structs.replace(known.body, at=time.time()), known.sequence
         raise Problem("unavailable", "The same idempotency key is being sent too often; try again in a moment")
+
+    async def _admitted(self, function: Function, subject: str, ready: Ready[W]) -> None:
+        """What may not be queued claims nothing; who repeats what was accepted is not refused for that."""
+        try:
+            admitted(self._bus, function, ready.origin)
+        except Problem:
+            try:
+                known = await self._bus.last(streams.KEYS, subject, Keyed)
+            except BaseException:
+                _give_up(ready)
+                raise
+            if known is None:
+                _give_up(ready)
+                raise
 
     async def _claimed(self, subject: str, entry: Keyed, *, last: int, ready: Ready[W]) -> bool:
         """Whether the entry stands now; not where another one came after `last`: then its wait is over."""

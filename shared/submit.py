@@ -9,7 +9,7 @@ import uuid_utils
 
 from shared import telemetry
 from shared.bus import subjects
-from shared.bus.broker import Bus
+from shared.bus.broker import Admission, Bus
 from shared.bus.messages import Invoke
 from shared.domain.callback import callback_url_of, expires_in_of
 from shared.domain.caller import User
@@ -84,15 +84,21 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     redrive_of: str = ""
 
 
+def admitted(bus: Bus, function: Function, origin: Origin) -> Admission | None:
+    """Who is to be told when it is accepted; Problem(rate_limited) where too much is queued already."""
+    admission = bus.admission if origin.trigger_type in _REFUSABLE else None
+    if admission is not None:
+        admission.check(function)
+    return admission
+
+
 async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.Raw, origin: Origin) -> Accepted:
     """Publish the command; returns when JetStream has it. Raises Problem(unavailable, too_large, rate_limited).
 
     The task id is the message id: the same id again is accepted, and changes nothing. Where somebody waits to be told,
     a call may be refused for what is queued already; what comes by the clock or from a bucket is always taken.
     """
-    admission = bus.admission if origin.trigger_type in _REFUSABLE else None
-    if admission is not None:
-        admission.check(function)
+    admission = admitted(bus, function, origin)
     accepted_at = time.time()
     command = Invoke(
         task_id=task_id,

@@ -301,6 +301,33 @@ async def test_what_cannot_be_prepared_claims_nothing(caller: Caller, quiet: Bus
     assert not (await caller.send(msgspec.structs.replace(KEY, fingerprint="another"))).replayed
 
 
+class Full:
+    """A queue that is full."""
+
+    def check(self, function: Function) -> None:
+        raise Problem("rate_limited", f"too many of {function.slug}", retry_after_s=5)
+
+    def accepted(self, function: Function, sequence: int) -> None:
+        raise AssertionError
+
+
+async def test_what_may_not_be_queued_claims_nothing_and_what_is_known_is_not_refused(
+    caller: Caller, quiet: Bus, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await caller.send()
+    await recorded(store, first.accepted.task_id, status="SUCCESS")
+    with monkeypatch.context() as full:
+        full.setattr(quiet, "admission", Full())
+        for _ in range(2):
+            with pytest.raises(Problem, match="too many of f"):
+                await caller.send(msgspec.structs.replace(KEY, text="another"))
+        assert (await caller.send()).outcome is not None
+    assert (await quiet.stream.stream_info(streams.KEYS)).state.messages == 1
+    assert caller.left() == 1
+    other = await caller.send(msgspec.structs.replace(KEY, text="another", fingerprint="another"))
+    assert not other.replayed
+
+
 @pytest.mark.parametrize("bound", ["age", "number"])
 async def test_a_key_that_is_let_go_of_is_free(caller: Caller, quiet: Bus, bound: str) -> None:
     """By its age, or as the oldest of too many: then the server takes "nothing before" for true again."""
