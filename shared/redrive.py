@@ -28,6 +28,7 @@ from shared.submit import Origin, redrive_task_id, submit
 MOST_AT_ONCE = 100
 """Letters that one request for many looks at."""
 _NO_PARAMS = msgspec.Raw(b"{}")
+_WANTED_SO = ("SUCCESS", "CANCELLED")
 _BODILESS = frozenset({"GET", "HEAD"})
 # What says of a body what it is, or that nobody has changed it.
 _OF_BODIES = frozenset(
@@ -126,8 +127,8 @@ class Redriver:
         assert command is not None
         task_id = redrive_task_id(command.task_id)
         known = await statuses(self._store, [command.task_id, task_id])
-        if known.get(command.task_id) == "SUCCESS":
-            raise _stays(found, "it was run again, and succeeded")
+        if (end := known.get(command.task_id)) in _WANTED_SO:
+            raise _stays(found, f"by its record it ended as {end} after all")
         repeated = task_id in known
         if not repeated:
             function = await self._function(found, command)

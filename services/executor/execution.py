@@ -20,6 +20,7 @@ from shared import telemetry
 from shared.bus.delivery import DONE, Delivery, Done, Later, Verdict
 from shared.bus.graveyard import letter_of, may_leave_letter
 from shared.bus.messages import Dispatch
+from shared.domain.dead_letter import is_dead
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
@@ -239,8 +240,10 @@ class Execution:
         letter = letter_of(delivery.body, recorded, sequence=delivery.sequence)
 
         async def tell() -> None:  # again after an outage: the first may have been lost in it
-            if letter is not None:  # first: who finds it after a kill -9 has only to report
-                await self._links.bury(letter)
-            await self._links.report(finished, reply_to=delivery.body.reply_to, told=told)
+            # The letter first: who finds it after a kill -9 has only to report.
+            number = 0 if letter is None else await self._links.bury(letter)
+            stands = await self._links.report(finished, reply_to=delivery.body.reply_to, told=told)
+            if number and not is_dead(stands):  # cancelled in this moment
+                await self._links.unbury(number)
 
         await until_done(tell)

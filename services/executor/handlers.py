@@ -29,7 +29,7 @@ from shared.bus.backlog import is_queued
 from shared.bus.cancels import Cancels
 from shared.bus.dead_letters import DeadLetters, told_by
 from shared.bus.delivery import Last
-from shared.bus.graveyard import DeadLetter, keep
+from shared.bus.graveyard import DeadLetter, keep, take_back
 from shared.bus.lanes import Lanes, Pool
 from shared.bus.lookup import end_at
 from shared.bus.messages import (
@@ -49,6 +49,7 @@ from shared.bus.messages import (
 )
 from shared.directory import Directory
 from shared.domain.function import Function
+from shared.domain.invocation import End
 from shared.domain.outcome import Outcome, limits_reached
 from shared.domain.problem import Problem
 from shared.domain.request import Request
@@ -142,10 +143,14 @@ class BusLinks:
         found = await letters.of_task(dispatch.function, dispatch.task_id, accepted_at=accepted_at)
         return None if found is None else told_by(found.letter)
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def bury(self, letter: DeadLetter) -> int:
         """Into DEAD, under an id of its task."""
         self._cuts.settling(letter.task_id)
-        await keep(self._bus, letter)
+        return await keep(self._bus, letter)
+
+    async def unbury(self, number: int) -> None:
+        """Out of DEAD."""
+        await take_back(self._bus, number)
 
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         """Into EVENTS; a lost notice does no harm, the end carries the time too."""
@@ -168,7 +173,7 @@ class BusLinks:
         subject = subjects.event(event.tenant, event.function, "retrying")
         await self._bus.store(subject, event, id=f"{event.task_id}.retrying.{event.attempt}")
 
-    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> None:
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> End:
         """Into EVENTS, under an id that makes the first end the only one; to the caller on his own subject, not stored.
 
         He is answered while the end is on its way: it comes to the server before the answer, so that another end that
@@ -192,6 +197,7 @@ class BusLinks:
             self._observe(finished)
         if here:
             self._waiting.told(answer)
+        return answer.outcome.status
 
     async def _had_ended(self, finished: Finished, sequence: int, told: Outcome) -> Answer:
         """What is to be told where another end stands, the one with this sequence."""

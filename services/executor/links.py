@@ -9,6 +9,7 @@ from shared.bus.delivery import Last
 from shared.bus.graveyard import DeadLetter
 from shared.bus.messages import Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
+from shared.domain.invocation import End
 from shared.domain.outcome import Outcome
 from shared.domain.request import Request
 
@@ -79,8 +80,12 @@ class Links(Protocol):
         """How it ended, if its dead letter is kept already. Raises Problem(unavailable)."""
         ...
 
-    async def bury(self, letter: DeadLetter) -> None:
-        """Keep the dead letter of an invocation durably, once. Raises Problem(unavailable)."""
+    async def bury(self, letter: DeadLetter) -> int:
+        """Keep the dead letter of an invocation durably, once; its number. Raises Problem(unavailable)."""
+        ...
+
+    async def unbury(self, number: int) -> None:
+        """Remove that letter, where that can be."""
         ...
 
     async def started(self, dispatch: Dispatch, event: Started) -> None:
@@ -99,9 +104,9 @@ class Links(Protocol):
         """Say durably that an attempt failed, and another one is to come. Raises Problem(unavailable)."""
         ...
 
-    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> None:
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> End:
         """Say durably that it ended, and tell who waits, if anybody does. Raises Problem(unavailable, too_large).
 
-        Where it had another end before, that is the one that is told.
+        Where it had another end before, that is the one that is told. The end that stands.
         """
         ...

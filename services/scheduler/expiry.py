@@ -12,14 +12,18 @@ from services.scheduler.config import Scheduler
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects
+from shared.bus.delivery import Delivery
+from shared.bus.graveyard import keep, letter_of, take_back
 from shared.bus.held_back import withdraw
 from shared.bus.lookup import command_at
-from shared.bus.messages import Begun
+from shared.bus.messages import Begun, Invoke
 from shared.cancelling import conclude, end_of, end_of_record
+from shared.domain.dead_letter import is_dead
 from shared.domain.invocation import Invocation
-from shared.domain.outcome import expired
+from shared.domain.outcome import Outcome, expired
 from shared.domain.problem import Problem
 from shared.store import invocations
+from shared.store.functions import Functions
 
 _PAGE = 200
 _AT_ONCE = 16
@@ -64,15 +68,27 @@ class Expiry:
                 return
             outcome = expired(round(record.expires_at.timestamp() - record.created_at.timestamp(), 3))
             command = await command_at(bus, tenant=record.tenant, sequence=record.id)
-            if command is not None and command.body.task_id == record.task_id:
+            if command is not None and command.body.task_id != record.task_id:
+                command = None
+            if command is not None:
                 end, reply_to = end_of(command, outcome, record=record), command.body.reply_to
             else:
                 end, reply_to = end_of_record(record, outcome), ""
+            number = await self._bury(command, outcome) if command is not None else 0
             concluded = await conclude(bus, end, reply_to=reply_to)
+            if number and concluded.outcome is not None and not is_dead(concluded.outcome.status):
+                await take_back(bus, number)
             await withdraw(bus, record.tenant, record.task_id)
             if concluded.is_new:
                 self.swept += 1
                 telemetry.EXPIRED.inc()
+
+    async def _bury(self, command: Delivery[Invoke], outcome: Outcome) -> int:
+        """Keep the dead letter that this end leaves; its number, 0 where it leaves none."""
+        body = command.body
+        function = await Functions(self._service.store, body.tenant).by_id(body.function_id)
+        letter = letter_of(body, outcome, sequence=command.sequence, function=function)
+        return 0 if letter is None else await keep(self._service.bus, letter)
 
     async def _claimed(self, record: Invocation) -> bool:
         """Whether it is written down that nobody has started it, and nobody may."""

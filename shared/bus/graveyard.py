@@ -1,12 +1,16 @@
 """Where goes what cannot be handled, or has failed for good: into DEAD, with the reason and its bytes as they came."""
 
 import time
+from contextlib import suppress
 
 import msgspec
+import nats.errors
 from nats.aio.msg import Msg
+from nats.js.errors import APIError
 
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus, encode
+from shared.bus.delivery import Stored
 from shared.bus.messages import Dispatch, Invoke
 from shared.bus.place import Place
 from shared.domain.dead_letter import is_dead, keeps_letters
@@ -153,20 +157,28 @@ def _letter(command: Command, outcome: Outcome, sequence: int) -> DeadLetter:
     )
 
 
-async def keep(bus: Bus, letter: DeadLetter) -> bool:
-    """Store the letter of an invocation; whether it was not there yet. Raises Problem(unavailable)."""
-    new = await _keep(bus, subjects.dead(letter.tenant, letter.function), letter, id=letter_id(letter.task_id))
-    if new:
+async def keep(bus: Bus, letter: DeadLetter) -> int:
+    """Store the letter of an invocation, unless it is there already; its number. Raises Problem(unavailable)."""
+    stored = await _keep(bus, subjects.dead(letter.tenant, letter.function), letter, id=letter_id(letter.task_id))
+    if not stored.duplicate:
         bus.watch.died(letter.stream, letter.error_class or "error")
-    return new
+    return stored.sequence
 
 
-async def _keep(bus: Bus, subject: str, letter: DeadLetter, *, id: str) -> bool:
+async def take_back(bus: Bus, number: int) -> None:
+    """Remove a letter of an invocation that has ended well, or was cancelled, in the same moment.
+
+    Where it cannot be removed it stays: what the record says of the end keeps it from being redriven.
+    """
+    with suppress(TimeoutError, nats.errors.Error, APIError, OSError):
+        await bus.stream.delete_msg(streams.DEAD, number)
+
+
+async def _keep(bus: Bus, subject: str, letter: DeadLetter, *, id: str) -> Stored:
     """One that is too large is kept without its bytes."""
     try:
-        stored = await bus.store(subject, letter, id=id)
+        return await bus.store(subject, letter, id=id)
     except Problem as problem:
         if problem.code != "too_large":
             raise
-        stored = await bus.store(subject, msgspec.structs.replace(letter, data=b""), id=id)
-    return not stored.duplicate
+        return await bus.store(subject, msgspec.structs.replace(letter, data=b""), id=id)

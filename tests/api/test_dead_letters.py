@@ -164,6 +164,7 @@ async def test_other_params(client: httpx.AsyncClient, deploy: Deploy):
     for wrong in ([], "x", 5, None):
         refused = await client.post(f"/api/dead-letters/{id}/redrive/", json={"params": wrong})
         assert refused.status_code == 400, refused.text
+    assert (await client.post(f"/api/dead-letters/{id}/redrive/", content="null")).status_code == 400
     task_id = await redrive(client, id, {"params": {"n": "edited ✓"}})
     assert (await ended(client, task_id))["result"]["result"]["n"] == "edited ✓"
 
@@ -426,7 +427,7 @@ async def test_what_succeeded_after_all_is_not_run_again(
     await ended(client, row["task_id"])
     await store.table("invocations", "default").update({"_id": row["task_id"]}, {"$set": {"status": "SUCCESS"}})
     refused = await client.post(f"/api/dead-letters/{row['id']}/redrive/")
-    assert sentence(refused, 409).endswith("it was run again, and succeeded")
+    assert sentence(refused, 409).endswith("by its record it ended as SUCCESS after all")
 
 
 async def test_they_are_counted(client: httpx.AsyncClient, deploy: Deploy, platform: Platform):

@@ -6,15 +6,18 @@ import time
 import msgspec
 import pytest
 
+from services.executor.cancelling import Cuts
 from services.executor.handlers import BusLinks
 from shared.bus import consumer, graveyard
 from shared.bus.broker import Bus
+from shared.bus.cancels import Cancels
 from shared.bus.consumer import PullConsumer
 from shared.bus.dead_letters import DeadLetters, count_all
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.graveyard import DeadLetter
 from shared.bus.messages import Dispatch, Finished, Invoke
 from shared.bus.streams import Consumer
+from shared.domain.invocation import End
 from shared.domain.outcome import Outcome, expired, failure
 from shared.domain.problem import Problem
 from tests.flow.commands import BOUNDS, command
@@ -186,19 +189,22 @@ class Mortal(Links):
     def __init__(self, bus: Bus) -> None:
         super().__init__()
         self._real = BusLinks.__new__(BusLinks)
-        self._real._bus = bus
+        self._real._bus, self._real._cuts = bus, Cuts(Cancels(bus))
         self.dies = True
 
     async def died(self, dispatch: Dispatch) -> Outcome | None:
         return await self._real.died(dispatch)
 
-    async def bury(self, letter: DeadLetter) -> None:
-        await self._real.bury(letter)
+    async def bury(self, letter: DeadLetter) -> int:
+        return await self._real.bury(letter)
 
-    async def report(self, finished: Finished) -> None:
+    async def unbury(self, number: int) -> None:
+        await self._real.unbury(number)
+
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> End:
         if self.dies:
             raise KilledError
-        await super().report(finished)
+        return await super().report(finished, reply_to=reply_to, told=told)
 
 
 class KilledError(Exception):
@@ -230,6 +236,13 @@ async def test_the_same_death_told_twice_is_one_letter(bus: Bus) -> None:
     await asyncio.gather(*(one.handle(Delivery(body, 1, 1)) for one in handled))
     assert len(links.ends) == 2  # of which the stream of events keeps the first
     assert await DeadLetters(bus, "acme").count() == 1
+
+
+async def test_what_was_cancelled_in_the_same_moment_leaves_none(bus: Bus) -> None:
+    links, mode = Mortal(bus), Mode()
+    links.dies, links.stands, mode.result = False, "CANCELLED", FAILED
+    await made(links, mode).handle(Delivery(msgspec.structs.replace(DISPATCH, task_id="t-3", reply_to=""), 1, 1))
+    assert await DeadLetters(bus, "acme").count() == 0
 
 
 async def test_a_success_tells_the_graveyard_nothing() -> None:

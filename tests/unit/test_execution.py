@@ -15,7 +15,7 @@ from shared.bus.delivery import DONE, Delivery, Last, Later
 from shared.bus.graveyard import DeadLetter
 from shared.bus.messages import Begun, Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.function import Function
-from shared.domain.invocation import Timeline
+from shared.domain.invocation import End, Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Kept, Request, Response
@@ -63,6 +63,7 @@ class Links:
         self.ended = False
         self.dead: Outcome | None = None
         self.letters: list[DeadLetter] = []
+        self.stands: End | None = None  # the end that was stored before, if one was
         self.answers: list[Outcome] = []
         self.ends: list[Finished] = []
         self.starts: list[Started] = []
@@ -111,8 +112,12 @@ class Links:
     async def died(self, dispatch: Dispatch) -> Outcome | None:
         return self.dead
 
-    async def bury(self, letter: DeadLetter) -> None:
+    async def bury(self, letter: DeadLetter) -> int:
         self.letters.append(letter)
+        return len(self.letters)
+
+    async def unbury(self, number: int) -> None:
+        del self.letters[number - 1]
 
     async def started(self, dispatch: Dispatch, event: Started) -> None:
         self.starts.append(event)
@@ -124,12 +129,13 @@ class Links:
     async def retrying(self, event: Retrying) -> None:
         self.retries.append(event)
 
-    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> None:
+    async def report(self, finished: Finished, *, reply_to: str, told: Outcome) -> End:
         if self.troubles:
             raise self.troubles.pop(0)
         self.ends.append(finished)
         if reply_to:
             self.answers.append(told)
+        return self.stands or finished.outcome.status
 
 
 class Mode:

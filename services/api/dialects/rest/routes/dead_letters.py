@@ -1,5 +1,6 @@
 """Dead letters: listed, looked into, redriven, removed. `services/api/routes.py` has the paths."""
 
+from services.api import bodies
 from services.api.dialects.rest.openapi.answers import answers
 from services.api.dialects.rest.routes.asked import Asked, By, Numbered, To, Within, Word
 from services.api.dialects.rest.translate import dead_letters as translate
@@ -22,13 +23,15 @@ async def show_dead_letter(*, core: To, caller: By, number: Numbered) -> wire.De
 
 @answers("conflict")
 async def redrive_dead_letter(
-    *, core: To, caller: By, number: Numbered, data: wire.Redrive | None = None
+    request: Asked, *, core: To, caller: By, number: Numbered, data: wire.Redrive | None = None
 ) -> wire.Redriven:
     """A new invocation in the place of one that died.
 
     It is made for whom the dead one was made, by the function as it is now, and the letter is removed. To ask again, or
     twice at once, makes no second one. With other `params` only a developer may redrive what somebody else has called.
     """
+    if data is None and await request.body():
+        raise bodies.invalid("", "Expected `object`, got `null`")
     made = await core.dead_letters.redrive(caller, number, params=translate.params(data))
     return translate.redriven(made)
 
