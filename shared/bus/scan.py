@@ -5,7 +5,7 @@ on the way is made anew behind what came. A work queue cannot be read like this:
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -117,7 +117,7 @@ async def knows(bus: Bus, subject: str, *, id: str) -> bool:
 
 async def headers(
     bus: Bus, stream: str, *, subjects: Sequence[str], after: int = 0, upto: int = 0
-) -> AsyncIterator[list[Entry]]:
+) -> AsyncGenerator[list[Entry], None]:
     """The messages on these subjects behind `after`, up to the sequence `upto`, or where that is 0 to the last one.
 
     Raises Problem(unavailable).

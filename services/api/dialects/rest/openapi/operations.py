@@ -3,7 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 import msgspec
 from litestar.handlers import HTTPRouteHandler
@@ -101,9 +101,7 @@ def _body(handler: Callable[..., Any], hints: Mapping[str, Any]) -> tuple[Any, b
     """What the body is, and whether there must be one: it may be left out where it has a default."""
     if "data" not in hints:
         return None, True
-    if inspect.signature(handler).parameters["data"].default is inspect.Parameter.empty:
-        return hints["data"], True
-    return next(kind for kind in get_args(hints["data"]) if kind is not type(None)), False
+    return hints["data"], inspect.signature(handler).parameters["data"].default is inspect.Parameter.empty
 
 
 def _rank(path: str) -> tuple[bool, bool, int, str]:
