@@ -43,8 +43,10 @@ class Doors:
 
     async def cancel(self, one: Submission, task_id: str) -> None:
         """Wish that it ends; it may have, by then."""
-        path = f"/api/functions/invocations/by-task-id/{task_id}/cancel/"
-        await self.insist(one, path, body=b"", headers=self._headers(), fine=(200, 202, 409))
+        path = f"/api/invocations/by-task-id/{task_id}/cancel/"
+        answer = await self.insist(one, path, body=b"", headers=self._headers(), fine=(202, 409))
+        if answer is not None and answer.get("task_status") == "CANCELLED":
+            one.cancelled.append(task_id)
 
     async def insist(
         self,

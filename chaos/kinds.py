@@ -1,5 +1,6 @@
 """The kinds of wishes, and how often each is made."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -86,6 +87,15 @@ async def expiring(doors: Doors, _: Deployed, number: int) -> None:
     one = doors.ledger.open(number, EXPIRING, key=_key(doors, number))
     within_s = doors.dice.choice([0.2, 1.0, 5.0])
     await doors.execute(one, effects.PLAIN, {}, **{"async": True, "expires_in": within_s})
+
+
+async def cancelled(doors: Doors, _: Deployed, number: int) -> None:
+    """A system function that its client does not want any more: by then it is queued, runs, or has ended."""
+    one = doors.ledger.open(number, CANCELLED)
+    await doors.execute(one, effects.PLAIN, {"pause_s": 0.5}, **{"async": True})
+    await asyncio.sleep(doors.dice.choice([0.0, 0.3, 1.0]))
+    for task_id in list(one.given):
+        await doors.cancel(one, task_id)
 
 
 KINDS: dict[Submit, int] = {

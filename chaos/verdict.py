@@ -124,6 +124,12 @@ def _doubled(facts: Facts, found: Findings) -> None:
 def _wrong(facts: Facts, found: Findings) -> None:
     """Answers that no client should get, and ends that are not as they should be."""
     found.wrong += [f"{count} times: {odd}" for odd, count in facts.ledger.odd.items()]
+    wished = {task_id for one in facts.ledger.submissions.values() for task_id in one.cancelled}
+    found.wrong += [
+        f"{record.task_id} was told to be cancelled, and is {record.status}"
+        for record in facts.records
+        if record.task_id in wished and record.status != "CANCELLED"
+    ]
     for record in facts.records:
         number = record.number
         if record.status == "SUCCESS":

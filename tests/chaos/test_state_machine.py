@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, rule, run_state_m
 
 from chaos import effects
 from chaos.ledger import Submission
-from tests.chaos.world import KILL, SERVICES, TERM, WITHIN_S, Asked, World
+from tests.chaos.world import KILL, SERVICES, TERM, WITHIN_S, Asked, End, World
 
 EXAMPLES, STEPS = 4, 12
 A_WHILE_S = 1.5
@@ -44,7 +44,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(
         target=wishes,
-        what=st.sampled_from(["quick", "slow", "flaky", "failing"]),
+        what=st.sampled_from(["quick", "slow", "slow", "flaky", "failing"]),
         keyed=st.booleans(),
         waits=st.booleans(),
     )
@@ -74,6 +74,20 @@ class Life(RuleBasedStateMachine):
         self.asked[one.number] = one, self.world.ask(one, slug, params, waits=waits, after=before)
 
     @rule(number=wishes)
+    def cancel(self, number: int) -> None:
+        self.steps.append(f"{number}: cancelled")
+        one, asked = self.asked[number]
+        asked.result(WITHIN_S * 2)
+        self.world.do(self.world.cancel(one))
+
+    @rule(number=wishes)
+    def it_ends(self, number: int) -> None:
+        self.steps.append(f"{number}: ends")
+        one, asked = self.asked[number]
+        asked.result(WITHIN_S * 2)
+        self.world.do(self.world.until_ended(set(one.given)))
+
+    @rule(number=wishes)
     def send_the_command_again(self, number: int) -> None:
         """As a publisher does that has not heard of its acknowledgement."""
         self.steps.append(f"{number}: its command again")
@@ -84,6 +98,7 @@ class Life(RuleBasedStateMachine):
     def hand_the_work_out_again(self, number: int) -> None:
         """As a bus does that has not heard of its settlement, to an executor that knows nothing."""
         self.steps.append(f"{number}: its work again")
+        self.asked[number][1].result(WITHIN_S * 2)
         for task_id in self.asked[number][0].given:
             self.world.do(self.world.repeat("work", task_id, id=None))
 
@@ -105,6 +120,9 @@ class Life(RuleBasedStateMachine):
         faults = self._told_wrong()
         given = {task_id for one, _ in self.asked.values() for task_id in one.given}
         faults += [f"{task_id} has not ended" for task_id in self.world.do(self.world.until_ended(given))]
+        cancelled = {task_id for one, _ in self.asked.values() for task_id in one.cancelled}
+        ends = self.world.witness.ends
+        faults += [f"{id} was said to be cancelled, and is {ends.get(id)}" for id in cancelled if not _is_off(ends, id)]
         faults += self.world.witness.faults[self.faults_before :]
         if faults:
             self.world.failures.append("\n".join([*faults, "after these steps:", *self.steps]))
@@ -117,6 +135,10 @@ class Life(RuleBasedStateMachine):
             for one, _ in self.asked.values()
             if len(one.given) != 1
         ]
+
+
+def _is_off(ends: dict[str, End], task_id: str) -> bool:
+    return task_id in ends and ends[task_id][0] == "CANCELLED"
 
 
 def test_a_record_keeps_to_the_table_of_statuses(world: World) -> None:
@@ -135,4 +157,4 @@ def test_a_record_keeps_to_the_table_of_statuses(world: World) -> None:
     assert not world.ledger.odd
     ended = world.witness.ends
     assert len(ended) >= EXAMPLES
-    assert {end[0] for end in ended.values()} <= {"SUCCESS", "FAILURE"}
+    assert {end[0] for end in ended.values()} <= {"SUCCESS", "FAILURE", "CANCELLED"}

@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from random import Random
@@ -130,14 +130,25 @@ class World:
         async def ask() -> None:
             if after is not None:
                 await asyncio.wrap_future(after)
-            apis = [self.fleet.of("api")[0].url]
-            doors = Doors(self.ledger, apis=apis, triggers=[], token=self.fleet.token, dice=Random(one.number))
-            try:
+            with self._client(one) as doors:
                 await doors.execute(one, slug, params, **({} if waits else {"async": True}))
-            finally:
-                doors.client.close()
 
         return asyncio.run_coroutine_threadsafe(ask(), self._loop)
+
+    async def cancel(self, one: Submission) -> None:
+        """Cancel what is known of it."""
+        with self._client(one) as doors:
+            for task_id in one.given:
+                await doors.cancel(one, task_id)
+
+    @contextlib.contextmanager
+    def _client(self, one: Submission) -> Iterator[Doors]:
+        apis = [self.fleet.of("api")[0].url]
+        doors = Doors(self.ledger, apis=apis, triggers=[], token=self.fleet.token, dice=Random(one.number))
+        try:
+            yield doors
+        finally:
+            doors.client.close()
 
     async def _watch(self, table: Any) -> None:
         """Each change, with the document as the database finds it then."""
