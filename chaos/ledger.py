@@ -9,7 +9,8 @@ class Submission(msgspec.Struct, kw_only=True):
     """One wish of a client. `given` are the task ids it was told, `doubts` the attempts nobody answered.
 
     An attempt without an answer may have been accepted or not; with a `key` all attempts are one invocation.
-    `cancelled` are those of the ids of which it was told that they are. `number` travels in the params, and back in the result. `tries` is how many its function needs.
+    `cancelled` are those of the ids of which it was told that they are. `number` travels in the params, and back in the
+    result. `tries` is how many its function needs.
     """
 
     number: int
