@@ -47,7 +47,7 @@ async def shoal(folder: Path) -> AsyncIterator[Platform]:
 @pytest.fixture(scope="session")
 async def http(shoal: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """The administrator of the default tenant."""
-    async with shoal.client(limits=httpx.Limits(max_connections=200)) as client:
+    async with shoal.client(limits=httpx.Limits(max_connections=200, keepalive_expiry=1.0)) as client:
         yield client
 
 
