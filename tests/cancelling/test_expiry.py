@@ -12,6 +12,7 @@ from shared.domain.caller import User
 from shared.store.client import Store
 from shared.store.functions import Functions
 from shared.submit import Origin, new_task_id, submit
+from tests.api.dead import letters
 from tests.cancelling.asking import SPINS, Asking, Started
 from tests.hooks import Hook, always, response
 
@@ -64,6 +65,8 @@ async def test_nobody_routes_it(ask: Asking, store: Store, hook: Hook) -> None:
     assert (await ask.call(slug)).status_code == 200
     assert len(hook.received) == 1
     assert (await ask.ends(slug))[late.task_id].outcome.status == "EXPIRED"
+    (letter,) = await letters(ask.http, slug, 1)  # the router, too, ends it: that is not another one
+    assert (letter["task_id"], letter["task_status"]) == (late.task_id, "EXPIRED")
 
 
 async def test_what_was_started_in_time_is_not_called_expired(ask: Asking, store: Store, hook: Hook) -> None:
