@@ -10,7 +10,7 @@ import msgspec
 from chaos.http import Client, Response
 from chaos.ledger import Ledger, Submission
 
-GIVE_UP_S = 120.0
+GIVE_UP_S = 300.0
 _FIRST_PAUSE_S, _MOST_PAUSE_S = 0.1, 2.0
 _DOUBTFUL = frozenset({0, 502, 503, 504})
 _LATER = frozenset({429})

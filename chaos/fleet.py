@@ -60,9 +60,9 @@ class Instance:
         await self._start()
         self._keeping = asyncio.create_task(self._keep(), name=self.name)
 
-    async def ready(self) -> bool:
+    async def ready(self, *, within_s: float = READY_S) -> bool:
         """Whether the process that has its place now can do its job."""
-        return not await readiness.until_ready({self.name: self.health}, within_s=READY_S)
+        return not await readiness.until_ready({self.name: self.health}, within_s=within_s)
 
     async def stop(self) -> int:
         """For good; the exit code."""

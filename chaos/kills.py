@@ -18,6 +18,9 @@ _DOWN_S = (0.3, 4.0)
 """How long a server is away before it is started again."""
 
 
+_READY_S = 0.5
+
+
 class Pace:
     """Seconds between two kills, at least and at most, of each of the three."""
 
@@ -75,12 +78,12 @@ class Killer:
     async def _service(self, dice: random.Random) -> None:
         """One service, or a worker. It is not waited for: the next one may be hit while this one is away."""
         which, how, number, part = dice.choice(SERVICES), dice.choice(HOWS), dice.random(), dice.random()
+        victim = self._one_of("executor" if which == "worker" else which, number)
+        if victim.pid is None or victim.pid in victim.ended or not await victim.ready(within_s=_READY_S):
+            return  # it is away already, or not back yet: whoever is killed before he is up is never there
         if which == "worker":
-            self._worker(self._one_of("executor", number), part)
+            self._worker(victim, part)
             return
-        victim = self._one_of(which, number)
-        if victim.pid is None or victim.pid in victim.ended:
-            return  # it is away already, or on its way
         match how:
             case "SIGSTOP":
                 task = asyncio.create_task(self._pause(victim, self._lease_s * (0.3 + 1.5 * part)))

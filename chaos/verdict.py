@@ -7,7 +7,7 @@ from itertools import pairwise
 import msgspec
 
 from chaos.effects import Effect
-from chaos.journal import PAUSE, Event
+from chaos.journal import PAUSE, TERM, Event
 from chaos.kinds import CANCELLED, EXPIRING, ONCE
 from chaos.ledger import Ledger
 from chaos.records import ENDS, Record
@@ -192,7 +192,10 @@ def _cut(facts: Facts, first: Effect, second: Effect) -> str:
         if event.what == PAUSE:
             if until - event.at > facts.lease_s * _NEARLY and event.at <= second.at and until >= first.at - _CLOCK_S:
                 return f"{event.victim} was stopped from {event.at:.3f} to {until:.3f}"
-        elif event.pid == first.pid and first.at - _CLOCK_S <= event.at <= second.at:
+            continue
+        # Who is told to end has a while for what it has begun, and is gone when another process has its place.
+        over = until if event.what == TERM else event.at
+        if event.pid == first.pid and event.at <= second.at and first.at - _CLOCK_S <= over:
             return f"{event.victim} met {event.what} at {event.at:.3f}"
     return ""
 
@@ -217,7 +220,7 @@ def _calls(facts: Facts, by_task: dict[str, Record], found: Findings) -> None:
 
 def _any_cut(facts: Facts, since: float, until: float) -> str:
     for event in facts.events:
-        over = event.until if event.what == PAUSE else event.at
+        over = event.until if event.what in (PAUSE, TERM) else event.at
         if event.victim.startswith("executor") and event.at <= until and (over or until) >= since - _CLOCK_S:
             return f"{event.victim} met {event.what} at {event.at:.3f}"
     return ""
