@@ -4,6 +4,7 @@ ABOUT = {
     "app": "Apps of a tenant",
     "audit": "Prove that no invocation is lost, stuck or doubled",
     "dead": "Dead letters: what failed for good, listed, redriven, removed",
+    "rebuild": "Write the record of invocations anew, from the streams",
     "restart": "Start all services of a running `shoal up` anew, while it goes on serving",
     "secrets": "Keys that seal what is secret at rest: counted, made, rotated",
     "tenant": "Tenants, which only the operator makes and ends",

@@ -1,12 +1,14 @@
 """What arrives at the recorder by bus: commands and events, many at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 from services.recorder.callbacks import Callbacks
 from services.recorder.config import Recorder
 from services.recorder.forgetting import Forgetting
+from services.recorder.orphans import Orphans
 from services.recorder.project import ends, project
 from services.recorder.tally import Tally
 from shared import telemetry
@@ -16,7 +18,7 @@ from shared.bus.batches import Batch, BatchReader
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, FunctionChanged, Invoke, Recorded
 from shared.domain.problem import Problem
-from shared.store import checkpoints, invocations
+from shared.store import checkpoints, invocations, milestones
 from shared.store.checkpoints import Mark
 
 READER = checkpoints.RECORDER
@@ -128,7 +130,7 @@ class Shift:
         if marks is None:
             return
         tally = await self._begin(marks)
-        beside = [asyncio.create_task(self._forgetting.run()), asyncio.create_task(tally.run())]
+        beside = [asyncio.create_task(work) for work in self._beside(tally, anew=not marks)]
         try:
             while await self._keep(lease_s):  # noqa: ASYNC110 - a lease is kept by the clock
                 await asyncio.sleep(_CHECK_S)
@@ -136,6 +138,29 @@ class Shift:
             for task in beside:
                 task.cancel()
         _log.warning("another replica records now")
+
+    def _beside(self, tally: Tally, *, anew: bool) -> list[Coroutine[Any, Any, None]]:
+        """What is done beside the recording, until the turn is over."""
+        work = [self._forgetting.run(), tally.run()]
+        if anew:
+            work.append(self._forget_milestones())
+        if self._settings.orphans_s:
+            orphans = Orphans(
+                self._service.bus, self._service.store, after_s=self._settings.orphan_after_s, past=self._past
+            )
+            work.append(orphans.run(every_s=self._settings.orphans_s))
+        return work
+
+    def _past(self) -> int:
+        """Up to which event all is on record."""
+        return 0 if self._reader is None else self._reader.positions[streams.EVENTS]
+
+    async def _forget_milestones(self) -> None:
+        """Of a record that is written from the beginning, as soon as what there is now is in it."""
+        upto = await self._service.bus.last_sequence(streams.EVENTS)
+        while self._past() < upto:  # noqa: ASYNC110 - the position is nobody's to tell
+            await asyncio.sleep(_CHECK_S)
+        await milestones.forget_all(self._service.store)
 
     async def end(self, *, give_up: bool) -> None:
         """Write what is here, and where we are; let another one begin at once."""

@@ -8,6 +8,7 @@ import asyncio
 import time
 from typing import NamedTuple
 
+from shared.audit import counted
 from shared.audit.compare import Marks, finding_of, where
 from shared.audit.deleted import Deleted
 from shared.audit.doubles import examined
@@ -54,6 +55,7 @@ async def audit(bus: Bus, store: Store, *, tenant: str = "", settle_s: float = S
             read = await passes.ends(report, after=read, marked=marks.ends)
             await passes.again(report)
         await _judge(passes, report, marks)
+        await counted.check(bus, store, report, tenant=tenant)
     finally:
         passes.sheet.close()
     report.took_s = time.monotonic() - since

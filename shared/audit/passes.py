@@ -91,9 +91,7 @@ class Passes:
         takers, read = await backlog.takers(self.bus), 0
         async for found in backlog.queued(self.bus):
             self.sheet.place(
-                (one.task_id, "running" if any(taker.has(one) for taker in takers) else "queued")
-                if one.is_due
-                else (one.task_id, "scheduled")
+                (one.task_id, "running" if takers.have(one) else "queued") if one.is_due else (one.task_id, "scheduled")
                 for one in found
             )
             read += len(found)

@@ -39,15 +39,14 @@ class Queued(NamedTuple):
         return not self.subject.startswith(_LATER)
 
 
-class Taker(msgspec.Struct, frozen=True):
-    """Who takes from a stream: on which subjects, and up to which sequence it has been handed out messages."""
+class Takers(NamedTuple):
+    """Who takes from WORK: for each subject, up to which sequence its messages have been handed out."""
 
-    subjects: list[str]
-    delivered: int
+    delivered: dict[str, int]
 
-    def has(self, queued: Queued) -> bool:
-        """Whether it was handed this message out, which then is leased, or is handed out again when it is not."""
-        return queued.sequence <= self.delivered and any(_matches(one, queued.subject) for one in self.subjects)
+    def have(self, queued: Queued) -> bool:
+        """Whether a message was handed out: then it is leased, or is handed out again as soon as it is not."""
+        return queued.sequence <= self.delivered.get(queued.subject, 0)
 
 
 class Routing(NamedTuple):
@@ -64,7 +63,6 @@ class _Dispatch(msgspec.Struct, frozen=True):
 
 class _Config(msgspec.Struct, frozen=True):
     filter_subject: str = ""
-    filter_subjects: list[str] = []
 
 
 class _Delivered(msgspec.Struct, frozen=True):
@@ -93,7 +91,7 @@ async def routing(bus: Bus) -> Routing:
     return Routing(floor, (info.num_ack_pending or 0) + (info.num_pending or 0))
 
 
-async def takers(bus: Bus) -> list[Taker]:
+async def takers(bus: Bus) -> Takers:
     """Who takes from WORK. Raises Problem(unavailable)."""
     found: list[_Consumer] = []
     while True:
@@ -105,10 +103,7 @@ async def takers(bus: Bus) -> list[Taker]:
             raise Problem("unavailable", AWAY) from error
         found.extend(page.consumers or [])
         if not page.consumers or len(found) >= page.total:
-            return [
-                Taker(one.config.filter_subjects or [one.config.filter_subject or ">"], one.delivered.stream_seq)
-                for one in found
-            ]
+            return Takers({one.config.filter_subject: one.delivered.stream_seq for one in found})  # a lane each
 
 
 async def queued(bus: Bus, *, after: int = 0) -> AsyncIterator[list[Queued]]:
@@ -169,13 +164,3 @@ def _read(data: bytes, headers: dict[str, str]) -> Queued:
     except msgspec.DecodeError:
         body = _Dispatch(headers.get(MESSAGE_ID, "").partition(".")[0])
     return Queued(int(headers["Nats-Sequence"]), headers["Nats-Subject"], body.task_id, body.attempt)
-
-
-def _matches(pattern: str, subject: str) -> bool:
-    wanted, tokens = pattern.split("."), subject.split(".")
-    for place, one in enumerate(wanted):
-        if one == ">":
-            return len(tokens) > place
-        if place >= len(tokens) or one not in ("*", tokens[place]):
-            return False
-    return len(wanted) == len(tokens)

@@ -18,7 +18,7 @@ from shared.domain.problem import Problem
 
 AWAY = "The message bus is not reachable; try again in a moment"
 MESSAGE_ID = "Nats-Msg-Id"
-_WRONG_LAST = frozenset({10071, 10164})  # the subject's last sequence is not the expected one
+_WRONG_LAST = frozenset({10070, 10071, 10164})  # the last message is not the expected one
 _INCREMENT = "Nats-Incr"
 
 

@@ -26,8 +26,8 @@ _UNUSED_S = 30.0  # the server forgets a consumer after so long a silence
 _TRIES = 5  # in a row, without one message
 _PAUSE_S = 0.5
 _NO_MESSAGE = 10043
-_EXPECTED = "Nats-Expected-Last-Sequence"
-_NEVER = 1 << 62
+_EXPECTED = "Nats-Expected-Last-Msg-Id"  # looked at after the message's own id
+_NEVER = "no message has this id"
 _FAULTS = (TimeoutError, nats.errors.Error, APIError, OSError)
 
 
@@ -108,7 +108,7 @@ async def remove(bus: Bus, stream: str, sequence: int) -> None:
 async def knows(bus: Bus, subject: str, *, id: str) -> bool:
     """Whether the bus would take a message with this id for a repeat; none is stored. Raises Problem(unavailable)."""
     try:
-        return (await bus.publish(subject, b"", headers={MESSAGE_ID: id, _EXPECTED: str(_NEVER)})).duplicate
+        return (await bus.publish(subject, b"", headers={MESSAGE_ID: id, _EXPECTED: _NEVER})).duplicate
     except Problem as problem:
         if problem.code != "conflict":
             raise

@@ -33,6 +33,22 @@ class Added(NamedTuple):
     metrics: Metrics
 
 
+class Total(NamedTuple):
+    """How many ends of a function are counted."""
+
+    tenant: str
+    function_id: int
+    total: int
+
+
+async def totals(store: Store, *, limit: int, tenant: str = "") -> list[Total]:
+    """Those of at most `limit` functions, of one tenant or of all."""
+    fields = ["tenant", "total"]
+    query = {"tenant": tenant} if tenant else {}
+    found = await store.global_many(COLLECTION, query, limit=limit, fields=fields)
+    return [Total(one["tenant"], one["_id"], one["total"]) for one in found]
+
+
 async def known(store: Store, function_ids: Collection[int]) -> dict[int, Known]:
     """Up to where the events of these functions are counted; one that has no metrics yet is left out."""
     query = {"_id": {"$in": sorted(function_ids)}}

@@ -7,11 +7,13 @@ generation, for which all is to be walked anew: what is still being written for 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from shared.store import tenants
 from shared.store.client import Store, Table, Upsert
 
 COLLECTION = "milestones"
 _GENERATIONS = "milestone_generations"
 _AT_ONCE = 2000
+_MOST_TENANTS = 100_000
 
 
 class Milestone(NamedTuple):
@@ -63,3 +65,9 @@ async def forget(store: Store, tenant: str) -> None:
     former = {"generation": {"$lt": begun["number"] if begun else 0}}
     while await store.table(COLLECTION, tenant).delete_some(former, most=_AT_ONCE):
         pass
+
+
+async def forget_all(store: Store) -> None:
+    """`forget` of all tenants: records came that are older than others."""
+    for tenant in await tenants.listed(store, limit=_MOST_TENANTS):
+        await forget(store, tenant.slug)

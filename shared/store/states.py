@@ -58,6 +58,12 @@ async def unended(store: Store, *, before: float, limit: int, after: State | Non
     return [_read(document) for document in found]
 
 
+async def count_ended(store: Store, tenant: str, function_id: int) -> int:
+    """How many calls of a function have their end on record."""
+    query = {"tenant": tenant, "function_id": function_id, "status": {"$in": sorted(FINAL)}}
+    return await store.global_count(COLLECTION, query)
+
+
 async def replace_end(store: Store, state: State, end: Document) -> None:
     """Write another end over the one that is on record, if that is still the same."""
     gone = {field: "" for field in _OF_AN_END if field not in end}

@@ -25,6 +25,7 @@ from tests.executor_host.platform import USER as ANN
 
 DONE = Outcome(status="SUCCESS", result=msgspec.Raw(b'"done"'))
 WITHIN_S = 30.0
+RETRIES = {"max_retries": 3, "retry_first_s": 86_400, "retry_most_s": 86_400}
 _SERVES: dict[str, Callable[[], Any]] = {"recorder": lambda: Recorder(hold_s=0.05), "router": Router}
 
 

@@ -1,6 +1,6 @@
 """A platform with nothing wrong is clean, also while it works."""
 
-from tests.audit.platform import Audited
+from tests.audit.platform import RETRIES, Audited
 
 RETRIES = {"max_retries": 3, "retry_first_s": 86_400, "retry_most_s": 86_400}
 
