@@ -48,6 +48,8 @@ def answer_of(outcome: Outcome, told: Told) -> Answer:
     if outcome.status == "SUCCESS":
         return whole(200, [_JSON], bytes(outcome.result))
     status = outcome.status_code
+    if outcome.status == "EXPIRED":
+        return plain(status, error="expired", message=outcome.error)
     if status == _MISSING:  # it was there when the call was accepted
         return missing()
     if status == _TIMEOUT:

@@ -68,7 +68,8 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """Where a call comes from: what set it off, for whom, who waits for it, and which call made it.
 
     A `request` comes with its secret headers sealed. With a `refusal` the call is recorded, and does not run.
-    The last three are those of `messages.Invoke`; the first two of these are the function's own where they are empty.
+    The three before the last one are those of `messages.Invoke`; the first two of these are the function's own where
+    they are empty. Instead of `expires_at` it may be said in how many seconds from its acceptance that is.
     """
 
     trigger_type: TriggerType
@@ -82,6 +83,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: float = 0.0
     callback_url: str = ""
     redrive_of: str = ""
+    expires_in_s: float = 0.0
 
 
 def admitted(bus: Bus, function: Function, origin: Origin) -> Admission | None:
@@ -118,7 +120,7 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         actor=origin.actor,
         depth=origin.depth,
         refusal=origin.refusal,
-        expires_at=origin.expires_at or _expires_at(function, accepted_at),
+        expires_at=origin.expires_at or _expires_at(function, accepted_at, origin.expires_in_s),
         callback_url=origin.callback_url or callback_url_of(function.config),
         redrive_of=origin.redrive_of,
     )
@@ -129,7 +131,7 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
     return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, repeated=stored.duplicate)
 
 
-def _expires_at(function: Function, accepted_at: float) -> float:
-    """When it is too late to start what was accepted then, as the function's config says; 0 for never."""
-    expires_in_s = expires_in_of(function.config)
+def _expires_at(function: Function, accepted_at: float, expires_in_s: float) -> float:
+    """When it is too late to start what was accepted then, as was asked or the function's config says; 0 for never."""
+    expires_in_s = expires_in_s or expires_in_of(function.config)
     return accepted_at + expires_in_s if expires_in_s else 0.0

@@ -126,7 +126,7 @@ class Invocations:
             trigger_type="api",
             user=caller.user,
             reply_to=self._waiting.subject(task_id) if asked.waits else "",
-            expires_at=time.time() + asked.expires_in_s if asked.expires_in_s else 0.0,
+            expires_in_s=asked.expires_in_s,
             callback_url=asked.callback_url,
         )
 
