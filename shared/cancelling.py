@@ -106,6 +106,7 @@ def end_of_record(record: Invocation, outcome: Outcome) -> Finished:
         attempt=_attempt(record),
         method=record.method,
         path=record.path,
+        callback_url=record.callback_url,
     )
 
 

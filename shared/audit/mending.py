@@ -193,4 +193,5 @@ def _closed(record: Invocation) -> Finished:
         attempt=max(record.attempts, 1),
         method=record.method,
         path=record.path,
+        callback_url=record.callback_url,
     )

@@ -223,7 +223,7 @@ class Invocations:
         As far as it is on record, without params and results.
         """
         query = {"parent_task_id": {"$in": list(parents)}, "status": {"$in": _UNENDED}, "id": {"$gt": after}}
-        fields = [*_ROW_FIELDS, "attempts", "started_at", "method", "path"]
+        fields = [*_ROW_FIELDS, "attempts", "started_at", "method", "path", "callback_url"]
         found = await self._table.many(query, order=[("id", 1)], limit=limit, fields=fields, hint="parent_task_id")
         return [invocation for document in found if (invocation := _read(document)) is not None]
 
@@ -272,7 +272,7 @@ async def expired(store: Store, *, after: float, before: float, limit: int) -> l
     """
     span = {"$gt": datetime.fromtimestamp(after, UTC), "$lt": datetime.fromtimestamp(before, UTC)}
     query = {"status": "PENDING", "expires_at": span}
-    fields = [*_ROW_FIELDS, "expires_at", "attempts", "method", "path"]
+    fields = [*_ROW_FIELDS, "expires_at", "attempts", "method", "path", "callback_url"]
     found = await store.global_many(COLLECTION, query, order=[("expires_at", 1)], limit=limit, fields=fields)
     return [invocation for document in found if (invocation := _read(document)) is not None]
 

@@ -194,3 +194,35 @@ async def test_the_platform_alone_calls_it(client: httpx.AsyncClient, make: Make
     rows = (await client.get("/api/functions/invocations/", params={"function_slug": "deliver_callback"})).json()
     assert {row["function_name"] for row in rows["results"]} == {"deliver_callback"}
     assert receiver.of("forged") == []
+
+
+async def test_a_call_names_its_own_receiver(client: httpx.AsyncClient, make: Make, receiver: Receiver):
+    slug = await make(callback_url=receiver.url("the-functions"))
+    task_id = await call(client, slug, callback_url=receiver.url("the-calls"))
+    (posted,) = await came(receiver, "the-calls")
+    assert posted.id == task_id
+    await delivery(client, task_id)
+    assert receiver.of("the-functions") == []
+
+
+async def test_what_is_cancelled_is_told(client: httpx.AsyncClient, make: Make, receiver: Receiver):
+    code = "def main(params, user_data):\n while True:\n  pass"
+    task_id = await call(client, await make(code, callback_url=receiver.url("cancelled")))
+    answer = await client.post(f"/api/functions/invocations/by-task-id/{task_id}/cancel/")
+    assert answer.status_code in (200, 202), answer.text
+    (posted,) = await came(receiver, "cancelled")
+    data = posted.event["data"]
+    assert (posted.id, data["status"], data["error"]["type"]) == (task_id, "CANCELLED", "Cancelled")
+
+
+async def test_one_that_was_given_up_is_told_again(client: httpx.AsyncClient, make: Make, receiver: Receiver):
+    """It is a dead letter as any other, and redriven as one."""
+    name = "410x1/redriven"
+    task_id = await call(client, await make(callback_url=receiver.url(name)))
+    assert (await delivery(client, task_id))["status"] == "FAILURE"
+    letters = (await client.get("/api/dead-letters/", params={"function": "deliver_callback"})).json()["results"]
+    (letter,) = [one for one in letters if one["reason"].startswith("ReceiverGone")][:1]
+    redriven = await client.post(f"/api/dead-letters/{letter['id']}/redrive/")
+    assert redriven.status_code == 202, redriven.text
+    first, second = await came(receiver, name, 2)
+    assert (first.id, first.body) == (second.id, second.body)
