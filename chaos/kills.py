@@ -18,7 +18,7 @@ _DOWN_S = (0.3, 4.0)
 """How long a server is away before it is started again."""
 
 
-_READY_S = 0.5
+_READY_S = 2.0
 
 
 class Pace:
@@ -26,7 +26,7 @@ class Pace:
 
     def __init__(self, minutes: float) -> None:
         slow = 1.0 if minutes < 5 else 2.0
-        self.services = (1.0 * slow, 5.0 * slow)
+        self.services = (0.5 * slow, 3.0 * slow)
         self.bus = (10.0 * slow, 25.0 * slow)
         self.store = (15.0 * slow, 35.0 * slow)
 

@@ -108,6 +108,7 @@ KINDS: dict[Submit, int] = {
     webhook: 12,
     once: 4,
     expiring: 4,
+    cancelled: 4,
 }
 """Shares, out of their sum."""
 
