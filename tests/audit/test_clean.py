@@ -2,8 +2,6 @@
 
 from tests.audit.platform import RETRIES, Audited
 
-RETRIES = {"max_retries": 3, "retry_first_s": 86_400, "retry_most_s": 86_400}
-
 
 async def test_an_empty_platform_is_clean(shoal: Audited) -> None:
     report = await shoal.audit()
