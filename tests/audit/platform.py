@@ -1,6 +1,7 @@
 """Shoal in one process, whose services a test starts and stops by name."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -19,6 +20,7 @@ from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
 from shared.store import checkpoints, indexes, invocations
 from shared.store.apps import Apps
+from shared.store.client import Store
 from shared.submit import Origin, new_task_id, submit
 from tests.executor_host.platform import BOUNDS, TENANT, Shoal
 from tests.executor_host.platform import USER as ANN
@@ -34,6 +36,9 @@ class Audited(Shoal):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
+        self.store.close()
+        self.database = f"audit-{os.urandom(4).hex()}"
+        self.store = Store(self.platform.mongodb_url, database=self.database)
         self._running: dict[str, AsyncExitStack] = {}
         self.gate = asyncio.Event()  # what `held` waits for
 
