@@ -1,7 +1,8 @@
 """How much a tenant, or a function, may have queued: whoever asks for more is told to come back later.
 
-What is queued is known by a look at the bus, once a second at most and only while calls come in; what was accepted
-here since is counted on top. So a cap may be passed by what other replicas accept within a second, and by no more.
+What is queued is known by a look at the bus, once a second at most and only while calls come in, more often where it is
+more than half of a cap. What was accepted here since the last look is counted on top, though it may be over by now: so
+a cap may be passed by what other replicas accept in that time, and one that is less than what comes in it is too small.
 """
 
 import time
@@ -19,6 +20,8 @@ from shared.domain.function import Function
 from shared.domain.problem import Problem
 
 _LOOK_S = 1.0
+_CLOSE_LOOK_S = 0.1
+_CLOSE = 0.5  # of a cap: from here on it is looked at more often
 _AGAIN_S = 5  # what is queued gets less all the time, and there is no telling how fast
 _MOST_ROUNDS = 60  # of what was accepted and is not routed; with a router that is away they are put together
 
@@ -40,17 +43,20 @@ class QueueCaps:
         self._unrouted: Counter[Hashable] = Counter()  # the sum of the rounds
         self._rounds: deque[_Round] = deque([_Round(Counter())])
         self._looked_at = -_LOOK_S
+        self._is_looking = False
 
     def check(self, function: Function) -> None:
         """Raises Problem(rate_limited) where the queue is full."""
-        now = time.monotonic()
-        if now - self._looked_at >= _LOOK_S:
-            self._looked_at = now
-            self._bus.mind(self._look())
-        if self._length(function.tenant) >= self._per_tenant:
-            raise _full(f"{self._per_tenant} calls are queued already")
         most = max_queued_of(function.config)
-        if most and self._length((function.tenant, function.id)) >= most:
+        full = self._length(function.tenant) / self._per_tenant
+        own = self._length((function.tenant, function.id)) / most if most else 0.0
+        age_s = time.monotonic() - self._looked_at
+        if not self._is_looking and age_s >= (_CLOSE_LOOK_S if max(full, own) >= _CLOSE else _LOOK_S):
+            self._is_looking = True
+            self._bus.mind(self._look())
+        if full >= 1:
+            raise _full(f"{self._per_tenant} calls are queued already")
+        if own >= 1:
             raise _full(f"{most} calls of '{function.slug}' are queued already")
 
     def accepted(self, function: Function, sequence: int) -> None:
@@ -71,6 +77,8 @@ class QueueCaps:
             found = await subjects_in(self._bus, streams.WORK, subjects.WORK)
         except Problem:
             return
+        finally:
+            self._looked_at, self._is_looking = time.monotonic(), False
         queued: Counter[Hashable] = Counter()
         for subject, count in found.items():
             lane = LaneKey.of(subject)

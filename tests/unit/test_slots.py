@@ -89,3 +89,43 @@ async def test_a_place_given_to_one_who_was_cancelled_goes_to_the_next() -> None
     slots.give(F[1])
     second.cancel()
     assert await third
+
+
+OTHER = Asker("globex", 100)
+
+
+async def test_a_tenant_without_calls_need_not_wait_for_anothers() -> None:
+    slots = Slots(4)
+    assert [await slots.take(F[1], within_s=0) for _ in range(5)] == [True] * 4 + [False]
+    assert await slots.take(OTHER, within_s=0)
+    assert not await slots.take(OTHER, within_s=0)
+    assert not await slots.take(Asker("third", 1), within_s=0)
+
+
+async def test_the_tenant_with_the_fewest_calls_is_next_and_the_other_has_half() -> None:
+    slots = Slots(4)
+    for _ in range(4):
+        assert await slots.take(F[1], within_s=0)
+    many = await waiting(slots, 1)
+    assert await slots.take(OTHER, within_s=0)
+    few = asyncio.create_task(slots.take(OTHER, within_s=30))
+    await asyncio.sleep(0)
+    slots.give(F[1])
+    assert not few.done()  # that one was the place beyond the four
+    slots.give(F[1])
+    assert await few
+    assert not many.done()
+    slots.give(F[1])
+    assert not many.done()  # one runs, and one may beside others
+    slots.give(F[1])
+    assert await many
+
+
+async def test_who_waits_beside_others_gets_their_places_when_they_are_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.executor.slots._OF_LATE_S", 0.2)
+    slots = Slots(4)
+    assert await slots.take(OTHER, within_s=0)
+    assert await slots.take(F[1], within_s=0)
+    assert await slots.take(F[1], within_s=0)
+    third = await waiting(slots, 1)
+    assert await third  # though nobody has given one back
