@@ -174,6 +174,17 @@ class World:
                     await self._something(WITHIN_S)
         return task_ids - self.witness.ends.keys()
 
+    async def settled(self, number: int) -> None:
+        """Return when nothing is queued any more, and all that was told of before is on record."""
+        stream = self.bus.jetstream()
+        async with asyncio.timeout(WITHIN_S):
+            while (await stream.stream_info("WORK")).state.messages:
+                await asyncio.sleep(0.1)
+        last = Submission(number=number, kind="last")
+        with self._client(last) as doors:
+            await doors.execute(last, effects.PLAIN, {})
+        await self.until_ended(set(last.given))
+
     async def something(self, *, within_s: float) -> None:
         """Return when a record has changed, or the time is up: it may be that none is to."""
         await self._something(within_s)
