@@ -80,15 +80,12 @@ class Life(RuleBasedStateMachine):
         asked.result(WITHIN_S * 2)
         self.world.do(self.world.cancel(one))
 
-    @rule(number=wishes, again=st.booleans())
-    def it_ends(self, number: int, again: bool) -> None:
-        """And what it was given out as may come once more."""
-        self.steps.append(f"{number}: ends{', and its work again' * again}")
+    @rule(number=wishes)
+    def it_ends(self, number: int) -> None:
+        self.steps.append(f"{number}: ends")
         one, asked = self.asked[number]
         asked.result(WITHIN_S * 2)
         self.world.do(self.world.until_ended(set(one.given)))
-        for task_id in one.given if again else []:
-            self.world.do(self.world.repeat("work", task_id, id=None))
 
     @rule(number=wishes)
     def send_the_command_again(self, number: int) -> None:
@@ -123,6 +120,8 @@ class Life(RuleBasedStateMachine):
         faults = self._told_wrong()
         given = {task_id for one, _ in self.asked.values() for task_id in one.given}
         faults += [f"{task_id} has not ended" for task_id in self.world.do(self.world.until_ended(given))]
+        for task_id in given:  # whatever comes now, an end stays
+            self.world.do(self.world.repeat("work", task_id, id=None))
         self.world.do(self.world.settled(next(_numbers)))
         cancelled = {task_id for one, _ in self.asked.values() for task_id in one.cancelled}
         ends = self.world.witness.ends
