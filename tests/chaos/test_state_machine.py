@@ -16,7 +16,7 @@ from chaos import effects
 from chaos.ledger import Submission
 from tests.chaos.world import KILL, SERVICES, TERM, WITHIN_S, Asked, End, World
 
-EXAMPLES, STEPS = 4, 12
+EXAMPLES, STEPS = 3, 12
 A_WHILE_S = 1.5
 _numbers = count(1)
 _worlds: list[World] = []
