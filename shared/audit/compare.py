@@ -21,6 +21,8 @@ def finding_of(row: Row, marks: Marks) -> Finding | None:
         return None
     if row.event:
         return _ended(row) if row.event <= marks.ends else None
+    if row.place == "buried":
+        return None
     unknown = not row.status and 0 < row.command <= marks.commands
     if row.place or row.command > marks.routed:
         return _found(row, "missing", "command", "the command is not on record") if unknown else None

@@ -48,13 +48,16 @@ class Message(NamedTuple):
 
 
 class State(NamedTuple):
-    """What a stream holds now, and when it was made: another `created` is another stream of that name."""
+    """What a stream holds now, and when it was made: another `created` is another stream of that name.
+
+    It has everything that came since the moment `whole_since`.
+    """
 
     created: str
     messages: int
     first: int
     last: int
-    first_at: datetime
+    whole_since: datetime
 
 
 class _Held(msgspec.Struct, frozen=True):
@@ -77,7 +80,8 @@ async def state(bus: Bus, stream: str) -> State:
     except (*_FAULTS, msgspec.ValidationError) as error:  # an answer without a state says that it cannot
         raise Problem("unavailable", AWAY) from error
     held = found.state
-    return State(found.created, held.messages, held.first_seq, held.last_seq, held.first_ts)
+    whole = msgspec.convert(found.created, datetime) if held.first_seq <= 1 else held.first_ts
+    return State(found.created, held.messages, held.first_seq, held.last_seq, whole)
 
 
 async def message(bus: Bus, stream: str, sequence: int) -> Message | None:

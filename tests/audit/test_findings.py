@@ -14,10 +14,10 @@ from shared.bus.messages import Finished, Invoke
 from shared.domain.function import Function
 from shared.domain.invocation import Invocation
 from shared.domain.outcome import failure
-from shared.store import deletions
+from shared.store import deletions, metrics
 from shared.store.invocations import Invocations
 from tests.audit.mended import mended
-from tests.audit.platform import WITHIN_S, Audited
+from tests.audit.platform import RETRIES, WITHIN_S, Audited
 from tests.executor_host.platform import BOUNDS, TENANT
 
 
@@ -248,3 +248,79 @@ async def _until_ended(shoal: Audited, task_id: str) -> tuple[int, Finished]:
             return await end_of(shoal, task_id)
         except AssertionError:
             continue
+
+
+async def test_what_was_lost_between_two_tries_goes_on_with_the_next_one(shoal: Audited) -> None:
+    again = await shoal.function("Again", shoal.fails, config=RETRIES)
+    task_id = await shoal.submit(again)
+    await shoal.until(task_id, "RETRY")
+    await shoal.quiet()
+    await scan.remove(shoal.bus, streams.WORK, await work_of(shoal, task_id))
+    report = await shoal.audit()
+    assert (only(report).kind, only(report).attempts) == ("lost", 1)
+    shoal.handlers["again"] = shoal.done
+    await mended(shoal, report)
+    await shoal.until(task_id, "SUCCESS")
+    assert [call.attempt for call in shoal.modes[-1].calls] == [1, 2]
+    assert (await record(shoal, task_id)).attempts == 2
+
+
+async def test_a_record_that_is_written_again_has_its_tries(shoal: Audited) -> None:
+    again = await shoal.function("Again", shoal.fails, config={"max_retries": 2, "retry_first_s": 0.01})
+    task_id = await shoal.submit(again)
+    await shoal.until(task_id, "FAILURE")
+    await shoal.quiet()
+    before = await record(shoal, task_id)
+    assert len(before.tries) == 2
+    await shoal.store.global_delete("invocations", {"_id": task_id})
+    await mended(shoal, await shoal.audit())
+    assert msgspec.structs.replace(await record(shoal, task_id), last_error="") == msgspec.structs.replace(
+        before, last_error=""
+    )
+
+
+async def test_what_may_run_once_is_not_run_again(shoal: Audited) -> None:
+    once = await shoal.function("Once", shoal.held, config={"delivery": "at_most_once"})
+    task_id = await shoal.submit(once)
+    await shoal.until(task_id, "STARTED")
+    await shoal.quiet()
+    await scan.remove(shoal.bus, streams.WORK, await work_of(shoal, task_id))
+    report = await shoal.audit()
+    assert only(report).kind == "lost"
+    await mended(shoal, report)
+    await shoal.until(task_id, "FAILURE")
+    assert (await record(shoal, task_id)).error_type == "AttemptLost"
+    assert len(shoal.modes[-1].calls) == 1
+
+
+async def test_metrics_that_count_too_much_are_counted_again(shoal: Audited, done: Function) -> None:
+    for _ in range(3):
+        await ended(shoal, done)
+    await shoal.store.global_change("metrics", {"_id": done.id}, {"$inc": {"total": 2}})
+    report = await shoal.audit()
+    finding = only(report)
+    assert (finding.kind, finding.what, finding.function) == ("doubled", "metrics", "done")
+    assert (await mended(shoal, report)).done == {"counted again": 1}
+    async with asyncio.timeout(WITHIN_S):
+        while [one.total for one in await metrics.totals(shoal.store, limit=10)] != [3]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_command_that_cannot_be_read_is_a_dead_letter(shoal: Audited, done: Function) -> None:
+    headers = {"Nats-Msg-Id": "01900000-0000-7000-8000-000000000000"}
+    await shoal.bus.publish(subjects.invoke(TENANT, "done"), b"{", headers=headers)
+    async with asyncio.timeout(WITHIN_S):
+        while not (report := await shoal.audit()).dead:
+            await asyncio.sleep(0.05)
+    await shoal.quiet()
+    report = await shoal.audit()
+    assert report.is_clean, report.findings
+    assert (report.accepted, report.buried) == (1, 1)
+
+
+async def test_one_tenant_is_looked_at_alone(shoal: Audited, done: Function) -> None:
+    task_id = await ended(shoal, done)
+    await shoal.store.global_delete("invocations", {"_id": task_id})
+    other = await shoal.audit(tenant="other")
+    assert (other.is_clean, other.accepted) == (True, 0)
+    assert only(await shoal.audit(tenant=TENANT)).task_id == task_id
