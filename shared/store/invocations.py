@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import msgspec
 
+from shared.domain import callback
+from shared.domain.function import SYSTEM_ID
 from shared.domain.invocation import FINAL, TRANSITIONS, Invocation, Status, TriggerType, end_of
 from shared.domain.outcome import LogLine, Outcome
 from shared.domain.request import Response, restored
@@ -220,9 +222,14 @@ class Invocations:
     async def unended_children(self, parents: Sequence[str], *, after: int, limit: int) -> list[Invocation]:
         """At most `limit` of what these tasks have called and has not ended, with ids above `after`, the lowest first.
 
-        As far as it is on record, without params and results.
+        As far as it is on record, without params and results. What tells of their own ends is not among it.
         """
-        query = {"parent_task_id": {"$in": list(parents)}, "status": {"$in": _UNENDED}, "id": {"$gt": after}}
+        query = {
+            "parent_task_id": {"$in": list(parents)},
+            "status": {"$in": _UNENDED},
+            "id": {"$gt": after},
+            "$nor": [{"function_id": SYSTEM_ID, "function_slug": callback.SLUG}],
+        }
         fields = [*_ROW_FIELDS, "attempts", "started_at", "method", "path", "callback_url"]
         found = await self._table.many(query, order=[("id", 1)], limit=limit, fields=fields, hint="parent_task_id")
         return [invocation for document in found if (invocation := _read(document)) is not None]

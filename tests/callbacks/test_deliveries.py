@@ -226,3 +226,19 @@ async def test_one_that_was_given_up_is_told_again(client: httpx.AsyncClient, ma
     assert redriven.status_code == 202, redriven.text
     first, second = await came(receiver, name, 2)
     assert (first.id, first.body) == (second.id, second.body)
+
+
+async def test_to_cancel_again_does_not_end_the_callback(client: httpx.AsyncClient, make: Make, receiver: Receiver):
+    """It is a child of what was cancelled, and under way for as long as its receiver says nothing."""
+    code = "def main(params, user_data):\n while True:\n  pass"
+    task_id = await call(client, await make(code, callback_url=receiver.url("hangx1/cancelled")))
+    path = f"/api/functions/invocations/by-task-id/{task_id}/cancel/"
+    assert (await client.post(path)).status_code == 202
+    await came(receiver, "hangx1/cancelled")
+    async with asyncio.timeout(30):
+        while not (await client.get("/api/functions/invocations/", params={"parent": task_id})).json()["results"]:
+            await asyncio.sleep(0.05)
+    assert (await client.post(path)).status_code == 202
+    first, second = await came(receiver, "hangx1/cancelled", 2)
+    assert first.id == second.id == task_id
+    assert (await delivery(client, task_id))["status"] == "SUCCESS"
