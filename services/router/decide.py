@@ -101,4 +101,5 @@ def _lane(function: Function, command: Invoke) -> str:
     """In which of its tenant's lanes it waits: functions with limits of their own have one each."""
     if has_own_lane(function.config):
         return str(function.id)
-    return subjects.CALLED if command.parent_task_id else subjects.ALL
+    waited_for = command.parent_task_id and command.reply_to  # nobody waits for callbacks, and for what was redriven
+    return subjects.CALLED if waited_for else subjects.ALL

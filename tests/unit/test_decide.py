@@ -97,3 +97,13 @@ def test_other_modes_have_a_pool_of_their_own() -> None:
     decision = decided(proxy, id=1, routed_at=1.0)
     assert isinstance(decision, Send)
     assert decision.pool == "proxy"
+
+
+def test_the_lane_of_calls_is_for_those_that_somebody_waits_for() -> None:
+    """A callback, and what was redriven, name the call that they come from, too."""
+    called = msgspec.structs.replace(COMMAND, parent_task_id="t-0")
+    for command, lane in ((called, "called"), (msgspec.structs.replace(called, reply_to=""), "all"), (COMMAND, "all")):
+        moment = Moment(routed_at=1000.5)
+        decision = decide(command, id=1, function=FUNCTION, tenant=TENANT, bounds=PLATFORM, moment=moment)
+        assert isinstance(decision, Send)
+        assert decision.dispatch.lane == lane
