@@ -84,7 +84,8 @@ class Execution:
         if past.over:
             return DONE
         if delivery.count == 1 and (ended := late(dispatch)) is not None:
-            return await self._unrun(delivery, ended, picked)
+            await self.end(delivery, ended)
+            return DONE
         loaded = await self._links.load(dispatch)
         if isinstance(loaded, Refusal):
             reasons = "; ".join(str(error) for error in loaded.errors)
@@ -127,7 +128,9 @@ class Execution:
         await self.end(delivery, failure("Undeliverable", reason))
 
     async def end(self, delivery: Delivery[Dispatch], outcome: Outcome) -> None:
-        """End an invocation without a run."""
+        """End an invocation without a run, unless it has ended: so long ago, maybe, that the bus takes another end."""
+        if await self._starting.is_over(delivery.body):
+            return
         now = time.time()
         await self._settle(delivery, outcome, events.timeline(delivery.body, picked=now, done=now))
 

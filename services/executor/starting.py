@@ -68,6 +68,13 @@ class Starting:
         except Problem:
             return _NOTHING
 
+    async def is_over(self, dispatch: Dispatch) -> bool:
+        """Whether its end is on record, or that of this attempt; with the store away it is not known to be."""
+        try:
+            return (await self._links.past(dispatch)).over
+        except Problem:
+            return False
+
     async def begin(self, delivery: Delivery[Dispatch], past: Past) -> Outcome | Done | None:
         """Nothing where it may begin, and else how it ends; DONE where another piece of work is the same task's.
 

@@ -15,9 +15,11 @@ from shared.bus import streams, subjects
 from shared.bus.cancels import Cancels
 from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
-from shared.bus.graveyard import keep, letter_of
+from shared.bus.graveyard import keep, letter_of, take_back
+from shared.bus.lookup import end_at
 from shared.bus.messages import Answer, Finished, FunctionChanged, IdentityChanged, Invoke
 from shared.directory import Directory, Tenants
+from shared.domain.dead_letter import is_dead
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, cancelled, failure, limits_reached
@@ -63,6 +65,8 @@ class Handlers:
         """Decide one command and act on it. Repeats change nothing: what was sent carries the task's id."""
         command = delivery.body
         if command.task_id in self._cancels:
+            if await self._repeats.ended(command):
+                return DONE
             by = await self._cancels.by(command.tenant, command.task_id)
             await self._refuse(delivery, cancelled(by), time.time())
             return DONE
@@ -87,8 +91,8 @@ class Handlers:
                 await self._notices.queued(pool, lane)
                 await self._service.bus.store(lane, dispatch, id=_message_id(delivery))
                 _SENT.inc()
-            case Refuse() if delivery.count > 1 and await self._repeats.queued(command):
-                return DONE  # it was not refused before, and is on its way
+            case Refuse() if await self._repeats.over(delivery):
+                return DONE
             case Refuse(outcome=outcome):
                 await self._refuse(delivery, outcome, routed_at, function=function)
                 _REFUSED.inc()
@@ -104,8 +108,8 @@ class Handlers:
         self, delivery: Delivery[Invoke], outcome: Outcome, routed_at: float, *, function: Function | None = None
     ) -> None:
         command, bus = delivery.body, self._service.bus
-        if letter := letter_of(command, outcome, sequence=delivery.sequence, function=function):
-            await keep(bus, letter)
+        letter = letter_of(command, outcome, sequence=delivery.sequence, function=function)
+        number = 0 if letter is None else await keep(bus, letter)
 
         async def sent() -> None:  # behind the end, so that another end that is stored later is too late
             if command.reply_to:
@@ -131,7 +135,15 @@ class Handlers:
             callback_url=command.callback_url,
         )
         subject = subjects.event(command.tenant, command.function, "finished")
-        await bus.store(subject, finished, id=f"{command.task_id}.finished", sent=sent)
+        stored = await bus.store(subject, finished, id=f"{command.task_id}.finished", sent=sent)
+        if number and stored.duplicate:
+            await self._doubt(number, end=stored.sequence)
+
+    async def _doubt(self, letter: int, *, end: int) -> None:
+        """What has ended otherwise, cancelled in this moment, leaves no letter. `end` is that end's sequence."""
+        stands = await end_at(self._service.bus, end)
+        if stands is not None and not is_dead(stands.outcome.status):
+            await take_back(self._service.bus, letter)
 
 
 def _message_id(delivery: Delivery[Invoke]) -> str:

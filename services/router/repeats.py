@@ -48,6 +48,20 @@ class Repeats:
             return False  # what was sent is known by its id
         return await self.queued(command) or await record.finished(command.task_id)  # once more: all is on record now
 
+    async def over(self, delivery: Delivery[Invoke]) -> bool:
+        """Whether what is to be refused now was sent before, or has ended meanwhile. Raises Problem(unavailable)."""
+        command = delivery.body
+        return (delivery.count > 1 and await self.queued(command)) or await self.ended(command)
+
+    async def ended(self, command: Invoke) -> bool:
+        """Whether its end is on record, and so old, maybe, that the bus would take another one.
+
+        Of what is younger the bus knows the end by its id. Raises Problem(unavailable).
+        """
+        if time.time() - command.accepted_at < self._window_s:
+            return False
+        return await Invocations(self._service.store, command.tenant).finished(command.task_id)
+
     async def queued(self, command: Invoke) -> bool:
         """Whether its work is queued or held; else all that has ended is on record. Raises Problem(unavailable)."""
         seen = self._seen

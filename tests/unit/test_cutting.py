@@ -65,6 +65,15 @@ async def test_what_is_cancelled_is_not_begun():
     assert [answer.status for answer in links.answers] == ["CANCELLED"]
 
 
+async def test_what_was_cancelled_long_ago_is_not_ended_again():
+    """The bus knows an end by its id for a while only."""
+    cancellable, cancels, links = opened(Mode())
+    cancels.cancel("t-1")
+    links.ended = True
+    assert await cancellable.handle(delivery()) == DONE
+    assert (links.ends, links.answers) == ([], [])
+
+
 async def test_what_runs_is_cut_and_its_slot_is_free_once():
     mode = Mode(slots=1)
     mode.hold = asyncio.Event()
