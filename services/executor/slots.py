@@ -50,8 +50,8 @@ class Slots:
 
     async def take(self, of: Asker, *, within_s: float) -> bool:
         """Take a place for the function `of`; False when there was none for it in time, or its line is full."""
-        self._asked_at[of.tenant] = time.monotonic()
-        self._asked_at.move_to_end(of.tenant)
+        if self._times_free is None:
+            self._note(of.tenant)
         lines = self._lines.get(of.tenant)
         line = lines.get(of) if lines else None
         if line is None and self._may(of):
@@ -107,11 +107,20 @@ class Slots:
             return self._free > -self._spare
         return self._free > 0 and (held < self._most_beside_others or self._is_alone(tenant))
 
+    def _note(self, tenant: str) -> None:
+        """It has asked now; who has not of late is forgotten."""
+        now = time.monotonic()
+        self._asked_at[tenant] = now
+        self._asked_at.move_to_end(tenant)
+        self._forget_before(now - _OF_LATE_S)
+
     def _is_alone(self, tenant: str) -> bool:
-        asked_at, before = self._asked_at, time.monotonic() - _OF_LATE_S
-        while asked_at and next(iter(asked_at.values())) < before:
-            asked_at.popitem(last=False)
-        return not asked_at or (len(asked_at) == 1 and tenant in asked_at)
+        self._forget_before(time.monotonic() - _OF_LATE_S)
+        return not self._asked_at or (len(self._asked_at) == 1 and tenant in self._asked_at)
+
+    def _forget_before(self, moment: float) -> None:
+        while self._asked_at and next(iter(self._asked_at.values())) < moment:
+            self._asked_at.popitem(last=False)
 
     def _grant(self, of: Asker) -> None:
         self._free -= 1
