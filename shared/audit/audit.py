@@ -13,7 +13,7 @@ from shared.audit.compare import Marks, finding_of, where
 from shared.audit.deleted import Deleted
 from shared.audit.doubles import examined
 from shared.audit.passes import Passes, Told, nobody
-from shared.audit.report import MOST_NAMED, Report
+from shared.audit.report import Report
 from shared.bus import backlog, scan, streams
 from shared.bus.broker import Bus
 from shared.store import checkpoints
@@ -93,6 +93,6 @@ async def _judge(passes: Passes, report: Report, marks: Marks) -> None:
                 setattr(report, place, getattr(report, place) + 1)
             report.accepted += row.first > 0
     report.accepted += sum(report.finished.values())
-    for twice in passes.twice[:MOST_NAMED]:
+    for twice in passes.twice:
         if (doubled := await examined(passes.bus, twice)) is not None:
             report.add(doubled)

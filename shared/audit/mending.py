@@ -5,7 +5,6 @@ them to the next one.
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from shared.bus import backlog, scan, streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke
-from shared.domain.caller import User
+from shared.cancelling import end_of_record
 from shared.domain.invocation import FINAL, Invocation, Timeline
 from shared.domain.outcome import failure
 from shared.store import checkpoints, invocations, metrics, states
@@ -175,23 +174,7 @@ def _end_id(finding: Finding) -> str:
 
 
 def _closed(record: Invocation) -> Finished:
-    """An end for a record, by what it says itself."""
-    return Finished(
-        id=record.id,
-        task_id=record.task_id,
-        tenant=record.tenant,
-        function=record.function_slug,
-        function_id=record.function_id,
-        function_name=record.function_name,
-        version=record.version,
-        trigger_type=record.trigger_type,
-        user=User(record.user_id, record.user_username or "", "") if record.user_id is not None else None,
-        timeline=Timeline(accepted=record.created_at.timestamp(), done=time.time()),
-        delivery=0,
-        executor="",
-        outcome=failure("Undeliverable", _CLOSED),
-        attempt=max(record.attempts, 1),
-        method=record.method,
-        path=record.path,
-        callback_url=record.callback_url,
-    )
+    """An end for a record, by what it says itself; nobody knows for how long it ran."""
+    end = end_of_record(record, failure("Undeliverable", _CLOSED))
+    timeline = Timeline(accepted=end.timeline.accepted, done=end.timeline.done)
+    return msgspec.structs.replace(end, timeline=timeline, delivery=0)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared.audit.report import Report
+from shared.audit.report import MOST_NAMED, Report
 from shared.audit.sheet import Row, Sheet
 from shared.bus import backlog, scan, streams, subjects
 from shared.bus.broker import Bus
@@ -49,7 +49,7 @@ def task_of(data: bytes) -> str:
 
 
 class Passes:
-    """Of one audit. `twice` collects what may be doubled, to be looked at when all is read."""
+    """Of one audit. `twice` collects what may be doubled, not without end, to be looked at when all is read."""
 
     def __init__(self, bus: Bus, store: Store, *, tenant: str, told: Told = nobody) -> None:
         self.bus = bus
@@ -70,11 +70,15 @@ class Passes:
                 if state is None or _is_again(entry):
                     continue
                 if state.id != entry.sequence:
-                    self.twice.append(Twice("command", state.task_id, entry.subject, entry.sequence, state.id))
+                    self._doubt(Twice("command", state.task_id, entry.subject, entry.sequence, state.id))
                 elif state.has_ended:
                     report.end(state.status)
             read += len(entries)
             self.told("commands", read)
+
+    def _doubt(self, twice: Twice) -> None:
+        if len(self.twice) < MOST_NAMED:
+            self.twice.append(twice)
 
     async def unended(self, *, before: float, upto: int) -> None:
         """The record: what has not ended, and whose command is older than the streams, goes onto the sheet too."""
@@ -128,7 +132,7 @@ class Passes:
                 continue
             over[task_id] = state.status
             if state.event and state.event != entry.sequence:
-                self.twice.append(Twice("end", task_id, entry.subject, entry.sequence, state.event))
+                self._doubt(Twice("end", task_id, entry.subject, entry.sequence, state.event))
         self.sheet.end(ends)
         self._leave(report, over)
 
