@@ -11,7 +11,7 @@ from collections.abc import Hashable
 
 import msgspec
 
-from shared.bus import streams, subjects
+from shared.bus import backlog, streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.lanes import LaneKey
 from shared.bus.subjects_in import subjects_in
@@ -42,7 +42,7 @@ class QueueCaps:
         self._queued: Counter[Hashable] = Counter()  # at the last look
         self._unrouted: Counter[Hashable] = Counter()  # the sum of the rounds
         self._rounds: deque[_Round] = deque([_Round(Counter())])
-        self._looked_at = -_LOOK_S
+        self.looked_at = -_LOOK_S
         self._is_looking = False
 
     def check(self, function: Function) -> None:
@@ -50,7 +50,7 @@ class QueueCaps:
         most = max_queued_of(function.config)
         full = self._length(function.tenant) / self._per_tenant
         own = self._length((function.tenant, function.id)) / most if most else 0.0
-        age_s = time.monotonic() - self._looked_at
+        age_s = time.monotonic() - self.looked_at
         if not self._is_looking and age_s >= (_CLOSE_LOOK_S if max(full, own) >= _CLOSE else _LOOK_S):
             self._is_looking = True
             self._bus.mind(self._look())
@@ -73,12 +73,12 @@ class QueueCaps:
     async def _look(self) -> None:
         """With the bus away nothing can be stored, and what is known serves on."""
         try:
-            routed = await self._bus.settled(streams.INVOKE, streams.ROUTER)
+            routing = await backlog.routing(self._bus)
             found = await subjects_in(self._bus, streams.WORK, subjects.WORK)
         except Problem:
             return
         finally:
-            self._looked_at, self._is_looking = time.monotonic(), False
+            self.looked_at, self._is_looking = time.monotonic(), False
         queued: Counter[Hashable] = Counter()
         for subject, count in found.items():
             lane = LaneKey.of(subject)
@@ -86,17 +86,25 @@ class QueueCaps:
             if lane.name.isdecimal():
                 queued[lane.tenant, int(lane.name)] += count
         self._queued = queued
-        self._forget(routed)
+        self._forget(routing)
 
-    def _forget(self, routed: int) -> None:
-        """What is routed by now is in WORK, or over."""
-        while self._rounds and self._rounds[0].last <= routed:
+    def _forget(self, routing: backlog.Routing) -> None:
+        """What is routed by now is in WORK, or over.
+
+        One command that the router cannot decide now holds up how far it is, not those behind it: of what was accepted
+        before the last look there is no more left than waits for the router.
+        """
+        while self._rounds and self._rounds[0].last <= routing.floor:
             self._rounds.popleft()
         if len(self._rounds) > _MOST_ROUNDS:
             oldest, next_ = self._rounds.popleft(), self._rounds[0]
             next_.accepted += oldest.accepted
+        *former, latest = (one.accepted for one in self._rounds or [_Round(Counter())])
+        before = sum(former, Counter())
+        if routing.floor:  # else there may be no router yet, of which nothing is known
+            before = Counter({of: min(count, routing.waiting) for of, count in before.items()})
+        self._unrouted = before + latest
         self._rounds.append(_Round(Counter()))
-        self._unrouted = sum((one.accepted for one in self._rounds), Counter())
 
 
 def _full(sentence: str) -> Problem:

@@ -317,16 +317,6 @@ class Bus:
             return None
         return int(info.config.max_ack_pending or UNBOUNDED)
 
-    async def settled(self, stream: str, name: str) -> int:
-        """The sequence up to which a consumer's messages are all settled, 0 for none. Raises Problem(unavailable)."""
-        try:
-            floor = (await self.stream.consumer_info(stream, name)).ack_floor
-        except NotFoundError:
-            return 0
-        except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
-            raise Problem("unavailable", AWAY) from error
-        return floor.stream_seq if floor is not None else 0
-
     async def forget_consumer(self, stream: str, name: str) -> None:
         """Delete a consumer; nothing happens where there is none."""
         with suppress(NotFoundError):
