@@ -72,9 +72,15 @@ class Execution:
         self._in_flight = in_flight
         self._postponing = Postponing(links, repeats.backoff)
         self._starting = Starting(links, executor=executor, most_cut=repeats.most_cut)
+        self._stopping = False
         self._announcing: set[asyncio.Future[None]] = set()
         self._busy = telemetry.BUSY.labels(mode.name)
         telemetry.SLOTS.labels(mode.name).set(mode.slots)
+
+    def stop(self) -> None:
+        """Begin nothing more: what has not begun is handed back at once, for others to begin."""
+        self._stopping = True
+        self._slots.close()
 
     async def handle(self, delivery: Delivery[Dispatch]) -> Verdict:
         """Run one dispatch to its end. Acknowledged only after its end, or its next attempt, is on disk."""
@@ -117,7 +123,8 @@ class Execution:
         if await self._postponing.moved(delivery, loaded.function):
             return DONE
         if not await self._slots.take(asker, within_s=self._slot_wait_s):
-            return await self._put_aside(delivery) if self._mode.share < 1 else Later(0.0)
+            at_once = self._stopping or self._mode.share == 1
+            return Later(0.0) if at_once else await self._put_aside(delivery)
         if not self._enter(delivery.body):
             self._slots.give(asker)
             return await self._put_aside(delivery)

@@ -295,6 +295,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
         slots=mode.slots,
         ahead=ahead,
         lease_s=service.platform.lease_s,
+        stop=execution.stop,
     )
 
 

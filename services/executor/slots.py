@@ -46,10 +46,13 @@ class Slots:
         self._of_tenant: Counter[str] = Counter()
         self._asked_at: OrderedDict[str, float] = OrderedDict()  # by tenant, the latest last
         self._lines: OrderedDict[str, OrderedDict[Asker, deque[_Turn]]] = OrderedDict()  # by tenant
+        self._closed = False
         self._again: asyncio.TimerHandle | None = None  # when those in line may have what was kept for others
 
     async def take(self, of: Asker, *, within_s: float) -> bool:
         """Take a place for the function `of`; False when there was none for it in time, or its line is full."""
+        if self._closed:
+            return False
         if self._times_free is None:
             self._note(of.tenant)
         lines = self._lines.get(of.tenant)
@@ -74,6 +77,14 @@ class Slots:
         finally:
             timer.cancel()
             self._leave(of, turn)
+
+    def close(self) -> None:
+        """Give no place any more: those in line are told so at once."""
+        self._closed = True
+        for lines in self._lines.values():
+            for line in lines.values():
+                for turn in line:
+                    self._give_up(turn)
 
     def give(self, of: Asker) -> None:
         """Give a place back; those in line who may have one now get it."""

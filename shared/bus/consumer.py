@@ -66,6 +66,10 @@ class PullConsumer(Generic[Body]):
         """Begin to pull."""
         await self._pull.start()
 
+    async def quit(self) -> None:
+        """Take no more: the first step of `stop`."""
+        await self._pull.stop()
+
     async def stop(self, *, grace_s: float) -> None:
         """Take no more, let what runs finish for up to `grace_s`, and hand the rest back at once."""
         await self._pull.stop()

@@ -48,8 +48,14 @@ class LaneKey(NamedTuple):
         return cls(pool, tenant, name[0] if name else subjects.ALL)
 
 
+def _nothing() -> None:
+    return
+
+
 class Pool(NamedTuple):
     """What is done with the work of a pool: `handle` and `given_up` are those of `PullConsumer`.
+
+    When `stop` has been called, `handle` begins nothing more, and hands back what it has not begun.
 
     `in_hand` of it is held by this process, of which `ahead` waits for a slot; `slots` of one lane can run here.
     """
@@ -61,6 +67,7 @@ class Pool(NamedTuple):
     slots: int
     ahead: int
     lease_s: float
+    stop: Callable[[], None] = _nothing
 
 
 Bound = Callable[[LaneKey], Awaitable[int | None]]
@@ -172,6 +179,9 @@ class Lanes:
         if self._looking is not None:
             self._looking.cancel()
         lanes = [lane for pool in self._pools.values() for lane in pool.lanes.values()]
+        await asyncio.gather(*(lane.consumer.quit() for lane in lanes))  # or what is handed back would come again
+        for pool in self._pools.values():
+            pool.pool.stop()
         await asyncio.gather(*(lane.consumer.stop(grace_s=grace_s) for lane in lanes))
 
     async def changed(self, tenant: str, *, functions: bool = False) -> None:

@@ -242,6 +242,23 @@ async def test_who_finds_no_slot_in_time_is_handed_back() -> None:
     assert [end.task_id for end in links.ends] == ["t-1", "t-3"]
 
 
+async def test_who_is_to_stop_ends_what_runs_and_hands_back_what_has_not_begun() -> None:
+    links, mode = Links(), Mode(share=0.5)  # of the kind that is put aside else
+    mode.hold = asyncio.Event()
+    execution = made(links, mode, slot_wait_s=30.0)
+    first = asyncio.create_task(execution.handle(delivery()))
+    await mode.begun.wait()
+    second = asyncio.create_task(execution.handle(delivery(task_id="t-2")))
+    await asyncio.sleep(0)
+    execution.stop()
+    assert await asyncio.wait_for(second, 5) == Later(0.0)
+    assert await execution.handle(delivery(task_id="t-3")) == Later(0.0)
+    mode.hold.set()
+    assert await first == DONE
+    assert [end.task_id for end in links.ends] == ["t-1"]
+    assert links.postponed == []
+
+
 async def test_room_is_made_when_the_run_ends_not_when_it_is_settled() -> None:
     links, mode = Links(), Mode()
     released: list[int] = []

@@ -34,6 +34,16 @@ async def test_functions_in_line_have_their_turns_one_after_the_other() -> None:
     assert order == [1, 2, 1]
 
 
+async def test_who_closes_gives_no_place_any_more_and_tells_those_in_line() -> None:
+    slots = Slots(1)
+    assert await slots.take(F[1], within_s=0)
+    in_line = [await waiting(slots, of) for of in (1, 1, 2)]
+    slots.close()
+    assert [await one for one in in_line] == [False] * 3
+    slots.give(F[1])
+    assert not await slots.take(F[2], within_s=30)
+
+
 async def test_one_function_leaves_room_for_others_and_has_the_less_the_more_they_want() -> None:
     slots = Slots(8, share=0.75)  # three times what is free
     assert [await slots.take(F[1], within_s=0) for _ in range(6)] == [True] * 6
