@@ -25,6 +25,7 @@ from shared.domain.problem import Problem
 REDELIVERY_S = 1.0  # after a fault of ours, or of the infrastructure
 _SAID_AGAIN = 2000  # acknowledgements: more than are sent while a consumer has no server
 _DONE = b"+ACK"
+_KEPT = 4.0  # leases, for which what was settled is known again: it is handed out anew when one is over
 _SIGNAL_S = 5.0  # in-progress signals at least this often, and thrice a lease
 
 
@@ -57,7 +58,7 @@ class StandingPull:
         self._released: set[int] = set()  # of these, the ones that take no room any more
         self._lapsed: set[int] = set()  # of these, the ones whose lease may have run out before anything was done
         self._absence = Absence(spec.lease_s) if spec.fenced else None
-        self._settled = Settled()
+        self._settled = Settled(kept_s=_KEPT * spec.lease_s)
         self._stale = False  # what comes now may have come long ago
         self._upkeep: asyncio.Task[None] | None = None
 
