@@ -87,7 +87,6 @@ def decide(
             actor=command.actor,
             depth=command.depth,
             parent_task_id=command.parent_task_id,
-            app_slug=command.app_slug,
             expires_at=command.expires_at,
             callback_url=command.callback_url,
             redrive_of=command.redrive_of,

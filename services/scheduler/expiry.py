@@ -56,10 +56,19 @@ class Expiry:
         after, before = 0.0, time.time() - _GRACE_S
         while True:
             late = await invocations.expired(self._service.store, after=after, before=before, limit=_PAGE)
-            await asyncio.gather(*(self._end(record) for record in late))
+            await asyncio.gather(*(self._tried(record) for record in late))
             if len(late) < _PAGE or late[-1].expires_at is None:
                 return
             after = late[-1].expires_at.timestamp()
+
+    async def _tried(self, record: Invocation) -> None:
+        """End it. A fault with one must not keep the sweep from those behind it. Raises Problem(unavailable)."""
+        try:
+            await self._end(record)
+        except Problem:
+            raise
+        except Exception:  # noqa: BLE001 - logged, and tried again by the next sweep
+            _log.exception("could not end what has expired", task_id=record.task_id)
 
     async def _end(self, record: Invocation) -> None:
         async with self._places:

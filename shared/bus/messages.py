@@ -14,7 +14,7 @@ from shared.domain.retry import ErrorClass, Retries
 from shared.domain.version import CompileError
 
 
-class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="invoke.v1"):
+class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="invoke.v1", omit_defaults=True):
     """A command: run `function` (its slug) with `params` (JSON object text).
 
     `revision` is the newest revision of the function its sender has seen: whoever decides must know at least that one.
@@ -58,7 +58,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
         return self.id > 0
 
 
-class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1"):
+class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="dispatch.v1", omit_defaults=True):
     """An invocation that an executor pool is to run now. `id` is the command's sequence in INVOKE.
 
     `revision` is that of the function when it was decided.
@@ -97,7 +97,6 @@ class Dispatch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     depth: int = 0
     at_most_once: bool = False
     parent_task_id: str = ""
-    app_slug: str = ""
     expires_at: float = 0.0
     callback_url: str = ""
     redrive_of: str = ""
@@ -168,7 +167,7 @@ class Retrying(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     error_class: ErrorClass = "error"
 
 
-class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1"):
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="finished.v1", omit_defaults=True):
     """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut.
 
     `attempt` is the one that was the last. Of a request, `method` and `path` are what was asked. It is to be told to
