@@ -27,6 +27,7 @@ from shared.submit import Accepted, Origin, admitted, submit
 
 _TRIES = 20  # each is lost only to somebody else who sends the same key in the same moment
 _LATE_S = 20.0  # from the claim to the command: INVOKE is not searched for what came later than a bit more
+_WINDOW_SHARE = 0.8  # of the time in which the bus knows a message id, where that is shorter: two clocks may differ
 
 
 class Waits(Protocol):
@@ -78,6 +79,7 @@ class Idempotency:
     def __init__(self, bus: Bus, store: Store) -> None:
         self._bus = bus
         self._store = store
+        self._late_s = 0.0  # not known yet
 
     async def submit(self, function: Function, key: Key, *, task_id: str, prepare: Prepare[W]) -> Found[W]:
         """The invocation of this key: a new one with this task id, or the one that another request has made.
@@ -85,6 +87,8 @@ class Idempotency:
         Raises what `prepare` raises, and Problem(rate_limited): then nothing is claimed; KeyReusedError;
         Problem(unavailable, too_large), after which the same request may be sent again.
         """
+        if not self._late_s:
+            self._late_s = min(_LATE_S, _WINDOW_SHARE * await self._bus.window_s(streams.INVOKE))
         subject = subjects.key(function.tenant, function.id, digest_of(function, key))
         entry, last = _entry(task_id, key), 0
         for _ in range(_TRIES):
@@ -132,7 +136,7 @@ class Idempotency:
     async def _sent(self, function: Function, entry: Keyed, ready: Ready[W]) -> Found[W]:
         """Submit the command; whoever did so before has made the invocation."""
         try:
-            if abs(time.time() - entry.at) > _LATE_S:  # this process stood still: it would not be found there
+            if abs(time.time() - entry.at) > self._late_s:  # this process stood still: it would not be found there
                 raise Problem("unavailable", "The platform was held up; try again in a moment")
             accepted = await sent(self._bus, function, entry.task_id, ready)
             if not accepted.repeated:
@@ -167,7 +171,7 @@ class Idempotency:
             record, away = None, problem
         if record is not None:
             return _recorded(record, ready)
-        if abs(time.time() - entry.at) <= _LATE_S:
+        if abs(time.time() - entry.at) <= self._late_s:
             # Whoever claimed it may have died before it was submitted.
             found = await self._sent(function, entry, ready)
             if away is not None and found.replayed:  # it may have ended: that is not known now

@@ -285,6 +285,13 @@ class Bus:
         except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
             raise Problem("unavailable", AWAY) from error
 
+    async def window_s(self, name: str) -> float:
+        """For how many seconds a stream knows a message id again. Raises Problem(unavailable)."""
+        try:
+            return (await self.stream.stream_info(name)).config.duplicate_window or 0.0
+        except (TimeoutError, nats.errors.Error, APIError, OSError) as error:
+            raise Problem("unavailable", AWAY) from error
+
     async def created(self, name: str) -> str:
         """When a stream was made, as the server says it: another text means another stream of that name."""
         try:
