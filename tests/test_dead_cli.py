@@ -3,6 +3,7 @@
 import json
 
 import httpx
+import pytest
 
 from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.conftest import TAX, Deploy
@@ -47,6 +48,12 @@ async def test_redriven_one_many_and_all(client: httpx.AsyncClient, deploy: Depl
     code, out, errors = await shoal("dead", "redrive", "--all", "--function", slug, data_dir=platform.data_dir)
     assert (code, out, errors) == (0, "2 redriven\n", "")
     assert await letters(client, slug, 0) == []
+
+
+@pytest.mark.parametrize("id", ["0", "-1", "99999999999999999999999"])
+async def test_what_is_no_number_of_a_letter_is_not_found(platform: Platform, id: str):
+    code, _, errors = await shoal("dead", "show", id, data_dir=platform.data_dir)
+    assert (code, errors) == (1, f"shoal: there is no dead letter {id} in tenant default\n")
 
 
 async def test_removed(client: httpx.AsyncClient, deploy: Deploy, platform: Platform):

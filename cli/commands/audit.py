@@ -6,7 +6,7 @@ import msgspec
 from cyclopts import Parameter
 
 from cli import show
-from cli.opened import Opened, Where, run
+from cli.opened import Opened, OpenError, Where, run
 from cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _HERE = Where()
 _CLEAN, _FOUND, _UNDONE = 0, 1, 2
 _ROUNDS = 100  # of mending: an audit names 10,000 findings at once
+_MOST_SETTLE_S = 3600
 _NAMED = 100  # findings in the table; --json has them all
 _FINDING = ("kind", "what", "tenant", "function", "task_id", "detail")
 _COUNTS = ("accepted", "unrecorded", "routing", "queued", "running", "scheduled", "buried", "older", "dead")
@@ -32,10 +33,17 @@ def audit(
     """Compare what the streams have with the record. Ends with 0 where nothing is wrong, with 1 where something is."""
 
     async def work(opened: Opened) -> int:
+        check_settle(settle_s)
         async with opened.bus() as bus:
             return await audited(opened, bus, tenant=tenant, settle_s=settle_s, mend=mend, as_json=where.json)
 
     return run(where, work, failed=_UNDONE)
+
+
+def check_settle(settle_s: float) -> None:
+    """Refuse what is no time to wait. Raises OpenError."""
+    if not 0 <= settle_s <= _MOST_SETTLE_S:
+        raise OpenError(f"--settle-s must be from 0 to {_MOST_SETTLE_S}")
 
 
 async def audited(opened: Opened, bus: "Bus", *, tenant: str = "", settle_s: float, mend: bool, as_json: bool) -> int:

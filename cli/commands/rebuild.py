@@ -4,7 +4,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from cli.commands.audit import audited
+from cli.commands.audit import audited, check_settle
 from cli.opened import Opened, OpenError, Where, run
 from cli.progress import Progress
 
@@ -23,6 +23,7 @@ def rebuild(
     async def work(opened: Opened) -> int:
         from shared.audit.rebuilding import rebuild
 
+        check_settle(settle_s)
         progress = Progress()
         async with opened.bus() as bus:
             done = await rebuild(bus, opened.store, wait_s=wait_s, told=progress.told)

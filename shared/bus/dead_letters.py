@@ -22,6 +22,7 @@ from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 
 _GET = f"$JS.API.DIRECT.GET.{streams.DEAD}"
+_MAX_ID = 2**63 - 1  # what the server reads as a number of a message is more, but none is given
 _FUNCTION = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LATE_S = 60.0  # how much later than the server's our clock may be
 _SCAN_S = 5.0
@@ -105,6 +106,8 @@ class DeadLetters:
 
     async def one(self, id: int) -> Found | None:
         """The letter with this number, if it is the tenant's."""
+        if not 0 < id <= _MAX_ID:
+            return None
         found = await self._next(self._subject(""), id)
         return found.found if found and found.found.id == id and self._is_ours(found.found) else None
 

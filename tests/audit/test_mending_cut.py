@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shared.bus import backlog, streams
 from tests.audit.platform import Audited
 
@@ -75,3 +77,14 @@ async def test_what_cannot_be_done_is_neither_clean_nor_found(shoal: Audited) ->
     )
     _, said = await asyncio.wait_for(process.communicate(), timeout=60)
     assert (process.returncode, said.count(b"\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("settle_s", ["-1", "nan", "inf"])
+async def test_a_time_to_settle_that_is_none_is_refused(shoal: Audited, settle_s: str) -> None:
+    environ = {**os.environ, "MONGODB_URL": shoal.platform.mongodb_url, "NATS_URL": shoal.platform.nats_url}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli", "audit", f"--settle-s={settle_s}",
+        cwd=_ROOT, env=environ, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    _, said = await asyncio.wait_for(process.communicate(), timeout=60)
+    assert (process.returncode, said) == (2, b"shoal: --settle-s must be from 0 to 3600\n")
