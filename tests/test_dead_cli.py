@@ -1,10 +1,13 @@
 """`shoal dead` on a running Shoal: what the operator sees of dead letters, and does with them."""
 
 import json
+import time
 
 import httpx
 import pytest
 
+from shared.bus import broker, streams, subjects
+from shared.bus.graveyard import DeadLetter
 from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.conftest import TAX, Deploy
 from tests.people import shoal
@@ -107,6 +110,17 @@ async def test_a_deleted_tenants_letters_go_with_it(platform: Platform):
             await dead_letter_of(http, "fails")
         await told(platform, "tenant", "delete", "mourned", "--yes")
         await told(platform, "tenant", "create", "mourned")
+
+
+async def test_what_died_after_its_tenant_goes_before_there_is_another_one(platform: Platform):
+    await told(platform, "tenant", "create", "early")
+    await told(platform, "tenant", "delete", "early", "--yes")
+    async with broker.connect(platform.ready["nats"], name="test", timeout_s=5) as bus:
+        letter = DeadLetter(stream="WORK", sequence=1, subject="", reason="E: late", at=time.time(), data=b"")
+        await bus.store(subjects.dead("early", "f"), letter, id="late")
+        await told(platform, "tenant", "create", "early")
+        info = await bus.stream.stream_info(streams.DEAD, subjects_filter=subjects.dead("early", "*"))
+    assert not info.state.subjects
 
 
 async def test_without_a_bus(platform: Platform):

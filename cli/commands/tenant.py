@@ -38,6 +38,7 @@ def create(
 
         made = await tenants.add(opened.store, slug, name=name)
         await _announce(opened, slug)
+        await _forget_dead(opened, slug, whose="those of a former tenant of this name")
         show.done(f"Tenant {slug} is made", _row(made), as_json=where.json)
 
     return run(where, work)
@@ -121,7 +122,7 @@ def delete(
         gone = await _functions(opened, slug)
         await tenants.delete(opened.store, slug)
         await opened.announce(IdentityChanged(tenant=slug), *gone)
-        await _forget_dead(opened, slug)
+        await _forget_dead(opened, slug, whose="those of the tenant")
         show.done(f"Tenant {slug} is deleted", {"slug": slug, "deleted": True}, as_json=where.json)
 
     return run(where, work)
@@ -162,8 +163,11 @@ async def _announce(opened: Opened, slug: str) -> None:
     await opened.announce(IdentityChanged(tenant=slug))
 
 
-async def _forget_dead(opened: Opened, slug: str) -> None:
-    """Its dead letters go, too; where they cannot, nobody sees them, and they run out by themselves."""
+async def _forget_dead(opened: Opened, slug: str, *, whose: str) -> None:
+    """Its dead letters go; where they cannot, nobody sees them, and they run out by themselves.
+
+    What was queued when a tenant was deleted may die later: its letters go before there is another one of the name.
+    """
     from shared.bus.dead_letters import DeadLetters
     from shared.domain.problem import Problem
 
@@ -171,7 +175,7 @@ async def _forget_dead(opened: Opened, slug: str) -> None:
         async with opened.bus() as bus:
             await DeadLetters(bus, slug).remove_all()
     except (OpenError, Problem) as problem:
-        print(f"shoal: its dead letters are left to run out: {problem}", file=sys.stderr)
+        print(f"shoal: dead letters, {whose}, are left to run out: {problem}", file=sys.stderr)
 
 
 async def _functions(opened: Opened, slug: str) -> "list[FunctionChanged]":
