@@ -139,6 +139,8 @@ def _table(context: Context, alone: Sample, flooded: dict[str, Sample], left: di
         what = f"beside {_count(context):,} {name} queued"
         rows.append(_row(f"{what}, p50", sample, "p50_ms"))
         check = at_most(sample.p99_ms, alone.p99_ms, MOST, "alone")
+        if not sample.p99_ms:  # none of its calls began and ended within the measurement
+            check = Check("none answered in time", check.target, False)
         late = Check(f"{sample.errors} of {sample.served} not answered in time", "0", sample.errors == 0)
         rows.append(_row(f"{what}, p99", sample, "p99_ms", check, late))
     notes = [f"{name} still queued after the measurement, by round: {counts}" for name, counts in left.items()]
@@ -147,4 +149,4 @@ def _table(context: Context, alone: Sample, flooded: dict[str, Sample], left: di
 
 def _row(what: str, sample: Sample, field: str, *checks: Check) -> Row:
     cell: Any = getattr(sample, field)
-    return Row(what=what, cells={Shoal.name: f"{cell:.2f} ms"}, checks=list(checks))
+    return Row(what=what, cells={Shoal.name: f"{cell:.2f} ms" if cell else "-"}, checks=list(checks))
