@@ -61,7 +61,7 @@ async def test_unknown_paths(client: httpx.AsyncClient, path: str):
         ("DELETE", "/api/apps/a/functions/", {"GET", "POST"}),
         ("GET", "/api/functions/x/execute/", {"POST"}),
         ("GET", "/api/functions/code/1/activate/", {"POST"}),
-        ("POST", "/api/functions/invocations/1/", {"GET"}),
+        ("POST", "/api/functions/invocations/1/", {"GET", "DELETE"}),
     ],
 )
 async def test_wrong_methods(client: httpx.AsyncClient, method: str, path: str, allowed: set[str]):
