@@ -118,7 +118,7 @@ async def test_what_a_deleted_tenant_had_under_way_is_not_shown_to_the_next_of_i
         await told(platform, "tenant", "delete", "twice", "--yes")
         headers = await fresh()
         released.set()
-        await until_quiet(platform)
+        await until_quiet(platform, "twice")
         own = (await http.post("/api/functions/example/execute/", json={}, headers=headers)).json()["task_id"]
         listed = (await http.get("/api/invocations/", headers=headers)).json()["results"]
         assert [row["celery_task_id"] for row in listed] == [own]

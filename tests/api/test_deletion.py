@@ -178,8 +178,8 @@ async def test_another_recorder_knows_of_deletions_before_its_first_batch(
     assert function.id in await deletions.all_ids(store)
 
 
-async def until_quiet(platform: Platform) -> None:
-    """Wait until the queue of work is empty."""
+async def until_quiet(platform: Platform, tenant: str = "default") -> None:
+    """Wait until the tenant has no work in hand, nor any that waits for an executor."""
     async with broker.connect(platform.ready["nats"], name="test-quiet", timeout_s=5) as bus, asyncio.timeout(60):
-        while (await bus.stream.stream_info(streams.WORK)).state.messages:
+        while (await bus.stream.stream_info(streams.WORK, subjects_filter=f"work.*.{tenant}.*")).state.subjects:
             await asyncio.sleep(0.05)

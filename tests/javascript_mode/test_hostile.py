@@ -39,7 +39,7 @@ ENDS = {
     "heap": ("function harm() { const all = []; for (;;) all.push(new Array(1000).fill({})); }", "MemoryError"),
     "buffers": (
         "function harm() { const all = []; for (;;) all.push(new Uint8Array(8 << 20).fill(1)); }",
-        "RangeError",
+        "RangeError|MemoryError",  # whichever bound is met first
     ),
     "wasm memory": (
         "function harm() { const m = new WebAssembly.Memory({initial: 1}); for (;;) m.grow(256); }",
