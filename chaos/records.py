@@ -1,19 +1,26 @@
 """What is on record and on the bus, read past everything of Shoal's own: a second opinion needs eyes of its own."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import nats
+import nats.errors
 from motor.motor_asyncio import AsyncIOMotorClient
 from nats.aio.client import Client
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError
 
 ENDS = frozenset({"SUCCESS", "FAILURE", "CANCELLED", "EXPIRED"})
 _AT_ONCE = 1000
 _FETCH_S = 10.0
+_PATIENCE_S = 60.0  # with a bus one of whose servers came back a moment ago
+_PAUSE_S = 0.5
+Found = TypeVar("Found")
 _FIELDS = (
     *("id", "status", "function_slug", "trigger_type", "params", "result", "attempts", "delivery", "executor"),
     *("error_type", "error", "parent_task_id", "created_at", "done_at"),
@@ -82,8 +89,8 @@ class Records:
 
     async def queues(self) -> Queues:
         """As it is now."""
-        commands = (await self._stream.stream_info("INVOKE")).state.messages
-        queued = (await self._stream.stream_info("WORK")).state.messages
+        commands = (await _patiently(lambda: self._stream.stream_info("INVOKE"))).state.messages
+        queued = (await _patiently(lambda: self._stream.stream_info("WORK"))).state.messages
         unended = await self._table.count_documents({"status": {"$nin": sorted(ENDS)}})
         return Queues(commands, await self._table.count_documents({}), unended, queued)
 
@@ -94,6 +101,9 @@ class Records:
 
     async def stored(self, stream: str, subject: str) -> list[tuple[int, dict[str, Any]]]:
         """Every message of a stream on these subjects, with its sequence."""
+        return await _patiently(lambda: self._stored(stream, subject))
+
+    async def _stored(self, stream: str, subject: str) -> list[tuple[int, dict[str, Any]]]:
         info = await self._stream.stream_info(stream, subjects_filter=subject)
         expected = sum((info.state.subjects or {}).values())
         config = ConsumerConfig(ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.ALL, filter_subject=subject)
@@ -106,6 +116,18 @@ class Records:
         finally:
             await pull.unsubscribe()
         return found
+
+
+async def _patiently(read: Callable[[], Awaitable[Found]]) -> Found:
+    """What is read in the end, from the beginning where the bus broke off."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return await read()
+        except (nats.errors.Error, APIError, TimeoutError, OSError):
+            if time.monotonic() > until:
+                raise
+        await asyncio.sleep(_PAUSE_S)
 
 
 @asynccontextmanager

@@ -197,7 +197,7 @@ def _cut(facts: Facts, first: Effect, second: Effect) -> str:
         over = until if event.what == TERM else event.at
         if event.pid == first.pid and event.at <= second.at and first.at - _CLOCK_S <= over:
             return f"{event.victim} met {event.what} at {event.at:.3f}"
-    return _stored_twice(facts, first.at, second.at)
+    return ""
 
 
 _NEARLY = 0.5  # of a lease: it had run for a while when the pause began
@@ -223,18 +223,4 @@ def _any_cut(facts: Facts, since: float, until: float) -> str:
         over = event.until if event.what in (PAUSE, TERM) else event.at
         if event.victim.startswith("executor") and event.at <= until and (over or until) >= since - _CLOCK_S:
             return f"{event.victim} met {event.what} at {event.at:.3f}"
-    return _stored_twice(facts, since, until)
-
-
-def _stored_twice(facts: Facts, since: float, until: float) -> str:
-    """A server of the bus that died: what was said to it, and said again to the next one, may be there twice.
-
-    The second one is run where the record, which is behind while the bus chooses, does not know yet that it was.
-    """
-    for event in facts.events:
-        if event.victim.startswith("bus") and since - _ELECTING_LEASES * facts.lease_s <= event.at <= until:
-            return f"{event.victim} met {event.what} at {event.at:.3f}, and what it had of this try came twice"
     return ""
-
-
-_ELECTING_LEASES = 1.0  # a bus that chooses another server is done within a lease, or leases are too short for it

@@ -47,6 +47,7 @@ from shared.bus.messages import (
     Retrying,
     Started,
 )
+from shared.bus.scan import knows
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.invocation import End
@@ -128,6 +129,14 @@ class BusLinks:
     async def queued(self, sequence: int) -> bool:
         """Whether WORK has it."""
         return await is_queued(self._bus, sequence)
+
+    async def told(self, dispatch: Dispatch) -> bool:
+        """By the ids that EVENTS knows: those of as long as it looks for repeats, which a record is not behind."""
+        finished = subjects.event(dispatch.tenant, dispatch.function, "finished")
+        if await knows(self._bus, finished, id=f"{dispatch.task_id}.finished"):
+            return True
+        retrying = subjects.event(dispatch.tenant, dispatch.function, "retrying")
+        return await knows(self._bus, retrying, id=f"{dispatch.task_id}.retrying.{dispatch.attempt}")
 
     async def cut(self, event: Cut) -> None:
         """Into EVENTS, once a run."""

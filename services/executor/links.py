@@ -72,6 +72,10 @@ class Links(Protocol):
         """Whether this piece of work is still to be done, or being done. Raises Problem(unavailable)."""
         ...
 
+    async def told(self, dispatch: Dispatch) -> bool:
+        """Whether the bus has the end of this attempt, or of the task. Raises Problem(unavailable)."""
+        ...
+
     async def cut(self, event: Cut) -> None:
         """Say durably that a run was cut. Raises Problem(unavailable)."""
         ...

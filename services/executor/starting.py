@@ -1,7 +1,7 @@
 """What has to be known of runs before another one begins: none may begin that has been cut too often, or at all.
 
-A run that is not the first one of its work, or the only one that there may be, is written down before it begins. So
-whoever is handed the work afterwards knows of it, though its executor is gone.
+A run that is not the first one of its work, or may be of work that is there twice, or is the only one that there may
+be, is written down before it begins. So whoever is handed the work afterwards knows of it, though its executor is gone.
 """
 
 import time
@@ -32,6 +32,12 @@ def late(dispatch: Dispatch) -> Outcome | None:
 
 def _expired(dispatch: Dispatch) -> Outcome:
     return expired(dispatch.expires_at - dispatch.timeline.accepted)
+
+
+def _is_written_down(delivery: Delivery[Dispatch]) -> bool:
+    """Whether its run is. A timer that is set or goes off while the bus chooses a server may leave two messages."""
+    dispatch = delivery.body
+    return delivery.count > 1 or dispatch.repeated or dispatch.at_most_once or _is_watched(dispatch)
 
 
 def _is_watched(dispatch: Dispatch) -> bool:
@@ -81,10 +87,15 @@ class Starting:
         Raises Problem(unavailable): then it has not begun.
         """
         dispatch = delivery.body
-        if delivery.count == 1 and not dispatch.at_most_once and not _is_watched(dispatch):
+        if not _is_written_down(delivery):
             return None
-        # One that is handed out for the second time has none as a rule, which the bus says when it is written down.
-        looks = delivery.count > _SECOND or (delivery.count > 1 and past.running is not None)
+        # Its executor may have died after it had told of the end, which the record need not have yet.
+        if delivery.count > 1 and await self._links.told(dispatch):
+            return DONE
+        # A second run has none before it as a rule, which the bus says when it is written down.
+        looks = (
+            delivery.count > _SECOND or dispatch.attempt > _SECOND or (delivery.count > 1 and past.running is not None)
+        )
         found = await self._links.begun(dispatch) if looks else None
         lost = _lost(delivery, past, found)
         if lost is not None:
@@ -138,6 +149,8 @@ class Starting:
             return mark.runs - 1
         if mark.sequence != delivery.sequence and await self._links.queued(mark.sequence):
             return DONE  # that one is run by somebody, or handed out again
+        if await self._links.told(dispatch):
+            return DONE  # this attempt was stored twice, and the other one has been run
         if not told:
             await self._cut(dispatch, Lost(mark.executor, mark.at))
         if dispatch.at_most_once:

@@ -1,6 +1,8 @@
 """Retries, runs that are cut and what comes too late, over HTTP and through every service."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from itertools import count, permutations
@@ -14,9 +16,10 @@ import pytest
 from services.executor import events
 from services.executor.links import Lost
 from services.recorder.project import project
-from shared.bus import broker
+from shared.bus import broker, scan, streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
+from shared.bus.messages import Dispatch
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, failure
 from shared.store.client import Store
@@ -328,3 +331,31 @@ async def test_tries_are_the_same_whatever_order_they_are_written_in(store: Stor
     assert [(one.status, one.attempts, one.tries) for one in kept if one] == [
         (first.status, first.attempts, first.tries)
     ] * 24
+
+
+async def test_a_try_that_is_queued_twice_is_made_once_though_the_record_is_behind(
+    shoal: Platform, http: httpx.AsyncClient, hook: Hook
+) -> None:
+    """As a timer may leave it that goes off while the bus chooses a server."""
+    hook.answer = always(response(503))
+    slug = await proxied(http, hook, max_retries=1, retry_first_s=60.0, retry_most_s=60.0)
+    recorder = shoal.pid("recorder")
+    os.kill(recorder, signal.SIGSTOP)
+    try:
+        task_id = await submit(http, slug)
+        async with broker.connect(shoal.ready["nats"], name="test", timeout_s=5) as bus:
+            waiting, work = subjects.later("proxy", "default", task_id, 2), subjects.work("proxy", "default")
+            async with asyncio.timeout(30):
+                while (found := await bus.last(streams.WORK, waiting, Dispatch)) is None:
+                    await asyncio.sleep(0.05)
+            hook.answer = always(response())
+            for copy in ("one", "other"):
+                await bus.store(work, found.body, id=f"{task_id}.{copy}")
+                async with asyncio.timeout(30):
+                    while (await bus.stream.stream_info(streams.WORK, subjects_filter=work)).state.subjects:
+                        await asyncio.sleep(0.05)
+            assert len(hook.received) == 2  # the try that failed, and the next one, once
+            await scan.remove(bus, streams.WORK, found.sequence)
+    finally:
+        os.kill(recorder, signal.SIGCONT)
+    assert ((await ended(http, task_id))["status"], len(hook.received)) == ("SUCCESS", 2)

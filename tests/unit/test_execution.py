@@ -76,6 +76,7 @@ class Links:
         self.lost_answers: list[Problem] = []
         self.work: set[int] = set()
         self.cuts: list[Cut] = []
+        self.is_told = False
         self.announced = asyncio.Event()
 
     async def load(self, dispatch: Dispatch) -> Loaded | Refusal:
@@ -105,6 +106,9 @@ class Links:
 
     async def queued(self, sequence: int) -> bool:
         return sequence in self.work
+
+    async def told(self, dispatch: Dispatch) -> bool:
+        return self.is_told
 
     async def cut(self, event: Cut) -> None:
         self.cuts.append(event)

@@ -7,7 +7,7 @@ import pytest
 from services.executor.execution import Repeats
 from services.executor.links import Lost
 from services.executor.mode import Unavailable
-from shared.bus.delivery import DONE, Last, Later
+from shared.bus.delivery import DONE, Delivery, Last, Later
 from shared.bus.messages import Begun
 from shared.domain.outcome import Outcome, failure
 from shared.domain.problem import Problem
@@ -190,6 +190,28 @@ async def test_of_two_pieces_of_work_for_one_task_one_is_done() -> None:
     links.work = set()
     assert await made(links, mode).handle(delivery(at_most_once=True, repeated=True)) == DONE
     assert links.ends[0].outcome.error_type == "AttemptLost"
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+async def test_an_attempt_that_was_stored_twice_is_made_once(attempt: int) -> None:
+    """The other one has been made, and the record does not have its end yet."""
+    links, mode = Links(), Mode()
+    links.marks = [Last(Begun(task_id="t-1", executor="e-0", sequence=1, attempt=1, runs=1, at=1.0), 1)]
+    if attempt == 1:
+        links.marks = []
+    again = delivery(attempt=attempt, repeated=True)
+    assert await made(links, mode).handle(again) == DONE
+    links.is_told = True
+    other = Delivery(body=again.body, sequence=99, count=1)
+    assert await made(links, mode).handle(other) == DONE
+    assert (len(mode.calls), len(links.ends), links.cuts) == (1, 1, [])
+
+
+async def test_one_that_told_of_the_end_and_died_is_not_followed_by_a_second_run() -> None:
+    links, mode = Links(), Mode()
+    links.is_told = True
+    assert await made(links, mode).handle(delivery(count=2)) == DONE
+    assert (mode.calls, links.ends) == ([], [])
 
 
 # Cut runs
