@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 if TYPE_CHECKING:
     from shared.bus.broker import Bus
-    from shared.bus.messages import FunctionChanged, IdentityChanged
+    from shared.bus.notices import FunctionChanged, IdentityChanged
     from shared.store.client import Store
 
 _TELL_S = 5.0
@@ -64,7 +64,7 @@ class Opened:
     async def announce(self, *changes: "IdentityChanged | FunctionChanged") -> None:
         """Tell the running services what has changed; who is not told finds out when it asks again."""
         from shared.bus import broker, subjects
-        from shared.bus.messages import FunctionChanged
+        from shared.bus.notices import FunctionChanged
 
         try:
             async with asyncio.timeout(_TELL_S):

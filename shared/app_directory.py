@@ -2,7 +2,7 @@
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import AppChanged
+from shared.bus.notices import AppChanged
 from shared.domain.app import App, is_public_id
 from shared.remembered import Remembered
 from shared.store.apps import Apps, find_public

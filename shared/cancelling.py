@@ -14,7 +14,8 @@ from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
 from shared.bus.held_back import withdraw
 from shared.bus.lookup import end_at
-from shared.bus.messages import Answer, Cancelling, Finished, Invoke
+from shared.bus.messages import Answer, Finished, Invoke
+from shared.bus.notices import Cancelling
 from shared.domain.caller import User
 from shared.domain.invocation import Invocation, Timeline
 from shared.domain.outcome import Outcome

@@ -2,7 +2,7 @@
 
 from collections import Counter
 
-from shared.bus.messages import FunctionChanged, IdentityChanged
+from shared.bus.notices import FunctionChanged, IdentityChanged
 from shared.domain.function import SYSTEM_ID, Function
 from shared.domain.tenant import Tenant
 from shared.registry import WITHOUT_PACKAGES, Registry

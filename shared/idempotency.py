@@ -15,7 +15,7 @@ import msgspec
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.lookup import command_at, find_command
-from shared.bus.messages import Keyed
+from shared.bus.notices import Keyed
 from shared.domain.function import Function
 from shared.domain.idempotency import Key, KeyReusedError, digest_of
 from shared.domain.invocation import FINAL, Invocation

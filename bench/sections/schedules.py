@@ -24,7 +24,7 @@ from bench.table import Check, Row, Table
 from services.scheduler.plans import set_plan
 from shared.bus import broker, subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.domain.function import Function
 from shared.store import schedules
 from shared.store.client import Store

@@ -11,7 +11,7 @@ from cli import asking, keys, show
 from cli.opened import Opened, OpenError, Where, run
 
 if TYPE_CHECKING:
-    from shared.bus.messages import FunctionChanged
+    from shared.bus.notices import FunctionChanged
     from shared.domain.signing_secrets import SigningSecret
 
 tenant = App(name="tenant", help="Tenants: whose functions, users and invocations stand apart.")
@@ -109,7 +109,7 @@ def delete(
     """Delete a tenant with all its users, functions and invocations, for good."""
 
     async def work(opened: Opened) -> None:
-        from shared.bus.messages import IdentityChanged
+        from shared.bus.notices import IdentityChanged
         from shared.domain.tenant import DEFAULT
         from shared.store import tenants
 
@@ -158,7 +158,7 @@ def callback_secret(
 
 
 async def _announce(opened: Opened, slug: str) -> None:
-    from shared.bus.messages import IdentityChanged
+    from shared.bus.notices import IdentityChanged
 
     await opened.announce(IdentityChanged(tenant=slug))
 
@@ -180,7 +180,7 @@ async def _forget_dead(opened: Opened, slug: str, *, whose: str) -> None:
 
 async def _functions(opened: Opened, slug: str) -> "list[FunctionChanged]":
     """Notices that the tenant's functions are deleted."""
-    from shared.bus.messages import FunctionChanged
+    from shared.bus.notices import FunctionChanged
     from shared.store.functions import Functions
 
     functions = Functions(opened.store, slug)

@@ -84,7 +84,7 @@ def revoke(id: int, /, *, tenant: InTenant = "default", where: Where = _HERE) ->
     """Let a token speak for nobody from now on."""
 
     async def work(opened: Opened) -> None:
-        from shared.bus.messages import IdentityChanged
+        from shared.bus.notices import IdentityChanged
         from shared.store.tokens import Tokens
 
         token_hash = await Tokens(opened.store, tenant).revoke(id)

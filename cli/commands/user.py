@@ -103,7 +103,7 @@ async def _change(
     ends_logins: bool = False,
     as_json: bool,
 ) -> None:
-    from shared.bus.messages import IdentityChanged
+    from shared.bus.notices import IdentityChanged
 
     account = await _named(opened, tenant, username)
     changed = await (await _users(opened, tenant)).change(account.id, values, ends_logins=ends_logins)

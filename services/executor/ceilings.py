@@ -3,7 +3,7 @@
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.lanes import LaneKey, Lanes
-from shared.bus.messages import FunctionChanged, IdentityChanged
+from shared.bus.notices import FunctionChanged, IdentityChanged
 from shared.directory import Tenants
 from shared.domain.concurrency import bound_of, concurrency_of
 from shared.domain.function import Function

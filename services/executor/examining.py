@@ -11,7 +11,7 @@ from services.executor.mode import Artefact, Call, Examination, Mode, Refusal, U
 from services.executor.slots import Asker, Slots
 from services.executor.valves import Valves
 from shared import telemetry, valves
-from shared.bus.messages import Examine, Examined
+from shared.bus.notices import Examine, Examined
 from shared.config import Platform
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome

@@ -32,21 +32,8 @@ from shared.bus.delivery import Last
 from shared.bus.graveyard import DeadLetter, keep, take_back
 from shared.bus.lanes import Lanes, Pool
 from shared.bus.lookup import end_at
-from shared.bus.messages import (
-    Answer,
-    Begun,
-    Compile,
-    Compiled,
-    Cut,
-    Dispatch,
-    Examine,
-    Examined,
-    Finished,
-    FunctionChanged,
-    Queued,
-    Retrying,
-    Started,
-)
+from shared.bus.messages import Answer, Begun, Cut, Dispatch, Finished, Queued, Retrying, Started
+from shared.bus.notices import Compile, Compiled, Examine, Examined, FunctionChanged
 from shared.bus.scan import knows
 from shared.directory import Directory
 from shared.domain.function import Function

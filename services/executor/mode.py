@@ -51,7 +51,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Examination(msgspec.Struct, frozen=True, kw_only=True):
-    """Not a call, but a look into a plugin's code; the fields are those of `shared.bus.messages.Examine`, opened.
+    """Not a call, but a look into a plugin's code; the fields are those of `shared.bus.notices.Examine`, opened.
 
     The result is JSON. Of `code`: `kind`, `toggle`, `has_valves`, `has_user_valves`, `secret`, and `fault`, which says
     why the values do not fit. Of `spec`: the schema, or null. Of `values`: one of `values`, those to keep, `misfit`,

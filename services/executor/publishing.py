@@ -2,7 +2,7 @@
 
 from shared.bus.broker import Bus
 from shared.bus.channels import push
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.domain import channel as channels
 from shared.domain.function import Function
 from shared.domain.problem import Problem

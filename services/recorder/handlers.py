@@ -16,7 +16,8 @@ from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.batches import Batch, BatchReader
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Event, Finished, FunctionChanged, Invoke, Recorded
+from shared.bus.messages import Event, Finished, Invoke, Recorded
+from shared.bus.notices import FunctionChanged
 from shared.domain.problem import Problem
 from shared.store import checkpoints, invocations, milestones
 from shared.store.checkpoints import Mark

@@ -17,7 +17,8 @@ from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.graveyard import keep, letter_of, take_back
 from shared.bus.lookup import end_at
-from shared.bus.messages import Answer, Finished, FunctionChanged, IdentityChanged, Invoke
+from shared.bus.messages import Answer, Finished, Invoke
+from shared.bus.notices import FunctionChanged, IdentityChanged
 from shared.directory import Directory, Tenants
 from shared.domain.dead_letter import is_dead
 from shared.domain.function import Function

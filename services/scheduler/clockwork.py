@@ -21,7 +21,7 @@ from services.scheduler.plans import set_plan
 from shared import telemetry
 from shared.boot import Service
 from shared.bus.delivery import DONE, Delivery, Verdict
-from shared.bus.messages import Tick
+from shared.bus.notices import Tick
 from shared.domain import tick
 from shared.domain.problem import Problem
 from shared.schedule import timetable

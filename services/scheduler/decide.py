@@ -4,7 +4,7 @@ import math
 
 import msgspec
 
-from shared.bus.messages import Tick
+from shared.bus.notices import Tick
 from shared.domain.function import Function
 from shared.domain.invocation import FINAL, Status
 from shared.domain.tick import State

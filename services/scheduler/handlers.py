@@ -11,7 +11,7 @@ from services.scheduler.sweep import Sweep
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.consumer import PullConsumer
-from shared.bus.messages import FunctionChanged, Tick
+from shared.bus.notices import FunctionChanged, Tick
 
 
 @asynccontextmanager

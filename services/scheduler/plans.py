@@ -8,7 +8,7 @@ from services.scheduler.decide import plan_of
 from shared import telemetry
 from shared.bus import subjects, timers
 from shared.bus.broker import Bus
-from shared.bus.messages import Tick
+from shared.bus.notices import Tick
 from shared.domain.function import Function
 from shared.domain.problem import Problem
 from shared.schedule import timetable

@@ -13,7 +13,7 @@ from services.scheduler.plans import plan_again, plan_anew, withdraw
 from shared import telemetry
 from shared.boot import Service
 from shared.bus import streams, subjects, timers
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.domain.problem import Problem
 from shared.store import checkpoints, schedules
 from shared.store.schedules import Key

@@ -17,7 +17,7 @@ from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Last
 from shared.bus.lookup import find_command
-from shared.bus.messages import Submitted
+from shared.bus.notices import Submitted
 from shared.domain.function import Function
 from shared.domain.problem import Problem
 from shared.store.client import Store

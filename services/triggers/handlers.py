@@ -15,7 +15,7 @@ from shared import health
 from shared.app_directory import AppDirectory
 from shared.boot import Service
 from shared.bus import subjects
-from shared.bus.messages import FunctionChanged, IdentityChanged
+from shared.bus.notices import FunctionChanged, IdentityChanged
 from shared.callers.auth import Auth
 from shared.callers.edge import Edge
 from shared.callers.end_users import Verifier

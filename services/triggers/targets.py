@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TypeVar, get_args
 
 from shared import telemetry
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.domain.function import Function
 from shared.domain.trigger import TriggerKind
 from shared.remembered import Remembered

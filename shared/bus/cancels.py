@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.log import LogReader
-from shared.bus.messages import Cancelling
+from shared.bus.notices import Cancelling
 from shared.bus.place import Place
 from shared.domain.problem import Problem
 

@@ -11,7 +11,7 @@ from nats.aio.subscription import Subscription
 
 from shared.bus import subjects
 from shared.bus.broker import Bus, encode
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.bus.publisher import AWAY
 from shared.domain.problem import Problem
 

@@ -17,7 +17,7 @@ import msgspec
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Last
-from shared.bus.messages import Lease
+from shared.bus.notices import Lease
 from shared.domain.problem import Problem
 
 _MARGIN = 0.25  # of what a lease lasts: in which its owner has to have stopped

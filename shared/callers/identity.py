@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import IdentityChanged
+from shared.bus.notices import IdentityChanged
 from shared.domain.caller import Caller, lesser
 from shared.domain.tenant import DEFAULT, Tenant
 from shared.domain.token import Login, Token

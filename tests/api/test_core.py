@@ -22,7 +22,8 @@ from services.recorder.project import project
 from shared.bus import lookup, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
-from shared.bus.messages import Compile, Compiled, Finished
+from shared.bus.messages import Finished
+from shared.bus.notices import Compile, Compiled
 from shared.domain.caller import Caller, User
 from shared.domain.function import Function
 from shared.domain.invocation import Timeline

@@ -15,7 +15,8 @@ import pytest
 from shared import embedded, idempotency
 from shared.bus import broker, streams
 from shared.bus.broker import Bus
-from shared.bus.messages import Invoke, Keyed
+from shared.bus.messages import Invoke
+from shared.bus.notices import Keyed
 from shared.domain.caller import User
 from shared.domain.function import SYSTEM_ID, Function
 from shared.domain.idempotency import (

@@ -23,7 +23,7 @@ from shared import embedded
 from shared.boot import Service
 from shared.bus import broker, subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.bus.streams import Bounds, streams
 from shared.config import Platform
 from shared.domain.app import App

@@ -9,7 +9,7 @@ import pytest
 from services.executor.mode import Call, Person, Unavailable
 from shared import embedded, valves
 from shared.bus import subjects
-from shared.bus.messages import Examine, Examined
+from shared.bus.notices import Examine, Examined
 from shared.domain.outcome import Outcome, failure
 from shared.domain.plugin import examine_place
 from shared.secrets import Keyring

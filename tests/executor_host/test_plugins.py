@@ -10,7 +10,7 @@ import pytest
 from services.executor.modes.python.mode import open_for
 from shared import embedded, valves
 from shared.bus import subjects
-from shared.bus.messages import Examine, Examined
+from shared.bus.notices import Examine, Examined
 from shared.domain.caller import User
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome

@@ -9,7 +9,7 @@ from services.executor.mode import Call
 from shared import embedded
 from shared.bus import subjects
 from shared.bus.channels import Ear
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from tests.executor_host.platform import TENANT, Shoal, answered, running

@@ -9,7 +9,7 @@ from shared import embedded
 from shared.bus import broker, held_back, streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.cancels import SOMEBODY, Cancels
-from shared.bus.messages import Cancelling
+from shared.bus.notices import Cancelling
 from tests.flow.commands import BOUNDS
 
 

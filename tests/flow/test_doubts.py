@@ -8,7 +8,8 @@ import pytest
 
 from shared.bus import broker, subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import Answer, Cancelling
+from shared.bus.messages import Answer
+from shared.bus.notices import Cancelling
 from shared.domain.outcome import NULL, Outcome, cancelled, failure
 from shared.domain.request import Response
 from shared.store.client import Store

@@ -17,7 +17,7 @@ from shared import embedded
 from shared.bus import broker
 from shared.bus.broker import Bus
 from shared.bus.channels import push
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.callers.edge import Asker
 from shared.domain.app import App
 from shared.domain.caller import Caller, User

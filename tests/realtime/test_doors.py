@@ -9,7 +9,7 @@ import websockets
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import IdentityChanged
+from shared.bus.notices import IdentityChanged
 from shared.domain.caller import SCOPES
 from shared.store import tenants
 from shared.store.apps import Apps

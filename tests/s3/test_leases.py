@@ -14,7 +14,7 @@ import pytest
 from shared import embedded
 from shared.bus import broker, subjects
 from shared.bus.leases import Leases
-from shared.bus.messages import Lease
+from shared.bus.notices import Lease
 from shared.bus.streams import LEASES, streams
 from tests.flow.commands import BOUNDS
 from tests.platform import ROOT

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.problem import Problem

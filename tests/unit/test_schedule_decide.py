@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.scheduler.decide import Decision, Previous, Rules, decide, is_current, overlaps, plan_of
-from shared.bus.messages import Tick
+from shared.bus.notices import Tick
 from shared.domain.function import ActiveVersion, Function
 from shared.schedule import timetable
 from shared.submit import due_task_id

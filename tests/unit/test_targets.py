@@ -7,7 +7,7 @@ from prometheus_client import REGISTRY
 
 from services.triggers import targets as module
 from services.triggers.targets import Targets
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 
 NOBODY: Any = None
 

@@ -13,7 +13,7 @@ from services.triggers.deliveries import Command, Deliveries
 from shared import embedded
 from shared.bus import broker, streams
 from shared.bus.broker import Bus
-from shared.bus.messages import Submitted
+from shared.bus.notices import Submitted
 from shared.domain.function import Function
 from shared.domain.problem import Problem
 from shared.store import invocations

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.domain.app import App
 from shared.domain.function import Function
 from shared.registry import WITHOUT_PACKAGES, Registry

@@ -11,7 +11,7 @@ from services.api.core import source_settings
 from services.api.core.rights import must_develop, must_read
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import SourceChanged
+from shared.bus.notices import SourceChanged
 from shared.domain.caller import Caller
 from shared.domain.event_source import ID_DIGITS, ID_LENGTH, ID_PREFIX, EventSource, SourceKind, source_place
 from shared.domain.problem import Problem, wrong

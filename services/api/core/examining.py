@@ -7,7 +7,7 @@ import msgspec
 from shared import valves
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import Examine, Examined
+from shared.bus.notices import Examine, Examined
 from shared.domain.caller import Caller
 from shared.domain.function import Function
 from shared.domain.plugin import examine_place

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from services.api.core.hashing import Hashing
 from shared import passwords, telemetry
-from shared.bus.messages import IdentityChanged
+from shared.bus.notices import IdentityChanged
 from shared.callers.identity import Identity
 from shared.callers.signing import Claims, Signer
 from shared.domain.problem import Problem

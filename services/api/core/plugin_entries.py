@@ -14,7 +14,7 @@ from services.api.core.examining import POOL, Examining
 from services.api.core.plugin_values import Draft
 from services.api.core.sources import Sources
 from services.api.core.valves import dumped
-from shared.bus.messages import Examined
+from shared.bus.notices import Examined
 from shared.domain.caller import Caller
 from shared.domain.function import check_freeform
 from shared.domain.plugin import MAX_KEY

@@ -3,7 +3,7 @@
 from services.api.core import plugin_values
 from services.api.core.examining import Examining
 from shared import valves
-from shared.bus.messages import Examined
+from shared.bus.notices import Examined
 from shared.domain.function import Function
 from shared.domain.plugin import Plugin, valves_place
 from shared.domain.problem import Problem

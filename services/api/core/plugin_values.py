@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shared.bus.messages import Examined
+from shared.bus.notices import Examined
 from shared.domain.app import App
 from shared.domain.function import ActiveVersion, Function, check_freeform, slugify
 from shared.domain.plugin import MAX_KEY, Plugin, frontmatter, is_key, with_imports

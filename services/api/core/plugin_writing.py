@@ -17,7 +17,7 @@ from services.api.core.plugin_values import Code, Draft
 from services.api.core.removal import Removal
 from services.api.core.sources import Sources
 from services.api.core.writing import Writing
-from shared.bus.messages import Examined
+from shared.bus.notices import Examined
 from shared.domain.caller import Caller
 from shared.domain.function import ActiveVersion, Function, free_slug
 from shared.domain.plugin import PLUGINS_APP, Plugin

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import Compile, Compiled
+from shared.bus.notices import Compile, Compiled
 from shared.domain.problem import Problem
 from shared.domain.version import NOT_STORED, code_hash
 from shared.store.client import Store

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from services.api.core.rights import must_administer, must_keep_account
-from shared.bus.messages import IdentityChanged
+from shared.bus.notices import IdentityChanged
 from shared.callers.identity import Identity
 from shared.domain.caller import Caller, Role, Scope, lesser
 from shared.domain.problem import Problem, wrong

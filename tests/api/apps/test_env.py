@@ -13,7 +13,7 @@ from services.api.core.history import History
 from shared.app_directory import AppDirectory
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import AppChanged, FunctionChanged
+from shared.bus.notices import AppChanged, FunctionChanged
 from shared.domain.app import env_place
 from shared.domain.caller import Caller, User
 from shared.domain.problem import Problem

@@ -9,7 +9,7 @@ import pytest
 
 from shared.bus import subjects
 from shared.bus.broker import Bus
-from shared.bus.messages import FunctionChanged
+from shared.bus.notices import FunctionChanged
 from shared.secrets import Keyring
 from shared.store.attempts import Attempt, Attempts
 from shared.store.client import Store

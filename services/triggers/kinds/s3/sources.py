@@ -11,7 +11,7 @@ from services.triggers.kind import World
 from services.triggers.kinds.s3.adapter import SourceFault
 from shared import telemetry
 from shared.bus import subjects
-from shared.bus.messages import IdentityChanged, SourceChanged
+from shared.bus.notices import IdentityChanged, SourceChanged
 from shared.domain.event_source import CONFIGS, EventSource, SourceConfig, is_source_id, source_place
 from shared.domain.problem import Problem
 from shared.secrets import Keyring, SealBrokenError

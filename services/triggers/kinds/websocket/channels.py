@@ -13,7 +13,7 @@ from services.triggers.shares import Shares
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.channels import Ear, Hearing
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.domain.problem import Problem
 
 Deliver = Callable[[Any], None]

@@ -9,7 +9,7 @@ from typing import Any
 from services.triggers.kind import World
 from services.triggers.kinds.websocket.channels import Hub, Subscription
 from services.triggers.shares import Shares
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.domain.app import App
 from shared.domain.problem import Problem
 from shared.exchange import Line, Receive, Send

@@ -17,7 +17,7 @@ from services.triggers.kinds.websocket.subscribing import Subscribing
 from services.triggers.kinds.websocket.wheel import Wheel
 from services.triggers.shares import Shares
 from shared import telemetry
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.websocket import FAULT, LATER, text_frame
 
 _HEARTBEAT = text_frame(replies.HEARTBEAT)

@@ -7,7 +7,7 @@ import msgspec
 from services.triggers.kinds.websocket.channels import Deliver, Form, Hub, Subscription, frame
 from shared.bus.broker import Bus
 from shared.bus.channels import push
-from shared.bus.messages import Pushed
+from shared.bus.notices import Pushed
 from shared.callers.edge import Asker
 from shared.domain import channel as channels
 from shared.domain.app import App
