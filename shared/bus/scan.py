@@ -26,8 +26,10 @@ _UNUSED_S = 30.0  # the server forgets a consumer after so long a silence
 _TRIES = 5  # in a row, without one message
 _PAUSE_S = 0.5
 _NO_MESSAGE = 10043
-_EXPECTED = "Nats-Expected-Last-Msg-Id"  # looked at after the message's own id
-_NEVER = "no message has this id"
+# Looked at after the message's own id, and before the servers of a cluster agree on the message: one that is refused
+# after that, as by Nats-Expected-Last-Msg-Id, takes the other servers out of the stream for good (nats-server 2.15).
+_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+_NEVER = str(1 << 60)
 _FAULTS = (TimeoutError, nats.errors.Error, APIError, OSError)
 
 

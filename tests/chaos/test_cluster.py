@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from chaos.bus import Cluster
-from shared.bus import broker
+from shared.bus import broker, scan
 from shared.bus.broker import Bus
 from shared.bus.consumer import PullConsumer
 from shared.bus.delivery import DONE, Delivery, Verdict
@@ -79,6 +79,20 @@ async def test_whoever_is_refused_for_good_is_ended(cluster: Cluster) -> None:
         await bus.client._process_err("'Authorization Violation'")  # as the server's -ERR arrives
         async with asyncio.timeout(WITHIN_S):
             await ended.wait()
+
+
+async def test_to_ask_for_an_id_leaves_all_servers_as_they_were(cluster: Cluster, bus: Bus) -> None:
+    """A refusal that only some of them understand would have them part company."""
+    subject = "events.acme.asked.finished"
+    for number in range(3):
+        assert not await scan.knows(bus, subject, id=f"asked-{number}")
+        await bus.store(subject, command(f"asked-{number}"), id=f"asked-{number}")
+        assert await scan.knows(bus, subject, id=f"asked-{number}")
+    await cluster.until_healthy()
+    info = await bus.stream.stream_info("EVENTS", subjects_filter=subject)
+    assert info.state.subjects == {subject: 3}
+    assert info.cluster is not None
+    assert [peer.current for peer in info.cluster.replicas or []] == [True, True]
 
 
 async def test_a_consumer_that_moves_to_another_server_is_asked_there(cluster: Cluster, bus: Bus) -> None:
