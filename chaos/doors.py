@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -60,11 +61,13 @@ class Doors:
     ) -> dict[str, Any] | None:
         """Ask until there is an answer; each attempt without one is a doubt."""
         until, pause_s = time.monotonic() + GIVE_UP_S, _FIRST_PAUSE_S
+        told: Counter[str] = Counter()
         while time.monotonic() < until:
             url = self.dice.choice(at or self._apis)
             answer = await self.client.ask("POST", url + path, body=body, headers=headers)
             if answer.status in fine:
                 return self._told(one, answer)
+            told[f"{answer.status} {answer.body[:80].decode(errors='replace')}".strip()] += 1
             if answer.status in _DOUBTFUL:
                 one.doubts += 1
                 self.ledger.refusals[f"{answer.status} {answer.body[:80].decode(errors='replace')}".strip()] += 1
@@ -73,7 +76,7 @@ class Doors:
                 return None
             await asyncio.sleep(pause_s * self.dice.uniform(0.5, 1.0))
             pause_s = min(pause_s * 2, _MOST_PAUSE_S)
-        self.ledger.odd_answer(one.kind, 0, b"nobody answered until the client gave up")
+        self.ledger.unanswered(one, told)
         return None
 
     def _headers(self) -> dict[str, str]:

@@ -39,6 +39,11 @@ class Ledger:
         """An answer that no client should get."""
         self.odd[f"{kind}: {status} {body[:160].decode(errors='replace')}"] += 1
 
+    def unanswered(self, one: Submission, told: Counter[str]) -> None:
+        """A wish that its client has given up, with what it was `told` meanwhile."""
+        what = ", ".join(f"{count} x {answer or 'nothing'}" for answer, count in told.most_common())
+        self.odd[f"{one.kind} {one.number}, key {one.key!r}: given up after {what}"] += 1
+
     @property
     def given(self) -> set[str]:
         """Every id that a client was told."""

@@ -150,7 +150,23 @@ def _is_right(facts: Facts, record: Record) -> bool:
         return kind == EXPIRING
     if record.status == "CANCELLED":
         return kind == CANCELLED
+    if record.error_type == "TimeoutError":
+        return _stood_still(facts, record)
     return record.error_type in _CUT_ENDS or (record.error_type == "AttemptLost" and kind == ONCE)
+
+
+def _stood_still(facts: Facts, record: Record) -> bool:
+    """Whether its executor was stopped while its time ran."""
+    if record.created_at is None or record.done_at is None:
+        return False
+    began, ended = record.created_at.timestamp(), record.done_at.timestamp()
+    return any(
+        event.what == PAUSE
+        and record.executor.startswith(f"executor-{event.pid}-")
+        and began <= (event.until or ended)
+        and event.at <= ended
+        for event in facts.events
+    )
 
 
 _ANSWERS_OTHERWISE = frozenset({"proxy", "once"})

@@ -89,7 +89,8 @@ class Execution:
         past = await self._past(delivery)
         if past.over:
             return DONE
-        if delivery.count == 1 and (ended := late(dispatch)) is not None:
+        # Whether what was handed out before was started in time is looked up before it would begin.
+        if delivery.count == 1 and not dispatch.repeated and (ended := late(dispatch)) is not None:
             await self.end(delivery, ended)
             return DONE
         loaded = await self._links.load(dispatch)

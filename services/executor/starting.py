@@ -94,7 +94,10 @@ class Starting:
             return DONE
         # A second run has none before it as a rule, which the bus says when it is written down.
         looks = (
-            delivery.count > _SECOND or dispatch.attempt > _SECOND or (delivery.count > 1 and past.running is not None)
+            delivery.count > _SECOND
+            or dispatch.attempt > _SECOND
+            or (delivery.count > 1 and past.running is not None)
+            or late(dispatch) is not None  # or it was started in time, by one that has died since
         )
         found = await self._links.begun(dispatch) if looks else None
         lost = _lost(delivery, past, found)

@@ -168,10 +168,19 @@ class Lanes:
     async def start(self) -> None:
         """Open the lanes that have work, and from now on each that gets some."""
         for name in self._pools:
-            await self._bus.forget_consumer(streams.WORK, streams.pool_before_lanes(name))
+            await self._forget_one_before(name)
             await self._bus.hear(subjects.queued(name), self._noticed)
         await self._look()
         self._looking = self._bus.mind(self._keep_looking())
+
+    async def _forget_one_before(self, pool: str) -> None:
+        """However long the bus takes to choose a server: beside that consumer no lane can have one."""
+        while True:
+            try:
+                return await self._bus.forget_consumer(streams.WORK, streams.pool_before_lanes(pool))
+            except _FAULTS as error:
+                self._bus.watch.trouble("cannot look for work", problem=str(error))
+            await asyncio.sleep(_LOOK_S)
 
     async def stop(self, *, grace_s: float) -> None:
         """Take no more, let what runs finish for up to `grace_s`, and hand the rest back at once."""

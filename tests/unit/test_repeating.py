@@ -129,6 +129,16 @@ async def test_what_was_started_in_time_goes_on() -> None:
     assert [end.outcome.status for end in links.ends] == ["SUCCESS", "SUCCESS"]
 
 
+@pytest.mark.parametrize("repeated", [False, True])
+async def test_what_one_that_died_had_started_in_time_has_not_expired(repeated: bool) -> None:
+    """A short run that was not announced: only what was written down before it tells of it."""
+    links, mode = Links(), Mode()
+    links.marks = [Last(Begun(task_id="t-1", executor="e-0", sequence=1, attempt=1, runs=1, at=30.0), 1)]
+    count = 1 if repeated else 2
+    assert await made(links, mode).handle(delivery(expires_at=31.0, count=count, repeated=repeated)) == DONE
+    assert [end.outcome for end in links.ends] == [SUCCESS]
+
+
 async def test_what_is_not_late_is_started() -> None:
     links, mode = Links(), Mode()
     assert await made(links, mode).handle(delivery(expires_at=time.time() + 60)) == DONE
