@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import uvloop
 
-from shared import config, health, secrets, telemetry
+from shared import config, health, secrets, telemetry, tracing
 from shared.bus import broker, streams
 from shared.domain.problem import Problem
 from shared.store import indexes
@@ -89,6 +89,8 @@ def run(name: str, settings: type[msgspec.Struct], start: Start) -> None:
         _die_with_parent(platform)
         _open_files()
         telemetry.configure(platform.log_format, platform.log_level, name)
+        if config.wants_traces():
+            tracing.start(name, trouble=_trouble_with_traces)
         door = health.listen(
             platform.health_host, platform.health_port, platform.health_fd, setting="SHOAL_HEALTH_PORT"
         )
@@ -96,8 +98,14 @@ def run(name: str, settings: type[msgspec.Struct], start: Start) -> None:
     except config.ConfigError as error:
         print(f"shoal {name}: {error}", file=sys.stderr)
         code = 2
+    else:
+        tracing.stop(within_s=platform.trace_flush_s)
     if code:
         sys.exit(code)
+
+
+def _trouble_with_traces(reason: str) -> None:
+    _log.warning("traces are lost", reason=reason)
 
 
 async def _serve(name: str, platform: config.Platform, settings: Any, start: Start, *, door: socket.socket) -> int:

@@ -31,6 +31,11 @@ _BARE = {"nats_url": "NATS_URL", "mongodb_url": "MONGODB_URL", "sandbox": "SHOAL
 }
 
 
+# Where OpenTelemetry's collector is: where one is named, traces are wanted.
+_COLLECTOR = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_PROTOCOL = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")  # the first one stands
+
+
 class ConfigError(Exception):
     """A setting is missing, unknown or out of its range; the text is one line for the operator."""
 
@@ -56,6 +61,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     A tenant may have `queue_per_tenant` calls queued: one more is refused, where whoever makes it can be told.
     Dead letters are kept for `dead_days`, the newest `dead_per_function` of each function.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
+    At its end a service sends what is left of its traces, for `trace_flush_s` at most.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -69,6 +75,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     health_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     seat: Annotated[str, Meta(max_length=100)] = ""
     trusted_proxies: str = "127.0.0.1"
+    trace_flush_s: Annotated[float, Meta(ge=0, le=60)] = 0.5
     api_url: Annotated[str, Meta(max_length=1000)] = ""
     max_depth: Annotated[int, Meta(ge=0, le=16)] = 4
     drain_s: Annotated[float, Meta(ge=2, le=600)] = 7.0
@@ -171,6 +178,20 @@ def refuse_unknown(service: str, section: type[msgspec.Struct], environ: Mapping
         if name.startswith("SHOAL_") and name not in known and not name.startswith(others):
             message = f"{name} is not a setting of Shoal"
             raise ConfigError(message)
+
+
+def wants_traces(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether OpenTelemetry's own variables ask for traces. Raises ConfigError for what is not served here."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    exporters = {name.strip() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")} - {""}
+    if exporters - {"otlp", "none"}:
+        raise ConfigError(f"OTEL_TRACES_EXPORTER: otlp or none, got {environ['OTEL_TRACES_EXPORTER']!r}")
+    is_on = "otlp" in exporters or (not exporters and any(environ.get(name) for name in _COLLECTOR))
+    name = next((name for name in _PROTOCOL if environ.get(name)), "")
+    if is_on and name and environ[name] != "http/protobuf":
+        raise ConfigError(f"{name}: http/protobuf is what is spoken here, got {environ[name]!r}")
+    return is_on
 
 
 def _field_names(section: type[msgspec.Struct]) -> list[str]:

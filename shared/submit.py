@@ -7,8 +7,8 @@ import uuid
 import msgspec
 import uuid_utils
 
-from shared import telemetry
-from shared.bus import subjects
+from shared import telemetry, tracing
+from shared.bus import streams, subjects
 from shared.bus.broker import Admission, Bus
 from shared.bus.messages import Invoke
 from shared.domain.callback import callback_url_of, expires_in_of
@@ -16,6 +16,7 @@ from shared.domain.caller import User
 from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
 from shared.domain.request import Actor, Request
+from shared.tracing.facts import sent
 
 _REFUSABLE: frozenset[TriggerType] = frozenset({"api", "http", "webhook", "websocket"})
 
@@ -124,7 +125,8 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         callback_url=origin.callback_url or callback_url_of(function.config),
         redrive_of=origin.redrive_of,
     )
-    stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
+    with tracing.submitting("send INVOKE", accepted_at, facts=sent(command, streams.INVOKE) if tracing.on else None):
+        stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
     if admission is not None and not stored.duplicate:
         admission.accepted(function, stored.sequence)
     telemetry.ACCEPTED.labels(origin.trigger_type).inc()

@@ -6,6 +6,8 @@ from typing import Literal
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared import tracing
+
 # structlog loads rich, where it is installed, to draw tracebacks: five megabytes a service for what is never drawn.
 _HIDDEN = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]  # None is how Python hides a module
 import structlog  # noqa: E402 - see above
@@ -89,6 +91,7 @@ def configure(log_format: Literal["json", "console"], level: str, service: str) 
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
+            tracing.into_log,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

@@ -24,7 +24,7 @@ from services.api.dialects.rest.openapi.document import Document
 from services.api.dialects.rest.routes import asked
 from services.api.dialects.webui.routes import asked as webui_asked
 from services.api.door import Door
-from services.api.forwarding import Forwarding
+from services.api.forwarding import Forwarding, is_triggers
 from services.api.guard import Guard
 from services.api.quota import Quota
 from services.api.rates import RateLimits
@@ -46,6 +46,7 @@ from shared.domain.problem import Problem
 from shared.domain.rates import Rates
 from shared.idempotency import Idempotency
 from shared.queue_caps import QueueCaps
+from shared.tracing.http import traced
 from shared.waiting import Waiting
 
 _BACKLOG = 2048
@@ -91,7 +92,8 @@ async def serve(service: Service) -> AsyncIterator[None]:
     service.facts["address"] = lambda: "%s:%d" % listener.getsockname()[:2]  # noqa: UP031 - a tuple
     trusted = platform.trusted_proxies
     ws = splicing(settings.triggers_url, trusted_proxies=trusted)
-    async with health.serve(door, listener, ws=ws, trusted_proxies=trusted):
+    served = traced(door, believed=True, passes=lambda scope: forwarding is not None and is_triggers(scope["raw_path"]))
+    async with health.serve(served, listener, ws=ws, trusted_proxies=trusted):
         yield
         core.apps.logs.ending.set()
         asyncio.get_running_loop().call_later(platform.drain_s * _DRAIN_SHARE, waiting.give_up)

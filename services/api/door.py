@@ -15,7 +15,9 @@ from services.api.rates import METER, Meter, RateLimits
 from shared import telemetry
 from shared.domain.problem import Problem
 from shared.exchange import Receive, Scope, Send
+from shared.tracing.http import ROUTE
 
+_CALL, _EXECUTE = "/v1/{app_id}/fn/{name}", "/api/functions/{slug}/execute/"
 _METHODS = frozenset({"GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS", "PUT"})
 
 
@@ -55,6 +57,8 @@ class Door:
             scope = {**scope, "method": "GET", HEAD: True}
         words = families.words(scope["path"])
         called = execute.target(scope["path"]) if words is problems else None
+        if (asked or called) is not None:  # what goes to the framework has its own
+            scope[ROUTE] = _CALL if called is None else _EXECUTE
         meter = None
         if self._limits is not None:
             meter = scope[METER] = self._limits.meter(scope, executes=(called or asked) is not None)

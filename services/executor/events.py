@@ -5,6 +5,7 @@ from typing import Any
 from services.executor.links import Loaded, Lost
 from services.executor.mode import Call, Host
 from services.executor.slots import Asker
+from shared import tracing
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Cut, Dispatch, Finished, Retrying, Started
 from shared.domain.invocation import Timeline
@@ -32,6 +33,7 @@ def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host
         streams=request is not None and bool(dispatch.reply_to) and not _is_of_a_function(dispatch),
         depth=dispatch.depth,
         host=host,
+        trace=tuple(tracing.passed_on()),
     )
 
 

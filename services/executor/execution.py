@@ -7,7 +7,7 @@ import asyncio
 import time
 from typing import NamedTuple
 
-from services.executor import events
+from services.executor import events, spans
 from services.executor.held import Held
 from services.executor.inflight import InFlight
 from services.executor.judging import judged
@@ -16,7 +16,7 @@ from services.executor.mode import Again, Crowded, Mode, Refusal, SecretUnreadab
 from services.executor.postponing import Postponing, until_done
 from services.executor.slots import Slots
 from services.executor.starting import Starting, late
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.bus.delivery import DONE, Delivery, Done, Later, Verdict
 from shared.bus.graveyard import letter_of, may_leave_letter
 from shared.bus.messages import Dispatch
@@ -93,7 +93,8 @@ class Execution:
         if delivery.count == 1 and not dispatch.repeated and (ended := late(dispatch)) is not None:
             await self.end(delivery, ended)
             return DONE
-        loaded = await self._links.load(dispatch)
+        with tracing.span("load"):
+            loaded = await self._links.load(dispatch)
         if isinstance(loaded, Refusal):
             reasons = "; ".join(str(error) for error in loaded.errors)
             return await self._unrun(delivery, failure("CodeRefused", reasons), picked)
@@ -123,7 +124,9 @@ class Execution:
         asker = events.asker(delivery.body)
         if await self._postponing.moved(delivery, loaded.function):
             return DONE
-        if not await self._slots.take(asker, within_s=self._slot_wait_s):
+        with tracing.span("wait for a slot"):
+            has_slot = await self._slots.take(asker, within_s=self._slot_wait_s)
+        if not has_slot:
             at_once = self._stopping or self._mode.share == 1
             return Later(0.0) if at_once else await self._put_aside(delivery)
         if not self._enter(delivery.body):
@@ -209,14 +212,17 @@ class Execution:
             broken = failure("SecretUnreadable", "the request's headers cannot be opened with the operator's key")
             return broken, False
         fresh = delivery.count == 1 and not dispatch.repeated
-        host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, delivery, picked, started)
-        try:
-            end = await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
-        except SecretUnreadableError as error:
-            end = failure("SecretUnreadable", str(error))
-        finally:
-            notice.cancel()
+        with tracing.span(f"run {self._mode.name}") as span:
+            host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
+            try:
+                end = await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
+            except SecretUnreadableError as error:
+                end = failure("SecretUnreadable", str(error))
+            finally:
+                notice.cancel()
+            if tracing.on:
+                spans.tell(span, end)
         return end, host.answering
 
     def _enter(self, dispatch: Dispatch) -> bool:

@@ -21,6 +21,7 @@ from services.executor.inflight import InFlight
 from services.executor.links import Aside, Loaded, Lost, Past
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from services.executor.pool.places import Places
+from services.executor.spans import traced
 from services.executor.valves import Valves
 from shared import registry, sealed_request, telemetry
 from shared.boot import Service
@@ -286,7 +287,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
     return Pool(
         name=pool,
         body=Dispatch,
-        handle=Cancellable(execution, shared.cuts).handle,
+        handle=traced(Cancellable(execution, shared.cuts).handle, pool=pool, executor=service.instance),
         given_up=execution.give_up,
         slots=mode.slots,
         ahead=ahead,

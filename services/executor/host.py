@@ -12,6 +12,7 @@ from services.executor.mode import Person, Reach
 from services.executor.publishing import Publishing
 from services.executor.streaming import Streaming
 from services.executor.valves import Valves
+from shared import tracing
 from shared.bus.messages import Dispatch
 from shared.config import Platform
 from shared.domain.function import Function
@@ -73,6 +74,7 @@ class CallHost:
         self._function = function
         self._aside = aside
         self._fresh = fresh
+        self._here = tracing.here()  # what the handler asks comes by another task
         self._claims = 0
         self._publishes = 0
         self._invoking: Invoking | None = None
@@ -93,7 +95,8 @@ class CallHost:
             owned, dispatch = self._owned, self._dispatch
             functions = owned.reach.functions
             self._invoking = Invoking(owned.children, functions, dispatch, self._function, bounds=owned.bounds)
-        return await self._invoking.invoke(name, request, aside=self._aside, fresh=self._fresh)
+        with tracing.at(self._here):
+            return await self._invoking.invoke(name, request, aside=self._aside, fresh=self._fresh)
 
     async def claim(self, key: str, *, scope: str, ttl_s: float) -> bool:
         """The first claim."""

@@ -14,7 +14,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
 from shared.domain.limits import Limits
 from shared.domain.outcome import Outcome
-from shared.domain.request import Actor, Request, Response
+from shared.domain.request import Actor, Header, Request, Response
 from shared.domain.version import CompileError
 from shared.secrets import Keyring
 from shared.store.client import Store
@@ -135,7 +135,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     no artefact. `request` is what came over HTTP, its secret headers among the others, None for what did not
     (`requests.request_of` makes one of it); `actor` is who asks. `streams` says whether somebody takes an answer in
     parts. `attempt` counts from 1, `depth` the functions that called each other down to this one. With an `examination`
-    it is no call, but that: what is found is the result, as JSON text.
+    it is no call, but that: what is found is the result, as JSON text. `trace` are the header lines that tell whoever
+    is asked on behalf of the call its place in a trace; none where there is no trace.
     """
 
     task_id: str
@@ -155,6 +156,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     depth: int = 0
     host: Host | None = None
     examination: Examination | None = None
+    trace: tuple[Header, ...] = ()
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else

@@ -9,7 +9,7 @@ import msgspec
 from services.executor.mode import Call
 from shared.domain import app
 from shared.domain.function import Function
-from shared.domain.request import Header, Request
+from shared.domain.request import TRACE_HEADERS, Header, Request
 
 # Lines that only the platform writes: a handler may believe them.
 _OURS = ("x-user-id", "x-app-id", "x-trigger-type")
@@ -21,15 +21,17 @@ _INTERNAL = "http://function.internal/"
 def request_of(call: Call) -> Request:
     """What the handler is asked; of a call that was no request, a POST of its params as JSON.
 
-    `x-user-id`, `x-app-id` and `x-trigger-type` are the platform's word, whatever came under these names.
+    `x-user-id`, `x-app-id` and `x-trigger-type` are the platform's word, whatever came under these names; and so is
+    `traceparent` where there are traces: it is that of the run.
     """
     if call.request is not None:
         request = call.request
     else:
         body = _cron(call, call.function) if call.trigger_type == "schedule" and call.function else call.params
         request = Request(url=_INTERNAL, headers=[("content-type", "application/json")], body=body)
-    theirs = [line for line in request.headers if line[0].lower() not in _OURS]
-    return msgspec.structs.replace(request, headers=[*theirs, *_ours(call)])
+    not_theirs = (*_OURS, *TRACE_HEADERS) if call.trace else _OURS
+    theirs = [line for line in request.headers if line[0].lower() not in not_theirs]
+    return msgspec.structs.replace(request, headers=[*theirs, *_ours(call), *call.trace])
 
 
 def _ours(call: Call) -> list[Header]:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
+from shared import tracing
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
@@ -51,7 +52,7 @@ class Callbacks:
         try:
             for task_id in await self._submitted(wanted, again):
                 del wanted[task_id]
-            told = (self._tell(task_id, end.body) for task_id, end in wanted.items())
+            told = (self._tell(task_id, end) for task_id, end in wanted.items())
             faults = [one for one in await asyncio.gather(*told, return_exceptions=True) if one is not None]
         except Problem:
             self._others_upto = None
@@ -85,11 +86,13 @@ class Callbacks:
             found |= await stored_ids(self._bus, subject, ids.keys(), after=min(ids.values()), upto=self._others_upto)
         return found
 
-    async def _tell(self, task_id: str, end: Finished) -> None:
+    async def _tell(self, task_id: str, delivery: Delivery[Finished]) -> None:
+        end = delivery.body
         function = _function(end.tenant)
         params = msgspec.json.encode({"task_id": end.task_id, "url": end.callback_url})
         origin = Origin(trigger_type="function", user=end.user, parent_task_id=end.task_id)
-        await submit(self._bus, function, task_id=task_id, params=msgspec.Raw(params), origin=origin)
+        with tracing.within(delivery.trace):
+            await submit(self._bus, function, task_id=task_id, params=msgspec.Raw(params), origin=origin)
 
 
 def _is_wanted(end: Finished) -> bool:

@@ -1,17 +1,19 @@
 """What arrives at the recorder by bus: commands and events, many at a time."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+from services.recorder import spans
 from services.recorder.callbacks import Callbacks
 from services.recorder.config import Recorder
 from services.recorder.forgetting import Forgetting
 from services.recorder.orphans import Orphans
 from services.recorder.project import ends, project
 from services.recorder.tally import Tally
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.batches import Batch, BatchReader
@@ -63,8 +65,12 @@ class Handlers:
         return refused
 
     async def _write(self, batch: Batch) -> None:
+        began = time.time()
         async with self._forgetting.writing:
             first, again = await self._write_kept([one for one in batch if one.body not in self._forgetting])
+        if tracing.on:
+            new = [end for end in first if end.body.task_id not in again]
+            spans.tell(new, began=began, recorded=time.time())
         await self._callbacks.submit(first, again=again)
 
     async def _write_kept(self, batch: Batch) -> tuple[list[Delivery[Finished]], set[str]]:

@@ -1,7 +1,7 @@
 """What arrives at the router by bus: commands, and notices that a function changed."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.router.config import Router
@@ -9,7 +9,7 @@ from services.router.dead_letters import counted
 from services.router.decide import Moment, Refuse, Send, decide
 from services.router.notices import Notices
 from services.router.repeats import Repeats
-from shared import registry, telemetry
+from shared import registry, telemetry, tracing
 from shared.boot import Service
 from shared.bus import streams, subjects
 from shared.bus.cancels import Cancels
@@ -25,6 +25,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, cancelled, failure, limits_reached
 from shared.domain.request import MAX_PATH
+from shared.tracing.facts import taken
 
 _SENT = telemetry.ROUTED.labels("sent")
 _REFUSED = telemetry.ROUTED.labels("refused")
@@ -53,7 +54,7 @@ class Handlers:
         bus.on_return(self._tenants.doubt)
         await self._cancels.start()  # before any command comes that may be cancelled
         spec = streams.router(lease_s=self._service.platform.lease_s, in_hand=settings.in_hand)
-        consumer = PullConsumer(bus, spec, body=Invoke, handle=self.route, given_up=self.give_up)
+        consumer = PullConsumer(bus, spec, body=Invoke, handle=traced(self.route), given_up=self.give_up)
         await consumer.start()
         self._service.checks["commands"] = consumer.pulling
         return consumer
@@ -145,6 +146,20 @@ class Handlers:
         stands = await end_at(self._service.bus, end)
         if stands is not None and not is_dead(stands.outcome.status):
             await take_back(self._service.bus, letter)
+
+
+def traced(
+    handle: Callable[[Delivery[Invoke]], Awaitable[Verdict]],
+) -> Callable[[Delivery[Invoke]], Awaitable[Verdict]]:
+    """The handler of commands, within a span where there are traces."""
+    if not tracing.on:
+        return handle
+
+    async def handled(delivery: Delivery[Invoke]) -> Verdict:
+        with tracing.span("route", kind="consumer", facts=taken(delivery.body, streams.INVOKE, count=delivery.count)):
+            return await handle(delivery)
+
+    return handled
 
 
 def _message_id(delivery: Delivery[Invoke]) -> str:

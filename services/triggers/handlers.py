@@ -25,6 +25,7 @@ from shared.callers.jwks import Jwks
 from shared.callers.signing import Signer
 from shared.directory import Directory, Tenants
 from shared.queue_caps import QueueCaps
+from shared.tracing.http import traced
 from shared.waiting import Waiting
 from shared.websocket import Handshake
 
@@ -50,7 +51,9 @@ async def serve(service: Service) -> AsyncIterator[None]:
             for kind in opened:
                 await stack.enter_async_context(kind.work())
             await stack.enter_async_context(
-                health.serve(ingress, listener, ws=Handshake, trusted_proxies=platform.trusted_proxies)
+                health.serve(
+                    traced(ingress, believed=False), listener, ws=Handshake, trusted_proxies=platform.trusted_proxies
+                )
             )
             stack.callback(world.ending.set)
             yield

@@ -10,6 +10,7 @@ from services.triggers.kind import Route, Serve
 from shared import answers, telemetry
 from shared.domain.problem import Problem
 from shared.exchange import Receive, Scope, Send
+from shared.tracing.http import ROUTE
 
 _log = telemetry.logger("ingress")
 _REFUSED_BY_US = 1011
@@ -20,6 +21,7 @@ _PATIENCE_S = 2.0
 
 
 class _Place(NamedTuple):
+    pattern: str
     segments: tuple[str, ...]
     serve: Serve
     lasting: frozenset[str]
@@ -31,7 +33,9 @@ class Ingress:
     def __init__(self, routes: Iterable[Route], *, most: int) -> None:
         self._places: dict[str, list[_Place]] = {"http": [], "websocket": []}
         for route in routes:
-            self._places[route.protocol].append(_Place(tuple(route.pattern.split("/")), route.serve, route.lasting))
+            self._places[route.protocol].append(
+                _Place(route.pattern, tuple(route.pattern.split("/")), route.serve, route.lasting)
+            )
         self._most = most
         self._inside = 0
         self._arriving: dict[Receiving, None] = {}  # bodies that are not here yet, the oldest first
@@ -49,6 +53,7 @@ class Ingress:
             await answer(send, answers.plain(404, error="Not found"))
             return
         place, named = found
+        scope[ROUTE] = place.pattern
         counted = scope["method"] not in place.lasting
         if counted and self._inside >= self._most and not self._make_room():
             await answer(send, answers.plain(503, error=f"{self._most} requests are in progress already"))

@@ -20,6 +20,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
+from shared import tracing
 from shared.bus.delivery import Last, Stored
 from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
 from shared.bus.servers import servers_of
@@ -96,7 +97,8 @@ class Bus:
 
         `sent` is called before that, when the message is on its way (`Publisher.publish`).
         """
-        return await self._publisher.publish(subject, encode(body), headers={MESSAGE_ID: id}, sent=sent)
+        headers = tracing.stamped({MESSAGE_ID: id})
+        return await self._publisher.publish(subject, encode(body), headers=headers, sent=sent)
 
     async def publish(self, subject: str, data: bytes, *, headers: dict[str, str]) -> Stored:
         """Publish durably with the server's headers; Problem(conflict) when a sequence is not the expected one."""
@@ -135,6 +137,7 @@ class Bus:
         """
         moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         headers = {MESSAGE_ID: id, "Nats-Schedule": f"@at {moment}", "Nats-Schedule-Target": target}
+        headers = tracing.stamped(headers, followed=True)  # with which the server delivers it
         return await self._publisher.publish(subject, encode(body), headers=headers)
 
     async def send(self, subject: str, body: msgspec.Struct) -> None:

@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 import msgspec
 from nats.aio.msg import Msg
 
+from shared import tracing
 from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery, Drop, Later, Verdict, always
 from shared.bus.place import Place
@@ -93,6 +94,8 @@ class PullConsumer(Generic[Body]):
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             await self._pull.settle(place.sequence, Drop(f"undecodable: {error}"))
         else:
+            if tracing.on:
+                tracing.carry(delivery.trace)
             await self._pull.settle(place.sequence, await self._judged(delivery))
 
     async def _judged(self, delivery: Delivery[Body]) -> Verdict:
@@ -136,4 +139,5 @@ def read(
     is_ours: Callable[[], bool] = always,
 ) -> Delivery[Body]:
     """The typed message. Raises msgspec.DecodeError."""
-    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, release, is_ours)
+    trace = tracing.came_with(message.headers) if tracing.on else tracing.NONE
+    return Delivery(decoder.decode(message.data), place.sequence, place.delivery, release, is_ours, trace)

@@ -5,6 +5,8 @@ from typing import Generic, TypeVar
 
 import msgspec
 
+from shared.tracing import NONE, Trace
+
 Body = TypeVar("Body")
 
 
@@ -42,7 +44,7 @@ class Delivery(msgspec.Struct, Generic[Body], frozen=True):
 
     A handler that calls `release` says that what it needs room for is over: another message may come while this one
     is still being settled. Before something is begun that must not be begun twice, `is_ours` says whether it may:
-    else the message is, or will be, somebody else's.
+    else the message is, or will be, somebody else's. `trace` is the place in a trace that it came with.
     """
 
     body: Body
@@ -50,6 +52,7 @@ class Delivery(msgspec.Struct, Generic[Body], frozen=True):
     count: int
     release: Callable[[], None] = _nothing
     is_ours: Callable[[], bool] = always
+    trace: Trace = NONE
 
 
 class Stored(msgspec.Struct, frozen=True):

@@ -15,6 +15,9 @@ ActorKind = Literal["service_key", "end_user_jwt", "loopback", "anonymous"]
 # Header lines whose values are secret: on the bus they travel sealed, and they are never recorded.
 SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key", "x-session-token"})
 
+TRACE_HEADERS = ("traceparent", "tracestate")
+"""The header lines that say of which trace a request is a part."""
+
 BODILESS = frozenset({204, 205, 304})
 """The statuses of answers that have no body."""
 

@@ -8,6 +8,7 @@ from services.executor.mode import Call, Crowded, Unavailable
 from services.executor.pool.places import Places
 from services.executor.pool.tally import Tally
 from services.executor.pool.worker import K, PooledWorker, W
+from shared import tracing
 
 Make = Callable[[K, Call], Awaitable[W]]
 """Makes a worker of a key, ready for this call, its first. Raises Unavailable."""
@@ -97,8 +98,11 @@ class Pool(Generic[K, W]):
     async def _fresh(self, key: K, call: Call) -> PooledWorker[K, W]:
         """A new one, in a place that is taken already."""
         self._making += 1
+        if tracing.on:
+            tracing.note({"faas.coldstart": True})
         try:
-            link = await self._make(key, call)
+            with tracing.span("start a worker"):
+                link = await self._make(key, call)
         except BaseException:
             self._places.free(key)
             raise

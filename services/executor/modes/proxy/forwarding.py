@@ -5,13 +5,14 @@ import httpx
 from services.executor.modes.proxy.request import Envelope
 from services.executor.modes.proxy.response import Answer
 from shared.domain.problem import Problem
+from shared.domain.request import TRACE_HEADERS
 from shared.domain.webhook import check_url, origin_of
 
 _MOST_REDIRECTS = 5
 # 301 and 302 too are sent on as they are: a browser makes GET of POST there, which would lose what is to be delivered.
 _SAME_METHOD = frozenset({301, 302, 307, 308})
 _SEE_OTHER = 303
-_ALWAYS_OURS = ("Accept-Encoding", "X-Execution-ID", "Idempotency-Key")
+_ALWAYS_OURS = ("Accept-Encoding", "X-Execution-ID", "Idempotency-Key", *TRACE_HEADERS)
 _MOST_PARTS = 100_000  # of a body: taking a part costs as much whether it has a byte or many thousands
 
 
@@ -65,7 +66,7 @@ def _headers(sent: Envelope, *, with_theirs: bool, with_body: bool) -> httpx.Hea
     headers = {name.lower(): value for name, value in sent.ours.items()}
     if with_theirs:
         headers |= {name.lower(): value for name, value in sent.theirs.items()}
-        headers |= {name.lower(): sent.ours[name] for name in _ALWAYS_OURS}
+        headers |= {name.lower(): sent.ours[name] for name in _ALWAYS_OURS if name in sent.ours}
     if not with_body:
         headers.pop("content-type", None)
     return httpx.Headers(headers, encoding="latin-1")

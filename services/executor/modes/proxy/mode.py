@@ -12,7 +12,7 @@ from services.executor.modes.proxy.doubts import Doubts
 from services.executor.modes.proxy.forwarding import RedirectRefusedError, forward
 from services.executor.modes.proxy.request import Envelope, envelope
 from services.executor.modes.proxy.response import Answer, result_of, sentence_of
-from shared import egress
+from shared import egress, tracing
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
 from shared.domain.retry import asked_s, is_passing
@@ -63,7 +63,8 @@ class ProxyMode:
             raise Crowded(endpoint)
         reached = None
         try:
-            tried = await self._try(call, function)
+            with tracing.span("POST", kind="client") as span:
+                tried = await self._try(call, function, span)
             reached = tried.reached
         finally:
             self._doubts.leave(endpoint, reached=reached)
@@ -79,9 +80,9 @@ class ProxyMode:
         """Close every connection; requests that are under way fail."""
         await self._client.aclose()
 
-    async def _try(self, call: Call, function: Function) -> Tried:
+    async def _try(self, call: Call, function: Function, span: tracing.Span) -> Tried:
         try:
-            sent = envelope(call, function, self._keyring)
+            sent = envelope(call, function, self._keyring, trace=tracing.passed_on())
         except SealBrokenError:
             return Tried(
                 failure("SecretUnreadable", "auth_config cannot be opened with the operator's key; set it anew")
@@ -100,6 +101,8 @@ class ProxyMode:
             return Tried(failure("InvalidURL", "webhook_url is not an address that can be sent to"))
         except httpx.HTTPError as error:
             return Tried(failure(_name(error), str(error)[:_MOST_SAID]), reached=False, passes=True)
+        if tracing.on:
+            span.set({"http.request.method": "POST", "http.response.status_code": answer.status})
         return _judged(answer, sent, most_bytes=most_bytes)
 
 

@@ -1,6 +1,7 @@
 """What is sent to a webhook: the payload, the headers, and who the function is. Pure, but for the keyring."""
 
 import base64
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -9,6 +10,7 @@ from services.executor.mode import Call
 from shared import __version__
 from shared.domain.credentials import DEFAULT_KEY_HEADER, AuthConfig, place_of, with_secrets
 from shared.domain.function import Function
+from shared.domain.request import Header
 from shared.secrets import Keyring
 
 USER_AGENT = f"Shoal/{__version__}"
@@ -27,8 +29,8 @@ class Envelope(NamedTuple):
     hidden: list[str]
 
 
-def envelope(call: Call, function: Function, keyring: Keyring) -> Envelope:
-    """The request of a call. Raises SealBrokenError where a secret cannot be opened."""
+def envelope(call: Call, function: Function, keyring: Keyring, *, trace: Sequence[Header] = ()) -> Envelope:
+    """The request of a call, with the lines of its `trace`. Raises SealBrokenError where a secret cannot be opened."""
     plain = _opened(function, keyring)
     who = _credentials(plain)
     body = msgspec.json.encode(
@@ -44,6 +46,7 @@ def envelope(call: Call, function: Function, keyring: Keyring) -> Envelope:
         "Accept-Encoding": "identity",
         "X-Execution-ID": call.task_id,
         "Idempotency-Key": call.task_id,
+        **dict(trace),
     }
     hidden = [text for text in who.values() if len(text) >= _LEAST_HIDDEN]
     hidden += [text.partition(" ")[2] for text in hidden if text.startswith(("Bearer ", "Basic "))]

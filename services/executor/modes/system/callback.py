@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.executor.config import Executor
-from shared import __version__
+from shared import __version__, tracing
 from shared.callback_secrets import CallbackSecrets
 from shared.domain.callback import EVENT, signed_headers
 from shared.domain.invocation import FINAL, Invocation, Status, TriggerType
@@ -123,7 +123,10 @@ class Callbacks:
         within_s = min(self._executor.callback_timeout_s, context.timeout_s * _SHARE)
         try:
             async with asyncio.timeout(within_s):
-                response = await self._posted(params.url, headers, body)
+                with tracing.span("POST", kind="client") as span:
+                    response = await self._posted(params.url, headers | dict(tracing.passed_on()), body)
+                    if tracing.on:
+                        span.set({"http.request.method": "POST", "http.response.status_code": response.status_code})
         except EgressRefused as error:
             raise Failure("EgressRefused", str(error)) from None
         except (httpx.InvalidURL, httpx.UnsupportedProtocol):
