@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from services.router.config import Router
 from services.router.dead_letters import counted
 from services.router.decide import Moment, Refuse, Send, decide
+from services.router.lag import told
 from services.router.notices import Notices
 from services.router.repeats import Repeats
 from shared import registry, telemetry, tracing
@@ -178,7 +179,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     """The router at work."""
     handlers = Handlers(service)
     consumer = await handlers.start()
-    async with counted(service):
+    async with counted(service), told(service):
         yield
     await consumer.stop(grace_s=service.platform.drain_s / 2)
     await handlers.stop()
