@@ -140,6 +140,14 @@ async def test_ready_json_says_what_runs_and_where(running: Up):
     assert status < 500
 
 
+async def test_prometheus_json_says_whom_to_scrape(running: Up):
+    path = running.data_dir / "prometheus.json"
+    named = {each["labels"]["service"]: each["targets"] for each in json.loads(path.read_text())}
+    services = running.ready()["services"]
+    assert named == {name: [services[name]["metrics"].split("/")[2]] for name in SERVICES}
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 async def test_who_has_no_password_gets_nothing_from_the_servers(running: Up):
     """Any user of the machine can reach the ports."""
     facts = running.ready()
@@ -213,6 +221,7 @@ async def test_what_is_kept_is_found_again_after_an_orderly_end_and_after_a_kill
             if how != signal.SIGKILL:
                 assert up.left() == []
                 assert not (data_dir / "ready.json").exists()
+                assert not (data_dir / "prometheus.json").exists()
     assert len({each["token"] for each in facts}) == 1
     assert len({each["mongodb"] for each in facts}) == 1
 

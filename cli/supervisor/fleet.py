@@ -143,6 +143,13 @@ class Fleet:
             "servers": servers,
         }
 
+    def targets(self) -> list[dict[str, object]]:
+        """Where the metrics of each service are, as Prometheus reads it from a file; the same whoever restarts."""
+        return [
+            {"targets": [doors.url(listener).removeprefix("http://")], "labels": {"service": name}}
+            for name, listener in self.health.items()
+        ]
+
     def _service(self, name: str) -> Service:
         settings, health = self._settings, self.health[name].fileno()
         environ = {

@@ -1,11 +1,11 @@
-"""The data folder: one supervisor at a time, the admin token, and ready.json for whoever waits for Shoal."""
+"""The data folder: one supervisor at a time, the admin token, and files that say what is ready and whom to scrape."""
 
 import fcntl
 import json
 import os
 import secrets
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -47,13 +47,18 @@ class Folder:
             self._write(path, f"shoal_{secrets.token_urlsafe(32)}\n")
         return path.read_text().strip()
 
-    def publish(self, facts: Mapping[str, object]) -> None:
-        """Say in ready.json what runs and where; a reader sees the old text or the new, never half."""
+    def publish(self, facts: Mapping[str, object], *, targets: Sequence[Mapping[str, object]]) -> None:
+        """Say in ready.json what runs and where; a reader sees the old text or the new, never half.
+
+        `targets`, in prometheus.json, are whom to ask for metrics, in the form of Prometheus' file_sd_configs.
+        """
+        self._write(self.path / "prometheus.json", json.dumps(targets, indent=2) + "\n")
         self._write(self.path / "ready.json", json.dumps(facts, indent=2) + "\n")
 
     def withdraw(self) -> None:
-        """Say that nothing is ready."""
+        """Say that nothing is ready: the ports that were named may be another program's by and by."""
         (self.path / "ready.json").unlink(missing_ok=True)
+        (self.path / "prometheus.json").unlink(missing_ok=True)
 
     def _write(self, path: Path, text: str) -> None:
         descriptor, draft = tempfile.mkstemp(dir=self.path, prefix=f".{path.name}.")  # mkstemp's mode is 0600

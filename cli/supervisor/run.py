@@ -39,9 +39,9 @@ async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announc
     def publish() -> None:
         if ready.is_set() and not stop.is_set():
             try:
-                folder.publish({**facts, **fleet.facts(), "renewals": renewals})
+                folder.publish({**facts, **fleet.facts(), "renewals": renewals}, targets=fleet.targets())
             except OSError as error:  # a full disk is no reason to end what runs
-                say(f"ready.json cannot be written: {error}")
+                say(f"ready.json and prometheus.json cannot be written: {error}")
 
     async def renew() -> None:
         """Whenever we are told to: `shoal restart` looks for the number that says that it is done."""
