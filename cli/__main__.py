@@ -1,31 +1,49 @@
 """`shoal COMMAND`: a command is a file in `cli/commands`, and only the chosen one is imported."""
 
+import os
 import sys
 from collections.abc import Sequence
 
 from cyclopts import App, Parameter
 
-from cli import commands
+from cli import commands, exits
+from shared import __version__
 
 
-def app() -> App:
-    """The command line, without any command imported yet."""
+def app(chosen: str = "") -> App:
+    """The command line, without any command imported yet. The chosen one tells more of itself than its line here."""
     shoal = App(
         name="shoal",
         help="A self-hosted, multi-tenant functions platform.",
-        version_flags=[],
+        version=__version__,
+        version_flags=["--version"],
         help_format="plaintext",
         result_action="return_value",
         default_parameter=Parameter(show_default=False),
     )
     for name, about in commands.ABOUT.items():
-        shoal.command(f"{commands.__name__}.{name}:{name}", name=name, help=about)
+        told = {} if name == chosen else {"help": about}
+        shoal.command(f"{commands.__name__}.{name}:{name}", name=name, **told)
     return shoal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0 when it was done, 1 when not, 2 when it was not understood."""
-    done = app()(list(sys.argv[1:] if argv is None else argv))
+    """Run one command; the exit code: `cli/exits.py` has what each means. Nobody is shown a traceback unasked."""
+    try:
+        words = list(sys.argv[1:] if argv is None else argv)
+        done = app(words[0] if words else "")(words)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        # What Python would still write at its end has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.NOBODY_READS
+    except Exception as error:
+        if os.environ.get("SHOAL_TRACEBACK"):
+            raise
+        exits.tell(error if str(error) else Exception(type(error).__name__))
+        return exits.OUR_FAULT
     return done if isinstance(done, int) else 0
 
 

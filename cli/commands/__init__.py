@@ -3,7 +3,11 @@
 ABOUT = {
     "app": "Apps of a tenant",
     "audit": "Prove that no invocation is lost, stuck or doubled",
+    "context": "Servers by name: their addresses, tokens and apps",
     "dead": "Dead letters: what failed for good, listed, redriven, removed",
+    "invoke": "Call a function and print its result",
+    "logs": "Show the calls of a function and what it printed; -f goes on",
+    "ps": "List functions with their rates and latencies",
     "rebuild": "Write the record of invocations anew, from the streams",
     "restart": "Start all services of a running `shoal up` anew, while it goes on serving",
     "secrets": "Keys that seal what is secret at rest: counted, made, rotated",

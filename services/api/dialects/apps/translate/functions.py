@@ -132,6 +132,8 @@ def _row(app: App, function: Function, found: Metrics, at: At) -> wire.Row:
         invocation_count=counted.total_invocations,
         error_rate=counted.error_rate / 100,
         avg_duration=counted.avg_duration_ms,
+        slug=function.slug,
+        metrics=counted,
     )
 
 

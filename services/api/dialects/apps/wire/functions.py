@@ -115,6 +115,8 @@ class Row(_Agent, frozen=True, kw_only=True):
     invocation_count: int = field(name="invocationCount")
     error_rate: float = field(name="errorRate")
     avg_duration: float = field(name="avgDuration")
+    slug: str
+    metrics: Metrics
     webhook: Webhook | UnsetType = UNSET
 
 
