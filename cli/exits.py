@@ -58,6 +58,8 @@ def refused(status: int, body: bytes, *, retry_after: str = "") -> Fault:
     code = _BY_STATUS.get(status) or (UNAVAILABLE if status >= _SERVER else REFUSED)
     if code == UNAVAILABLE:
         hint = f"try again in {retry_after} s" if retry_after.isdigit() else "try again later"
+    if code == NOT_FOUND:
+        hint = "`shoal ps --all` lists the functions there are" if "unction" in message else ""
     return Fault(code, message or f"the server answers {status}", _HINTS.get(status, hint))
 
 
@@ -74,7 +76,6 @@ def plain(text: str) -> str:
 _HINTS = {
     401: "`shoal context add` or SHOAL_TOKEN sets another token",
     403: "ask an administrator for a role or a token that may",
-    404: "`shoal ps` lists what there is",
 }
 
 

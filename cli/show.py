@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -66,3 +67,14 @@ def _plain(value: Any) -> str:
     if isinstance(value, frozenset):
         return " ".join(sorted(value))
     return "-" if value in (None, "") else str(value)
+
+
+@contextmanager
+def bar(what: str, count: int) -> Iterator[Callable[[], None]]:
+    """How far many of a kind are, on stderr; what it gives is called after each. It is gone in the end."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=count)
+        yield lambda: progress.advance(task)

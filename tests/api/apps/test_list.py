@@ -34,7 +34,7 @@ async def test_a_list_is_by_name_and_has_all_fields(shop: Shop):
     assert body["hasMore"] is False
     assert set(body["functions"][0]) == AGENT | {
         "id", "name", "description", "runtime", "triggers", "url", "status", "deployedAt", "lastInvoked", "lastStatus",
-        "invocationCount", "errorRate", "avgDuration",
+        "invocationCount", "errorRate", "avgDuration", "slug", "metrics",
     }  # fmt: skip
     part = (await shop.ask("GET", "functions?limit=1&offset=1")).json()
     assert ([row["name"] for row in part["functions"]], part["hasMore"]) == (["b"], True)
