@@ -30,6 +30,7 @@ from services.api.core.plugin_versions import PluginVersions
 from services.api.core.plugin_writing import Beside as BesidePlugins
 from services.api.core.plugin_writing import PluginWriting
 from services.api.core.plugins import Plugins
+from services.api.core.queues import Queues
 from services.api.core.recent import Recent
 from services.api.core.removal import Removal
 from services.api.core.schedules import Schedules
@@ -138,6 +139,7 @@ async def cores(service: Service, shared: Shared, auth: Auth, *, identity: Ident
         event_sources=EventSources(bus, store, service.keyring, most=settings.event_sources),
         callbacks=Callbacks(CallbackSecrets(store, service.keyring)),
         dead_letters=DeadLetters(bus, store, service.keyring, recent=recent, registry=system),
+        queues=Queues(bus),
         events_base=settings.triggers_public_url.rstrip("/"),
     )
     parts = Parts(apps, sources, history, removal)

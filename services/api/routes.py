@@ -22,6 +22,7 @@ from services.api.dialects.rest.routes import history as history_routes
 from services.api.dialects.rest.routes import invocations as invocation_routes
 from services.api.dialects.rest.routes import logins as login_routes
 from services.api.dialects.rest.routes import pipelines as pipeline_routes
+from services.api.dialects.rest.routes import queues as queue_routes
 from services.api.dialects.rest.routes import schedules as schedule_routes
 from services.api.dialects.rest.routes import schema as schema_routes
 from services.api.dialects.rest.routes import tokens as token_routes
@@ -85,6 +86,7 @@ ROUTES = [
     post("/api/event-sources/{name:str}/rotate-token", status_code=200)(source_routes.rotate_event_source_token),
     get("/api/callbacks/secret")(callback_routes.show_callback_secret),
     post("/api/callbacks/secret/rotate", status_code=200)(callback_routes.rotate_callback_secret),
+    get("/api/queues")(queue_routes.show_queues),
     get("/api/dead-letters")(dead_routes.list_dead_letters),
     post("/api/dead-letters/redrive", status_code=200)(dead_routes.redrive_dead_letters),
     get("/api/dead-letters/{id:str}")(dead_routes.show_dead_letter),

@@ -72,6 +72,7 @@ class _Delivered(msgspec.Struct, frozen=True):
 class _Consumer(msgspec.Struct, frozen=True):
     config: _Config
     delivered: _Delivered
+    num_ack_pending: int = 0
 
 
 class _Consumers(msgspec.Struct, frozen=True):
@@ -93,6 +94,23 @@ async def routing(bus: Bus) -> Routing:
 
 async def takers(bus: Bus) -> Takers:
     """Who takes from WORK. Raises Problem(unavailable)."""
+    return Takers({one.config.filter_subject: one.delivered.stream_seq for one in await _consumers(bus)})  # a lane each
+
+
+async def stored(bus: Bus) -> int:
+    """How many messages WORK has: what is due, and what waits for its moment. Raises Problem(unavailable)."""
+    try:
+        return int((await bus.stream.stream_info(streams.WORK)).state.messages)
+    except _FAULTS as error:
+        raise Problem("unavailable", AWAY) from error
+
+
+async def in_hand(bus: Bus) -> dict[str, int]:
+    """How much of each subject of WORK executors have been handed, and not done. Raises Problem(unavailable)."""
+    return {one.config.filter_subject: one.num_ack_pending for one in await _consumers(bus)}
+
+
+async def _consumers(bus: Bus) -> list[_Consumer]:
     found: list[_Consumer] = []
     while True:
         request = b'{"offset":%d}' % len(found)
@@ -103,7 +121,7 @@ async def takers(bus: Bus) -> Takers:
             raise Problem("unavailable", AWAY) from error
         found.extend(page.consumers or [])
         if not page.consumers or len(found) >= page.total:
-            return Takers({one.config.filter_subject: one.delivered.stream_seq for one in found})  # a lane each
+            return found
 
 
 async def queued(bus: Bus, *, after: int = 0) -> AsyncIterator[list[Queued]]:

@@ -38,6 +38,7 @@ CASES = {
     "activate_code": Case("developer", WRITE, {}, ids="version"),
     "list_history": Case("user", READ),
     "show_schedule": Case("user", READ),
+    "show_queues": Case("user", READ),
     "list_all": Case("user", READ),
     "list_pipelines": Case("user", READ),
     "create_pipeline": Case("developer", WRITE, {"name": "made-by-a-case", "steps": [{"function": "example"}]}),

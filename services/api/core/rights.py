@@ -7,6 +7,7 @@ plugins.
 from shared.domain.caller import Caller, Scope
 from shared.domain.function import Function
 from shared.domain.problem import Problem
+from shared.domain.user import OPERATOR_ID, OPERATOR_TENANT
 
 
 def must_read(caller: Caller) -> None:
@@ -60,6 +61,11 @@ def must_administer(caller: Caller) -> None:
     """Raises Problem(forbidden) for a caller who may not keep the tenant's users, tokens and apps."""
     _must_be_admin(caller)
     _must_reach(caller, "admin")
+
+
+def is_operator(caller: Caller) -> bool:
+    """Whether it is the operator's own user who asks, whom the whole platform concerns."""
+    return (caller.tenant, caller.user.id) == (OPERATOR_TENANT, OPERATOR_ID)
 
 
 def must_read_plugins(caller: Caller) -> None:

@@ -16,6 +16,7 @@ from services.api.core.event_sources import EventSources
 from services.api.core.history import History
 from services.api.core.logins import Logins
 from services.api.core.pipelines import Pipelines
+from services.api.core.queues import Queues
 from services.api.core.schedules import Schedules
 from services.api.core.tokens import Tokens
 from services.api.core.users import Users
@@ -53,6 +54,7 @@ class Core(NamedTuple):
     event_sources: EventSources
     callbacks: Callbacks
     dead_letters: DeadLetters
+    queues: Queues
     events_base: str
 
 
