@@ -39,7 +39,8 @@ class _Trouble(logging.Handler):
 def exporting(service: str, *, trouble: Callable[[str], None]) -> Spans:
     """Spans that are sent to where OTEL_EXPORTER_OTLP_ENDPOINT says."""
     log = logging.getLogger("opentelemetry")
-    log.addHandler(_Trouble(trouble))
+    heard = _Trouble(trouble)
+    log.addHandler(heard)
     log.propagate = False
     ours = Resource.create(
         {
@@ -56,4 +57,4 @@ def exporting(service: str, *, trouble: Callable[[str], None]) -> Spans:
         resource=ours.merge(OTELResourceDetector().detect()), id_generator=ids, shutdown_on_exit=False
     )
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    return Spans(provider, ids, version=__version__)
+    return Spans(provider, ids, version=__version__, closed=lambda: log.removeHandler(heard))

@@ -6,7 +6,7 @@ all is over.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
@@ -88,10 +88,13 @@ class _Span(tracing.Span):
 
 
 class Spans:
-    """Makes them. `ids` is what the provider has its ids of."""
+    """Makes them. `ids` is what the provider has its ids of; `closed` is called when no more are made."""
 
-    def __init__(self, provider: TracerProvider, ids: Ids, *, version: str) -> None:
+    def __init__(
+        self, provider: TracerProvider, ids: Ids, *, version: str, closed: Callable[[], None] = lambda: None
+    ) -> None:
         self.provider = provider
+        self._closed = closed
         self._ids = ids
         self._tracer = provider.get_tracer("shoal", version)
 
@@ -100,6 +103,7 @@ class Spans:
         closing = threading.Thread(target=self.provider.shutdown, daemon=True)
         closing.start()
         closing.join(within_s)
+        self._closed()
 
     def span(self, name: str, *, kind: Kind, facts: Facts | None) -> _Span:
         """See `tracing.span`."""

@@ -74,3 +74,36 @@ def test_the_values_of_the_example_can_be_read() -> None:
     executor = importlib.import_module("services.executor.config").Executor
     config.read(config.Platform, prefix="SHOAL_", environ={**URLS, **dict(lines)})
     config.read(executor, prefix="SHOAL_EXECUTOR_", environ=dict(lines))
+
+
+@pytest.mark.parametrize(
+    ("environ", "wanted"),
+    [
+        ({}, False),
+        ({"OTEL_SERVICE_NAME": "mine"}, False),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, True),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318/v1/traces"}, True),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "none"}, False),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_SDK_DISABLED": "True"}, False),
+        ({"OTEL_TRACES_EXPORTER": "none", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, False),
+        ({"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True),
+    ],
+)
+def test_traces_are_wanted_where_the_usual_variables_say_so(environ: dict[str, str], wanted: bool) -> None:
+    assert config.wants_traces(environ) is wanted
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"OTEL_TRACES_EXPORTER": "zipkin"}, "^OTEL_TRACES_EXPORTER: otlp or none, got 'zipkin'$"),
+        (
+            {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"},
+            "^OTEL_EXPORTER_OTLP_PROTOCOL: http/protobuf is what is spoken here, got 'grpc'$",
+        ),
+    ],
+)
+def test_traces_that_cannot_be_had_stop_the_boot(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(config.ConfigError, match=said):
+        config.wants_traces(environ)
