@@ -78,6 +78,9 @@ ATTEMPTS_LEFT_OUT = Counter(
     "Requests at webhooks that were not written down, by whose bound it was",
     ["bound"],
 )
+LOG_LINES = Counter("shoal_logs_lines", "Lines of functions passed on while their calls ran", ["pool"])
+LOGS_DROPPED = Counter("shoal_logs_dropped", "Lines of functions that were not told while their calls ran", ["where"])
+LOG_FOLLOWERS = Gauge("shoal_log_followers", "Who follows logs of functions now")
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
 
 

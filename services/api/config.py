@@ -32,7 +32,8 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     `event_sources` bounds how many a tenant may have, `plugins` likewise.
     `docs` has the API describe itself, to everybody, at `/api/schema/` and `/api/docs/`.
     `followers` and `tenant_followers` bound how many may follow logs in this process at once, in all and of one tenant;
-    every `keep_alive_s` each gets a sign of life, and is asked whether it still may.
+    every `keep_alive_s` each gets a sign of life, and is asked whether it still may. Of lines `follower_bytes` wait for
+    one that reads slowly.
     `load_bytes` bounds a source that is loaded from a URL, `load_timeout_s` how long that may take in all.
     The `rate_…` are requests a minute by class, of one token or address and of a tenant as a whole, 0 for no limit;
     `rate_limits` switches all of them. `rate_counts` bounds how many tokens, addresses and tenants are counted at once.
@@ -61,6 +62,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     docs: bool = True
     followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 200
     tenant_followers: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 50
+    follower_bytes: Annotated[int, msgspec.Meta(ge=1 << 16, le=1 << 30)] = 1 << 20
     keep_alive_s: Annotated[float, msgspec.Meta(ge=0.1, le=300)] = 15.0
     load_bytes: Annotated[int, msgspec.Meta(gt=0, le=4 << 20)] = 1 << 20
     load_timeout_s: Annotated[float, msgspec.Meta(gt=0, le=300)] = 10.0

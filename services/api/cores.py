@@ -20,6 +20,7 @@ from services.api.core.functions import Functions
 from services.api.core.hashing import Hashing
 from services.api.core.history import History
 from services.api.core.invocations import Invocations
+from services.api.core.lines import Lines
 from services.api.core.loading import Loading
 from services.api.core.logins import Logins
 from services.api.core.logs import Logs
@@ -143,10 +144,10 @@ async def cores(service: Service, shared: Shared, auth: Auth, *, identity: Ident
         events_base=settings.triggers_public_url.rstrip("/"),
     )
     parts = Parts(apps, sources, history, removal)
-    return Cores(rest, _apps_core(service, shared, parts, auth=auth), _webui_core(service, shared, parts))
+    return Cores(rest, await _apps_core(service, shared, parts, auth=auth), _webui_core(service, shared, parts))
 
 
-def _apps_core(service: Service, shared: Shared, parts: Parts, *, auth: Auth) -> apps_asked.Core:
+async def _apps_core(service: Service, shared: Shared, parts: Parts, *, auth: Auth) -> apps_asked.Core:
     """What the dialect of apps speaks to."""
     store, directory = service.store, shared.functions
     apps, sources, history, removal = parts
@@ -163,7 +164,7 @@ def _apps_core(service: Service, shared: Shared, parts: Parts, *, auth: Auth) ->
         deployments,
         environments,
         AppSettings(store, apps, service.keyring),
-        logs=_logs(service, shared.recent),
+        logs=await _logs(service, shared.recent),
         called=Called(store, apps),
         metrics=FunctionMetrics(store),
         webhooks=Webhooks(store, directory, apps=apps, history=history, secrets=secrets),
@@ -188,13 +189,16 @@ def _webui_core(service: Service, shared: Shared, parts: Parts) -> webui_asked.C
     )
 
 
-def _logs(service: Service, recent: Recent) -> Logs:
+async def _logs(service: Service, recent: Recent) -> Logs:
     """The logs of functions, with the bounds of those who follow them."""
     settings: Api = service.settings
+    lines = Lines(service.bus, most_bytes=settings.follower_bytes)
+    await lines.open()
     logs = Logs(
         service.bus,
         service.store,
         recent,
+        lines=lines,
         most=settings.followers,
         most_of_one=settings.tenant_followers,
         keep_alive_s=settings.keep_alive_s,

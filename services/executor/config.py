@@ -56,6 +56,10 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     What was cut `cuts` times in an attempt, because its executor died, is not run again.
 
+    Lines are passed on to who follows while a call runs: `told_call_lines` a second of a call, with `told_call_bytes`
+    characters in them, and `told_lines` and `told_bytes` of all calls together. Beyond that they are left out, and that
+    is told. They are sent `told_every_s` after the first one, or at once when there are many.
+
     `sandbox` set to `weak` serves even where the kernel does not contain hostile code; `namespaces` off leaves out the
     one layer that some hosts permit and dislike.
     """
@@ -101,6 +105,11 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     retry_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 60.0
     cuts: Annotated[int, Meta(gt=0, le=1000)] = 10
     retry_after_most_s: Annotated[float, Meta(ge=0, le=86_400)] = 300.0
+    told_call_lines: Annotated[int, Meta(ge=0, le=1_000_000)] = 5000
+    told_call_bytes: Annotated[int, Meta(ge=0, le=1 << 30)] = 2 << 20
+    told_lines: Annotated[int, Meta(ge=0, le=10_000_000)] = 50_000
+    told_bytes: Annotated[int, Meta(ge=0, le=1 << 30)] = 16 << 20
+    told_every_s: Annotated[float, Meta(ge=0.001, le=10)] = 0.05
     sandbox: Literal["auto", "weak"] = "auto"
     namespaces: bool = True
 

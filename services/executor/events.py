@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from services.executor.links import Loaded, Lost
-from services.executor.mode import Call, Host
+from services.executor.links import Loaded, Lost, Told
+from services.executor.mode import Again, Call, Host, Live
 from services.executor.slots import Asker
 from shared import tracing
 from shared.bus.delivery import Delivery
@@ -14,7 +14,9 @@ from shared.domain.request import MAX_PATH, Request
 from shared.domain.retry import class_of
 
 
-def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host: Host) -> Call:
+def call_of(
+    dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host: Host, live: Live | None = None
+) -> Call:
     """What the mode is to run. The request is the dispatch's, with its secrets opened."""
     return Call(
         task_id=dispatch.task_id,
@@ -34,12 +36,21 @@ def call_of(dispatch: Dispatch, loaded: Loaded, *, request: Request | None, host
         depth=dispatch.depth,
         host=host,
         trace=tuple(tracing.passed_on()),
+        live=live,
     )
 
 
 def _is_of_a_function(dispatch: Dispatch) -> bool:
     """Whether another function asks, which takes an answer as a whole."""
     return dispatch.actor is not None and dispatch.actor.kind == "loopback"
+
+
+def over(live: Told | None, end: Outcome | Again | None) -> None:
+    """Tell what takes the lines of a try that it is over, and how many it has written: 0 where nobody can say."""
+    outcome = end.outcome if isinstance(end, Again) else end
+    said = 0 if outcome is None else outcome.said
+    if live is not None:
+        live.end(said, whole=said > 0)
 
 
 def asker(dispatch: Dispatch) -> Asker:

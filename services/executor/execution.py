@@ -213,14 +213,17 @@ class Execution:
             return broken, False
         fresh = delivery.count == 1 and not dispatch.repeated
         notice = asyncio.get_running_loop().call_later(self._notice_s, self._announce, delivery, picked, started)
+        live = self._links.live(dispatch, started=started)
+        end: Outcome | Again | None = None
         with tracing.span(f"run {self._mode.name}") as span:
             host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
             try:
-                end = await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host))
+                end = await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host, live=live))
             except SecretUnreadableError as error:
                 end = failure("SecretUnreadable", str(error))
             finally:
                 notice.cancel()
+                events.over(live, end)
             if tracing.on:
                 spans.tell(span, end)
         return end, host.answering

@@ -19,6 +19,7 @@ from services.executor.execution import Execution, Repeats
 from services.executor.host import Hosts
 from services.executor.inflight import InFlight
 from services.executor.links import Aside, Loaded, Lost, Past
+from services.executor.live import Live, Passing
 from services.executor.mode import NO_CODE, Host, Mode, Opening, Reach, Refusal, Unavailable
 from services.executor.pool.places import Places
 from services.executor.spans import traced
@@ -66,8 +67,10 @@ class BusLinks:
         hosts: Hosts,
         waiting: Waiting,
         cuts: Cuts,
+        passing: Passing,
     ) -> None:
         self._bus = service.bus
+        self._passing = passing
         self._waiting = waiting
         self._cuts = cuts
         self._store = service.store
@@ -93,6 +96,17 @@ class BusLinks:
     def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Host:
         """What the call may ask of the platform while it runs."""
         return self._hosts.of(dispatch, function, aside=aside, fresh=fresh)
+
+    def live(self, dispatch: Dispatch, *, started: float) -> Live:
+        """By the bus, for as long as somebody follows."""
+        return self._passing.live(
+            dispatch.tenant,
+            dispatch.function_id,
+            task_id=dispatch.task_id,
+            attempt=dispatch.attempt,
+            started=started,
+            pool=self._pool,
+        )
 
     def request(self, dispatch: Dispatch) -> Request | None:
         """With its secret headers opened."""
@@ -237,6 +251,7 @@ class _Shared(NamedTuple):
     waiting: Waiting
     valves: Valves
     cuts: Cuts
+    passing: Passing
 
 
 async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Shared) -> Pool:
@@ -262,6 +277,7 @@ async def _serve_pool(service: Service, pool: str, mode: Mode, *, shared: _Share
             hosts=shared.hosts,
             waiting=shared.waiting,
             cuts=shared.cuts,
+            passing=shared.passing,
         ),
         mode,
         executor=service.instance,
@@ -314,7 +330,10 @@ async def serve(service: Service) -> AsyncIterator[None]:
         valves = Valves(service.store, service.keyring, cache_s=platform.cache_s)
         hosts = Hosts(reach, service.keyring, children=children, valves=valves, platform=platform, executor=settings)
         in_flight = InFlight(settings.bounds, slots=settings.slots, max_depth=platform.max_depth)
-        shared = _Shared(functions, hosts, in_flight, waiting, valves, Cuts(cancels))
+        passing = Passing(service.bus, service.instance, settings)
+        await passing.open()
+        stack.callback(passing.close)
+        shared = _Shared(functions, hosts, in_flight, waiting, valves, Cuts(cancels), passing)
         places = Places(settings.bounds)
         opening = Opening(service.settings, service.platform, service.keyring, places, reach)
         pools = []

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
-from services.executor.mode import Artefact, Host, Refusal
+from services.executor.mode import Artefact, Host, Live, Refusal
 from shared.bus.delivery import Last
 from shared.bus.graveyard import DeadLetter
 from shared.bus.messages import Begun, Cut, Dispatch, Finished, Retrying, Started
@@ -38,6 +38,14 @@ class Past(NamedTuple):
     running: Lost | None = None
 
 
+class Told(Live, Protocol):
+    """What takes the lines of one run."""
+
+    def end(self, total: int, *, whole: bool) -> None:
+        """The run is over: it has written so many lines, as far as is known, and more where it is not `whole`."""
+        ...
+
+
 class Links(Protocol):
     """Bus and store, as an execution sees them."""
 
@@ -47,6 +55,10 @@ class Links(Protocol):
 
     def host(self, dispatch: Dispatch, function: Function, *, aside: Aside, fresh: bool) -> Host:
         """What the call may ask of the platform while it runs; `fresh` unless it may have been run before."""
+        ...
+
+    def live(self, dispatch: Dispatch, *, started: float) -> Told | None:
+        """What takes the lines of a run that begins, if anything does. It is to be told of its end."""
         ...
 
     def request(self, dispatch: Dispatch) -> Request | None:

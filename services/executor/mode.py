@@ -1,5 +1,6 @@
 """The contract of a mode of execution. A mode is a folder under modes/, and is named nowhere else."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -13,6 +14,7 @@ from shared.directory import Directory
 from shared.domain.function import Function
 from shared.domain.invocation import TriggerType
 from shared.domain.limits import Limits
+from shared.domain.line import Line
 from shared.domain.outcome import Outcome
 from shared.domain.request import Actor, Header, Request, Response
 from shared.domain.version import CompileError
@@ -128,6 +130,26 @@ class Host(Protocol):
         ...
 
 
+class Live(Protocol):
+    """What takes a call's lines while it runs, for those who follow its function. It never waits."""
+
+    most_lines: int
+    most_bytes: int
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody follows just now."""
+        ...
+
+    def watch(self, told: Callable[[bool], None]) -> None:
+        """Have it told when somebody begins to follow, or nobody does any more, for as long as the call runs."""
+        ...
+
+    def say(self, lines: Sequence[Line]) -> None:
+        """Lines of the call, by ascending numbers; what is left out between them is found missing."""
+        ...
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call of one function version. `params` is JSON text; `context` is JSON values for the handler.
 
@@ -136,7 +158,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     (`requests.request_of` makes one of it); `actor` is who asks. `streams` says whether somebody takes an answer in
     parts. `attempt` counts from 1, `depth` the functions that called each other down to this one. With an `examination`
     it is no call, but that: what is found is the result, as JSON text. `trace` are the header lines that tell whoever
-    is asked on behalf of the call its place in a trace; none where there is no trace.
+    is asked on behalf of the call its place in a trace; none where there is no trace. `live` takes its lines as they
+    are written.
     """
 
     task_id: str
@@ -157,6 +180,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     host: Host | None = None
     examination: Examination | None = None
     trace: tuple[Header, ...] = ()
+    live: Live | None = None
 
 
 class Unavailable(Exception):  # noqa: N818 - what it is called everywhere else

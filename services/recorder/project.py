@@ -85,6 +85,8 @@ def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None) ->
         end["duration_us"] = took_us
     if outcome.failed:
         end["failed"] = True
+    if outcome.printed and outcome.stdout:
+        end["printed"] = msgspec.to_builtins(outcome.printed)
     if outcome.logs:
         end["logs"] = msgspec.json.encode(outcome.logs).decode("utf-8")
     query: Document = {"_id": event.task_id, "status": {"$nin": closed_to(outcome.status)}}

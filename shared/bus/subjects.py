@@ -157,4 +157,26 @@ def source(tenant: str, source_id: int) -> str:
 SOURCES = "sources.*.*"  # all of them
 
 
+def lines(tenant: str, function_id: int) -> str:
+    """Lines of a function's calls, while they run, for those who follow it. Not stored."""
+    return f"logs.{tenant}.{function_id}"
+
+
+def followed(tenant: str, function_id: int) -> str:
+    """Somebody follows the lines of a function: said again for as long as it is so. Not stored."""
+    return f"followed.{tenant}.{function_id}"
+
+
+FOLLOWED = "followed.*.*"  # all of them
+
+
+def followed_function(subject: str) -> tuple[str, int]:
+    """Which one it is: the tenant and the function's id."""
+    _, tenant, function_id = subject.split(".")
+    return tenant, int(function_id)
+
+
+FOLLOWERS = "followers"  # an executor has come, and asks who is followed; not stored
+
+
 RECORDED = "recorded"  # the recorder wrote a batch; not stored

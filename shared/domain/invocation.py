@@ -65,9 +65,9 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """The record of one invocation. `id` is its sequence in the command stream, `task_id` its UUID.
 
     `parent_task_id` is the invocation that made this one, empty when none did.
-    `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`;
-    `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last one
-    was not the end, `Type: sentence`. Of a request, `method` and `path` are what was asked, `status_code` what was
+    `params` and `result` are JSON text, kept as they came, `logs` a JSON array of `outcome.LogLine`; `printed` is as
+    there, `warnings` say what was left out. `attempts` counts the tries that have ended, `last_error` says why the last
+    one was not the end, `Type: sentence`. Of a request, `method` and `path` are what was asked, `status_code` what was
     answered, `answer` what is kept of that; empty, 0 and None for what was none. `peak_bytes` is the memory it took,
     `started_at` when it began to run, `duration_us` for how long it did, in microseconds. `tries` are those before the
     last one, by names of their own. It is not to be started after `expires_at`; `redrive_of` is the task whose dead
@@ -90,6 +90,7 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     stdout: str = ""
     stderr: str = ""
     logs: str = "[]"
+    printed: list[tuple[int, int]] = []
     warnings: list[str] = []
     error_type: str = ""
     error: str = ""

@@ -39,12 +39,16 @@ LogLevel = Literal["debug", "log", "info", "warning", "error"]
 
 
 class LogLine(msgspec.Struct, frozen=True):
-    """A line that the function logged: `at` is Unix seconds by the clock of the call, `data` any JSON value."""
+    """A line that the function logged: `at` is Unix seconds by the clock of the call, `data` any JSON value.
+
+    `n` is its number among all lines of the call, from 1; 0 where they are not counted.
+    """
 
     at: float
     level: LogLevel
     message: str
     data: msgspec.Raw = NULL
+    n: int = 0
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +57,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     `result` is JSON text. `error_type` is the short name of the error (`TimeoutError`, `SandboxError` …), `error` its
     sentence, `traceback` the frames of the function's own code. `stdout`, `stderr` and `logs` are bounded together;
     `warnings` names what was left out without making the call fail: `OutputTruncated: sentence`, `LogTruncated: …`.
+    `said` is how many lines were written in all, kept or not, 0 where they are not counted; `printed` has the numbers
+    of those in `stdout`, as pairs of a number and how many follow each other from it on.
     `response` is what a handler answered to a request; then `result` is empty until `recorded` makes it.
     """
 
@@ -67,6 +73,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str = ""
     usage: Usage = Usage()
     response: Response | None = None
+    said: int = 0
+    printed: list[tuple[int, int]] = []
 
     def recorded(self) -> "Outcome":
         """As it is kept, and told to who asked for a result: the response's body is the result, as JSON.

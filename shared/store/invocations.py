@@ -31,7 +31,18 @@ _ROW_FIELDS = ("_id", *_ROW, "parent_task_id", "status", "version", "created_at"
 
 _LOG_FIELDS = (
     *_ROW_FIELDS,
-    *("method", "path", "status_code", "started_at", "duration_us", "peak_bytes", "stdout", "stderr", "logs"),
+    *(
+        "method",
+        "path",
+        "status_code",
+        "started_at",
+        "duration_us",
+        "peak_bytes",
+        "stdout",
+        "stderr",
+        "logs",
+        "printed",
+    ),
     *("error_type", "error", "traceback"),
 )
 _LOGS_AT_ONCE = 50
@@ -301,6 +312,7 @@ def outcome_of(found: Invocation) -> Outcome:
         result=msgspec.Raw(found.result.encode()),
         stdout=found.stdout,
         stderr=found.stderr,
+        printed=found.printed,
         logs=msgspec.json.decode(found.logs, type=list[LogLine]),
         warnings=found.warnings,
         error_type=found.error_type,

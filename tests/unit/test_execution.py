@@ -87,6 +87,9 @@ class Links:
         self.aside = aside
         return self.hosted
 
+    def live(self, dispatch: Dispatch, *, started: float) -> None:
+        """Nobody follows."""
+
     def request(self, dispatch: Dispatch) -> Request | None:
         return dispatch.request
 

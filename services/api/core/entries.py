@@ -1,6 +1,8 @@
 """What a function's log says of one call, from the record or from the event of its end. Pure."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -14,11 +16,15 @@ _OUR_FAULT = 500
 
 
 class Console(msgspec.Struct, frozen=True):
-    """A line that the function wrote: `at` is Unix seconds, `level` one of log, info, warn, error and debug."""
+    """A line that the function wrote: `at` is Unix seconds, `level` one of log, info, warn, error and debug.
+
+    `n` is its number among all that the call wrote, 0 where it has none.
+    """
 
     at: float
     level: str
     message: str
+    n: int = 0
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +53,7 @@ def of_record(record: Invocation) -> Entry:
         status=end_of(record.status),
         stdout=record.stdout,
         stderr=record.stderr,
+        printed=record.printed,
         logs=msgspec.json.decode(record.logs, type=list[LogLine]),
         error_type=record.error_type,
         error=record.error,
@@ -73,7 +80,7 @@ def of_event(event: Finished) -> Entry:
         id=event.id,
         task_id=event.task_id,
         trigger=event.trigger_type,
-        ended_at=_kept(timeline.done),
+        ended_at=kept(timeline.done),
         memory_bytes=outcome.usage.peak_bytes,
         **_asked(event.method, event.path),
         duration_ms=(duration_us(timeline) or 0) / 1000,
@@ -95,9 +102,9 @@ def _told(outcome: Outcome, status: int, *, began: float, ended: float) -> dict[
         "error": error,
         "stack": outcome.traceback,
         "console": [
-            *(Console(began, "log", line) for line in outcome.stdout.splitlines()),
+            *(Console(began, "log", line, n) for line, n in _printed(outcome)),
             *(
-                Console(line.at, "warn" if line.level == "warning" else line.level, line.message)
+                Console(line.at, "warn" if line.level == "warning" else line.level, line.message, line.n)
                 for line in outcome.logs
             ),
             *(Console(ended, "error", line) for line in outcome.stderr.splitlines()),
@@ -105,7 +112,14 @@ def _told(outcome: Outcome, status: int, *, began: float, ended: float) -> dict[
     }
 
 
-def _kept(moment: float) -> datetime:
+def _printed(outcome: Outcome) -> Iterator[tuple[str, int]]:
+    """Lines that were printed, with their numbers."""
+    numbers = chain.from_iterable(range(first, first + count) for first, count in outcome.printed)
+    printed = outcome.stdout.removesuffix("\n").split("\n") if outcome.printed else outcome.stdout.splitlines()
+    return zip(printed, chain(numbers, repeat(0)), strict=False)
+
+
+def kept(moment: float) -> datetime:
     """A moment as the record keeps it: to the millisecond."""
     at = datetime.fromtimestamp(moment, UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)

@@ -39,7 +39,7 @@ class Events:
                     name, _, value = line.partition(": ")
                     fields[name] = value
                 elif fields:
-                    return Event(fields["event"], int(fields["id"]), json.loads(fields["data"]))
+                    return Event(fields["event"], int(fields.get("id", 0)), json.loads(fields["data"]))
 
     async def end(self) -> bool:
         """Whether the answer ends as it should, in time."""

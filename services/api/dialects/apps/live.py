@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from services.api.core.logs import Following
+from services.api.core.following import Following
+from services.api.core.lines import Chunk
 from services.api.dialects.apps.translate import logs as translate
 
 Scope = dict[str, Any]
@@ -24,7 +25,8 @@ _HEADERS = [
 class Live:
     """Sends what `following` brings, one after the other: who reads slowly is told slowly, and nothing piles up.
 
-    It ends with the client, when `ending` is set, or when `may_go_on` says no: that is asked every `keep_alive_s`.
+    Of lines those that are `wanted`. It ends with the client, when `ending` is set, or when `may_go_on` says no: that
+    is asked every `keep_alive_s`.
     """
 
     def __init__(
@@ -34,7 +36,9 @@ class Live:
         *,
         ending: asyncio.Event,
         keep_alive_s: float,
+        wanted: translate.Wanted,
     ) -> None:
+        self._wanted = wanted
         self._following = following
         self._may_go_on = may_go_on
         self._ending = ending
@@ -80,7 +84,9 @@ class Live:
         while True:
             told = await self._following.next(within_s=max(0.0, asked_at + self._keep_alive_s - loop.time()))
             if told is not None:
-                await _part(send, translate.told(told))
+                part = translate.lines(told, self._wanted) if isinstance(told, Chunk) else translate.told(told)
+                if part:
+                    await _part(send, part)
             if loop.time() - asked_at >= self._keep_alive_s:
                 if not await self._may_go_on():
                     return

@@ -2,10 +2,12 @@
 
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any, Literal
 
 import msgspec
 
+from shared.domain.line import Line
 from shared.domain.outcome import LogLevel
 from shared.domain.request import Header
 
@@ -76,7 +78,8 @@ class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     """One call. `nonce` is 64 random bits that the reply must repeat; `params` is JSON text.
 
     `request` is there for a call that is one over HTTP, `plugin` for one of a plugin; with `examine` it is no call, but
-    a look into the code. `ask_bytes` bounds the body that it may send to another function.
+    a look into the code. `ask_bytes` bounds the body that it may send to another function. `tells` says whether lines
+    are wanted while it runs: so many of them, with so many characters together, in any second.
     """
 
     nonce: int
@@ -90,6 +93,22 @@ class CallFrame(msgspec.Struct, frozen=True, array_like=True, tag="call"):
     request: RequestFrame | None = None
     plugin: PluginFrame | None = None
     examine: ExamineFrame | None = None
+    tells: bool = False
+    told_lines: int = 0
+    told_bytes: int = 0
+
+
+class TellFrame(msgspec.Struct, frozen=True, array_like=True, tag="tell"):
+    """Whether lines are wanted from now on. It is answered by nothing, and may come when a call is over."""
+
+    wanted: bool
+
+
+class LinesFrame(msgspec.Struct, frozen=True, array_like=True, tag="lines"):
+    """Lines that the call has written, while it runs."""
+
+    nonce: int
+    lines: list[Line]
 
 
 class AnswerFrame(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
@@ -149,12 +168,13 @@ class CompileFrame(msgspec.Struct, frozen=True, array_like=True, tag="compile"):
 
 
 class LineFrame(msgspec.Struct, frozen=True, array_like=True):
-    """A line that was logged: Unix seconds, and `data` as JSON text, empty for none."""
+    """A line that was logged: Unix seconds, and `data` as JSON text, empty for none. `n` counts all lines from 1."""
 
     at: float
     level: LogLevel
     message: str
     data: bytes = b""
+    n: int = 0
 
 
 class HeadFrame(msgspec.Struct, frozen=True, array_like=True):
@@ -168,7 +188,8 @@ class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
     """How a call ended. `result` is JSON text, or the body of a response with `head`; empty unless the status is `ok`.
 
     `truncated` says that printed text was left out, the counts how many lines found no room in the bytes of output, and
-    how many came after the last one allowed.
+    how many came after the last one allowed. `said` lines were written in all; `printed` has the numbers of those that
+    were printed, as pairs of a number and how many follow each other from it on.
     """
 
     nonce: int
@@ -182,6 +203,8 @@ class ReplyFrame(msgspec.Struct, frozen=True, array_like=True, tag="reply"):
     lines_too_large: int = 0
     lines_too_many: int = 0
     head: HeadFrame | None = None
+    said: int = 0
+    printed: list[tuple[int, int]] = []
 
 
 class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"):
@@ -192,7 +215,7 @@ class CompiledFrame(msgspec.Struct, frozen=True, array_like=True, tag="compiled"
     errors: list[tuple[int, str]]
 
 
-Request = InitFrame | CallFrame | CompileFrame
+Request = InitFrame | CallFrame | CompileFrame | TellFrame
 Question = NeedFrame | InvokeFrame | ClaimFrame | PublishFrame
 """What a worker may ask in the middle of a call; it does nothing else until it has the answer."""
 
@@ -201,9 +224,13 @@ _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _said: msgspec.msgpack.Decoder[ReplyFrame | Question] = msgspec.msgpack.Decoder(ReplyFrame | Question)
 _answers = msgspec.msgpack.Decoder(AnswerFrame)
 _compiled = msgspec.msgpack.Decoder(CompiledFrame)
+_lines = msgspec.msgpack.Decoder(LinesFrame)
+_LINES = b"\x93\xa5lines"
+_TELL = b"\x92\xa4tell"
+_TRUE = 0xC3
 
 
-def pack(frame: Request | AnswerFrame | ReplyFrame | Question | CompiledFrame) -> bytes:
+def pack(frame: Request | AnswerFrame | ReplyFrame | LinesFrame | Question | CompiledFrame) -> bytes:
     """A frame as it goes over the socket."""
     payload = _encoder.encode(frame)
     return HEADER.pack(len(payload)) + payload
@@ -212,6 +239,11 @@ def pack(frame: Request | AnswerFrame | ReplyFrame | Question | CompiledFrame) -
 def parse_request(payload: bytes) -> Request:
     """What the executor asks. Raises msgspec.DecodeError."""
     return _requests.decode(payload)
+
+
+def wanted(payload: bytes) -> bool | None:
+    """What a `TellFrame` says; None for any other frame."""
+    return payload[-1] == _TRUE if payload.startswith(_TELL) else None
 
 
 def parse_answer(payload: bytes) -> AnswerFrame:
@@ -230,6 +262,17 @@ def parse_reply(payload: bytes, nonce: int) -> ReplyFrame | Question:
     return reply
 
 
+def parse_lines(payload: bytes, nonce: int) -> list[Line]:
+    """Lines of the call `nonce`. Raises FrameError when they are anything else."""
+    try:
+        told = _lines.decode(payload)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise FrameError(f"undecodable lines: {error}") from error
+    if told.nonce != nonce:
+        raise FrameError("lines of another call")
+    return told.lines
+
+
 def parse_compiled(payload: bytes, nonce: int) -> CompiledFrame:
     """The reply to the compilation `nonce`. Raises FrameError when it is anything else."""
     try:
@@ -242,10 +285,14 @@ def parse_compiled(payload: bytes, nonce: int) -> CompiledFrame:
 
 
 class Assembly:
-    """Puts one reply together from the pieces in which it arrives, believing nothing."""
+    """Puts one reply together from the pieces in which it arrives, believing nothing.
 
-    def __init__(self, limit_bytes: int) -> None:
+    Lines that come before it go to `lines`, where somebody takes them; what that raises is raised here.
+    """
+
+    def __init__(self, limit_bytes: int, lines: Callable[[bytes], None] | None = None) -> None:
         self._limit_bytes = limit_bytes
+        self._lines = lines
         self._pieces = bytearray()
         self._wanted_bytes = 0
 
@@ -253,17 +300,25 @@ class Assembly:
         """The payload once it is whole. Raises FrameError on a length over the limit and on bytes after the reply."""
         pieces = self._pieces
         pieces += piece
+        while self._is_whole(pieces):
+            wanted_bytes, self._wanted_bytes = self._wanted_bytes, 0
+            payload = bytes(memoryview(pieces)[HEADER.size : wanted_bytes])
+            if self._lines is None or not payload.startswith(_LINES):
+                if len(pieces) > wanted_bytes:
+                    raise FrameError("bytes after the reply")
+                return payload
+            del pieces[:wanted_bytes]
+            self._lines(payload)
+        return None
+
+    def _is_whole(self, pieces: bytearray) -> bool:
         if not self._wanted_bytes:
             if len(pieces) < HEADER.size:
-                return None
+                return False
             self._wanted_bytes = HEADER.size + HEADER.unpack_from(pieces)[0]
             if self._wanted_bytes > HEADER.size + self._limit_bytes:
                 raise FrameError(f"a reply of {self._wanted_bytes} bytes, over the limit of {self._limit_bytes}")
-        if len(pieces) < self._wanted_bytes:
-            return None
-        if len(pieces) > self._wanted_bytes:
-            raise FrameError("bytes after the reply")
-        return bytes(memoryview(pieces)[HEADER.size :])
+        return len(pieces) >= self._wanted_bytes
 
 
 def read_frame(data: socket.socket) -> bytes | None:

@@ -54,7 +54,7 @@ class _Result(NamedTuple):
 
 def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
     """Run one call to its end, whatever the code does, short of the death of the process."""
-    output = Output(call.output_bytes, call.log_lines)
+    output = Output(call.output_bytes, call.log_lines, ask.telling)
     names = fresh_globals(output, call.context)
     # A context of its own: decimal's precision is a context variable, and must not outlive the call.
     context = contextvars.Context()
@@ -86,6 +86,7 @@ def run_call(code: CodeType, call: CallFrame, ask: Ask) -> ReplyFrame:
         # Functions and their globals hold each other: without this the memory waits for a garbage collection.
         names.clear()
         forget_seed()
+        output.finish()
         ask.end()
     return _with_output(reply, output)
 
@@ -173,4 +174,6 @@ def _with_output(reply: ReplyFrame, output: Output) -> ReplyFrame:
         lines_too_large=output.lines_too_large,
         lines_too_many=output.lines_too_many,
         head=reply.head,
+        said=output.said,
+        printed=[(first, count) for first, count in output.printed],
     )

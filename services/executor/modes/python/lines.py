@@ -9,6 +9,7 @@ from shared.domain.outcome import NULL, LogLine
 
 _LATEST_S = 253_402_300_800  # the end of the year 9999, after which no date can be written
 _MOST_COUNTED = 1 << 53
+_MOST_RUNS = 1000
 
 _any_json = msgspec.json.Decoder(msgspec.Raw)
 
@@ -20,6 +21,8 @@ def log_of(reply: ReplyFrame, limits: Limits, *, room_bytes: int) -> list[LogLin
         raise FrameError("log lines over the limit")
     if reply.lines_too_many and len(reply.lines) < limits.log_lines:
         raise FrameError("log lines left out for which there was room")
+    if any(not 0 <= line.n < _MOST_COUNTED for line in reply.lines):
+        raise FrameError("log lines with impossible numbers")
     if sum(_cost_bytes(line) for line in reply.lines) > room_bytes:
         raise FrameError("log lines over the limit of output")
     return [_line(line) for line in reply.lines]
@@ -35,6 +38,18 @@ def warnings_of(reply: ReplyFrame, limits: Limits) -> list[str]:
         lost = _lines(reply.lines_too_many)
         warnings.append(f"LogTruncated: at most {_lines(limits.log_lines)} are kept, {lost} left out")
     return warnings
+
+
+def printed_of(reply: ReplyFrame) -> list[tuple[int, int]]:
+    """The numbers of what was printed. Raises FrameError."""
+    at = 0
+    if not 0 <= reply.said < _MOST_COUNTED:
+        raise FrameError("an impossible number of lines")
+    for first, count in reply.printed:
+        if not at < first < first + count < _MOST_COUNTED or len(reply.printed) > _MOST_RUNS:
+            raise FrameError("printed lines with impossible numbers")
+        at = first + count - 1
+    return reply.printed
 
 
 def checked(text: bytes) -> msgspec.Raw:
@@ -56,7 +71,7 @@ def _cost_bytes(line: LineFrame) -> int:
 def _line(line: LineFrame) -> LogLine:
     if not 0 <= line.at < _LATEST_S:  # false of NaN, too
         raise FrameError("a log line at an impossible time")
-    return LogLine(line.at, line.level, line.message, checked(line.data) if line.data else NULL)
+    return LogLine(line.at, line.level, line.message, checked(line.data) if line.data else NULL, line.n)
 
 
 def _lines(count: int) -> str:

@@ -3,12 +3,13 @@
 import asyncio
 import os
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS, way_of
-from services.executor.modes.python.frames import CompileFrame, FrameError, InitFrame
+from services.executor.modes.python.frames import CompileFrame, FrameError, InitFrame, TellFrame
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
@@ -125,6 +126,8 @@ class PythonMode:
         limits, nonce = call.limits, _nonce()
         talk, request = Talk(call, nonce), call_frame(call, nonce, valves=valves)
         limit_bytes = max(limits.result_bytes + limits.output_bytes, limits.params_bytes) + frames.REPLY_MARGIN_BYTES
+        if call.live is not None:
+            call.live.watch(partial(_tell, link))
         try:
             await link.exchange(
                 frames.pack(request),
@@ -132,6 +135,7 @@ class PythonMode:
                 timeout_s=limits.timeout_s,
                 cpu_s=limits.cpu_s if limits.cpu_s < limits.timeout_s else None,
                 answering=talk.hear,
+                lines=talk.told,
             )
             reply = talk.reply
             outcome = outcome_of(reply, limits, link.usage)
@@ -216,6 +220,11 @@ async def open_for(opening: Opening) -> PythonMode:
         ),
         places=opening.places,
     )
+
+
+def _tell(link: WorkerLink, wanted: bool) -> None:
+    """Have the worker tell its lines, or no more of them."""
+    link.send(frames.pack(TellFrame(wanted)))
 
 
 def _blameless(ended: WorkerEndedError, status: int | None) -> bool:

@@ -6,7 +6,7 @@ from services.executor.mode import Call
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS
 from services.executor.modes.python.frames import FrameError, HeadFrame, ReplyFrame
 from services.executor.modes.python.heads import check_headers, check_status
-from services.executor.modes.python.lines import checked, log_of, warnings_of
+from services.executor.modes.python.lines import checked, log_of, printed_of, warnings_of
 from services.executor.modes.python.nesting import EXECUTORS_SPARE, body_too_deep
 from services.executor.pool.worker import Reason
 from shared.domain.limits import Limits
@@ -40,6 +40,8 @@ def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
             logs=logs,
             warnings=warnings,
             usage=usage,
+            said=reply.said,
+            printed=printed_of(reply),
         )
     error_type = _ERROR_TYPES[reply.status]
     return Outcome(
@@ -51,6 +53,8 @@ def outcome_of(reply: ReplyFrame, limits: Limits, usage: Usage) -> Outcome:
         error=reply.error,
         traceback=reply.traceback or f"{error_type}: {reply.error}",
         usage=usage,
+        said=reply.said,
+        printed=printed_of(reply),
     )
 
 

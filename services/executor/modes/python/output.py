@@ -5,18 +5,28 @@ from typing import Any, get_args
 
 from services.executor.modes.python.frames import LINE_BYTES, LineFrame
 from services.executor.modes.python.json_text import NotJsonError, json_text
+from services.executor.modes.python.telling import Telling
+from shared.domain.line import MOST_CHARS, line
 from shared.domain.outcome import LogLevel
 
 _LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)
+_MOST_RUNS = 1000  # of printed lines whose numbers follow each other; later ones have no number
+_OPEN_CHARS = 64 << 10  # of a line that has no end yet, and is to be told
 
 
 class Output:
     """Printed text and log lines share `limit_bytes` (UTF-8); of lines there are at most `log_lines`.
 
-    What goes past a bound is left out and noted. A line is kept whole or not at all.
+    What goes past a bound is left out and noted. A line is kept whole or not at all. Every line is counted, one that is
+    printed when it ends, and told to whoever follows, whether it is kept or not.
     """
 
-    def __init__(self, limit_bytes: int, log_lines: int) -> None:
+    def __init__(self, limit_bytes: int, log_lines: int, telling: Telling | None = None) -> None:
+        self._telling = telling
+        self._open = ""
+        self._is_open = False
+        self.said = 0
+        self.printed: list[list[int]] = []
         self._kept = bytearray()
         self._room_bytes = limit_bytes
         self._room_lines = log_lines
@@ -33,6 +43,8 @@ class Output:
             encoded = encoded[: self._room_bytes]
         self._kept += encoded
         self._room_bytes -= len(encoded)
+        if text:
+            self._count(text, kept=bool(encoded))
 
     def log(self, message: object, level: str = "info", data: Any = None) -> None:
         """The built-in `log` of a function. Raises ValueError for another level, TypeError for data that is no JSON."""
@@ -48,12 +60,39 @@ class Output:
             raise TypeError(f"the data of log() is not JSON serializable: {error}") from None
         self._keep(level, text, encoded)
 
+    def finish(self) -> None:
+        """Nothing more will come: a line without an end is one."""
+        if self._is_open:
+            self._count("\n", kept=not self.truncated)
+
     def text(self) -> str:
         """All that was printed and kept, whole characters only."""
         return self._kept.decode("utf-8", "ignore")
 
+    def _count(self, text: str, *, kept: bool) -> None:
+        """The lines that end in what is printed."""
+        ends, first = text.count("\n"), self.said + 1
+        telling = self._telling
+        if telling is not None and telling.look():
+            *whole, rest = (self._open + text).split("\n")
+            for number, message in enumerate(whole, first):
+                telling.tell(line(number, "log", time(), _spelled(message)))
+            self._open = rest[:_OPEN_CHARS]
+        self._is_open = not text.endswith("\n")
+        self.said += ends
+        if not ends or not kept:
+            return
+        if self.printed and sum(self.printed[-1]) == first:
+            self.printed[-1][1] += ends
+        elif len(self.printed) < _MOST_RUNS:
+            self.printed.append([first, ends])
+
     def _keep(self, level: LogLevel, text: str, data: bytes) -> None:
         """From here on nothing of the function's runs: another line cannot come in between."""
+        self.said += 1
+        at = time()
+        if self._telling is not None and self._telling.look():
+            self._telling.tell(line(self.said, level, at, _spelled(text)))
         if not self._room_lines:
             self.lines_too_many += 1
             return
@@ -62,9 +101,14 @@ class Output:
         if cost_bytes > self._room_bytes:
             self.lines_too_large += 1
             return
-        self.lines.append(LineFrame(time(), level, message.decode("utf-8"), data))
+        self.lines.append(LineFrame(at, level, message.decode("utf-8"), data, self.said))
         self._room_lines -= 1
         self._room_bytes -= cost_bytes
+
+
+def _spelled(text: str) -> str:
+    """The text, where UTF-8 has all of it; else with what it has not escaped. A long one is cut."""
+    return _encoded(text, MOST_CHARS).decode("utf-8", "ignore") if not text.isascii() else text[: MOST_CHARS + 1]
 
 
 def _encoded(text: str, room_bytes: int) -> bytes:

@@ -21,8 +21,10 @@ from services.executor.modes.python.frames import (
     ReplyFrame,
     RequestFrame,
     pack,
+    parse_lines,
     parse_reply,
 )
+from shared.domain.line import MOST_CHARS
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
 
@@ -39,6 +41,7 @@ class Talk:
         self._call = call
         self._nonce = nonce
         self._questions = 0
+        self._said = 0
         self.reply: ReplyFrame
 
     def hear(self, payload: bytes) -> Awaitable[bytes] | None:
@@ -49,6 +52,17 @@ class Talk:
             return None
         self._check(said)
         return self._answered(said)
+
+    def told(self, payload: bytes) -> None:
+        """Take lines that the worker tells. Raises FrameError for what no honest worker says."""
+        lines, live = parse_lines(payload, self._nonce), self._call.live
+        if live is None:
+            raise FrameError("lines where nobody wants any")
+        for line in lines:
+            if line.n <= self._said or len(line.message) > MOST_CHARS:
+                raise FrameError("a line out of order, or over the limit")
+            self._said = line.n
+        live.say(lines)
 
     def _check(self, question: Question) -> None:
         if self._call.examination is not None:
@@ -109,6 +123,7 @@ def call_frame(call: Call, nonce: int, *, valves: bytes) -> CallFrame:
     """What the worker is asked to do; `valves` are the plugin's, where it is one."""
     limits, function, examination = call.limits, call.function, call.examination
     plugin = function.plugin if function is not None else None
+    live = call.live
     return CallFrame(
         nonce,
         call.params,
@@ -123,6 +138,9 @@ def call_frame(call: Call, nonce: int, *, valves: bytes) -> CallFrame:
         examine=None
         if examination is None
         else ExamineFrame(examination.what, examination.of, examination.values, _person_frame(examination.person)),
+        tells=live is not None and live.wanted,
+        told_lines=0 if live is None else live.most_lines,
+        told_bytes=0 if live is None else live.most_bytes,
     )
 
 

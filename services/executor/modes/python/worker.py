@@ -13,9 +13,10 @@ from services.executor.modes.python import frames, lockdown, warmup
 from services.executor.modes.python.asking import Ask
 from services.executor.modes.python.compiling import compile_source
 from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
-from services.executor.modes.python.frames import CallFrame, CompiledFrame, CompileFrame, InitFrame
+from services.executor.modes.python.frames import CallFrame, CompiledFrame, CompileFrame, InitFrame, TellFrame
 from services.executor.modes.python.handler import run_call
 from services.executor.modes.python.lockdown import Layers
+from services.executor.modes.python.telling import Telling
 
 DATA_FD = 3
 
@@ -54,8 +55,12 @@ def _serve(data: socket.socket, mapped_bytes: int) -> None:
     while payload := frames.read_frame(data):
         match frames.parse_request(payload):
             case CallFrame() as call if code is not None:
-                ask = Ask(data, nonce=call.nonce, most_bytes=call.ask_bytes)
-                data.sendall(frames.pack(run_call(code, call, ask)))
+                telling = Telling(data, call)
+                ask = Ask(data, nonce=call.nonce, most_bytes=call.ask_bytes, telling=telling)
+                reply = run_call(code, call, ask)
+                data.sendall(telling.rest() + frames.pack(reply))
+            case TellFrame():
+                pass  # of a call that was over when it came
             case InitFrame() as init if code is None:
                 lockdown.limit_memory(mapped_bytes, init.memory_mb)
                 code = marshal.loads(init.code)  # noqa: S302 - our own compiler made it

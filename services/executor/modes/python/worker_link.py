@@ -19,6 +19,7 @@ Answering = Callable[[bytes], Awaitable[bytes] | None]
 _EXIT_NEWS_S = 1.0
 _GIVING_UP_S = 1.0  # for what is cancelled
 _LEAST_CPU_S = 0.0002  # less than it takes to touch a megabyte of fresh memory
+_LAST_LOOKS = 8  # more than what a socket holds, in pieces
 _LEAST_LOOK_S = 0.002  # between two looks at the CPU time of a call: it is over its limit by no more
 
 
@@ -92,15 +93,16 @@ class WorkerLink:
         timeout_s: float,
         cpu_s: float | None = None,
         answering: Answering | None = None,
+        lines: Callable[[bytes], None] | None = None,
     ) -> bytes:
         """Send a request and wait for the payload of its reply. Raises WorkerEndedError; the worker is gone then.
 
         Without `cpu_s` it may compute for as long as it may take. With `answering` it may ask before it replies; what
-        that raises is raised here, and the worker is to be ended.
+        that raises is raised here, and the worker is to be ended. `lines` takes those that it tells meanwhile.
         """
         waiter = self._waiter = self._loop.create_future()
         self._asked = False
-        self._assembly = Assembly(limit_bytes)
+        self._assembly = Assembly(limit_bytes, lines)
         self._cpu_before_s = self._cpu_s()
         deadline = self._loop.call_later(timeout_s, self._overdue)
         if cpu_s is not None:
@@ -115,7 +117,7 @@ class WorkerLink:
                 waiter = self._waiter = self._loop.create_future()
                 self._assembly = None  # until it is answered it has nothing to say
                 frame = await _unless(waiter, answer)
-                self._assembly = Assembly(limit_bytes)
+                self._assembly = Assembly(limit_bytes, lines)
                 self.send(frame)
                 payload = await waiter
             self._measure()
@@ -179,8 +181,9 @@ class WorkerLink:
         waiter = self._waiter
         if waiter is None:
             return
-        if not waiter.done() and self.reason is None:
-            self._readable()
+        for _ in range(_LAST_LOOKS):  # lines may be before it
+            if not waiter.done() and self.reason is None:
+                self._readable()
         if not waiter.done() and self.reason is None:
             self.end("deadline")
 

@@ -1,5 +1,6 @@
 """The logs of a function: as a list, and as they are made. `services/api/routes.py` has the paths."""
 
+from services.api.core.following import Since
 from services.api.dialects.apps.live import Live
 from services.api.dialects.apps.routes.asked import Asked, By, To
 from services.api.dialects.apps.translate import logs as translate
@@ -18,15 +19,23 @@ async def show_logs(request: Asked, *, core: To, caller: By, app_id: str, name: 
 
 
 async def follow_logs(request: Asked, *, core: To, caller: By, app_id: str, name: str) -> Live:
-    """The calls of a function as they end, as server-sent events."""
+    """The calls of a function as they end, and with `lines` what they write before, as server-sent events."""
     asked, logs = request.query_params, core.logs
     last_event = request.headers.get("last-event-id") or asked.get("last_event_id")
-    since, failed = translate.since(last_event), translate.failed(asked.get("level"))
+    moment = translate.moment(asked.get("since"))
+    since = translate.since(last_event) if last_event else Since(moment=moment)
+    level, lines = asked.get("level"), translate.is_true(asked.get("lines"))
     function = await core.called.function(caller, app_id, name)
     headers = request.scope["headers"]
 
     async def may_go_on() -> bool:
         return await logs.may_follow(lambda: core.known(headers), function)
 
-    following = await logs.follow(caller, function, since, failed=failed)
-    return Live(following, may_go_on, ending=logs.ending, keep_alive_s=logs.keep_alive_s)
+    following = await logs.follow(caller, function, since, failed=translate.failed(level), lines=lines)
+    return Live(
+        following,
+        may_go_on,
+        ending=logs.ending,
+        keep_alive_s=logs.keep_alive_s,
+        wanted=translate.wanted(level, moment),
+    )

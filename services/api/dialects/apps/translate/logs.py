@@ -2,13 +2,17 @@
 
 import re
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import msgspec
 
 from services.api.core import entries as core
-from services.api.core.logs import Since, Told
+from services.api.core.following import Since, Told
+from services.api.core.lines import Chunk
+from services.api.core.runs import Gap, Item
 from services.api.dialects.apps.translate.stamps import stamp
 from services.api.dialects.apps.wire import logs as wire
+from shared.domain.line import RANK, Why
 from shared.domain.problem import Problem, wrong
 
 MOST, BY_DEFAULT = 1000, 100
@@ -19,6 +23,17 @@ _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 KEEP_ALIVE = b": keep-alive\n\n"
 BEGIN = b": following\n\n"
+
+_WHY: dict[Why, str] = {
+    "before": "The call ran already when you began to follow",
+    "rate": "More lines were written in a second than are passed on",
+    "bounds": "The call wrote more lines than it may",
+    "slow": "You took less than came",
+    "lost": "Lost on the way: the list of logs has what is on record",
+    "died": "The run of the call was cut",
+    "history": "Older calls than these are not kept for followers: the list of logs has what is on record",
+}
+_encode = msgspec.json.Encoder().encode
 
 
 def entry(one: core.Entry) -> wire.Entry:
@@ -39,14 +54,62 @@ def entry(one: core.Entry) -> wire.Entry:
         memory_used=memory_mb,
         error=one.error or None,
         stack=one.stack or None,
-        console_logs=[wire.Console(line.level, line.message, int(line.at * 1000)) for line in one.console],
+        console_logs=[
+            wire.Console(line.level, line.message, int(line.at * 1000), line.n or msgspec.UNSET) for line in one.console
+        ],
     )
 
 
 def told(one: Told) -> bytes:
-    """An entry or a gap as a server-sent event."""
-    kind, body = ("log", entry(one.entry)) if one.entry else ("gap", wire.Gap(one.gap))
-    return b"id: %d\nevent: %b\ndata: %b\n\n" % (one.id, kind.encode(), msgspec.json.encode(body))
+    """An entry, or that some may be missing, as a server-sent event."""
+    kind, body = ("log", entry(one.entry)) if one.entry else ("gap", _gap(None, None, None, "history"))
+    return b"id: %d\nevent: %b\ndata: %b\n\n" % (one.id, kind.encode(), _encode(body))
+
+
+class Wanted(NamedTuple):
+    """Which lines: those of this rank at least, written after this moment, ms since 1970."""
+
+    rank: int = 0
+    after: int = 0
+
+
+def lines(chunk: Chunk, wanted: Wanted) -> bytes:
+    """Lines and gaps as server-sent events: made once for all who want the same ones."""
+    if wanted.after < chunk.oldest:  # as a rule: what comes now is new
+        wanted = Wanted(wanted.rank)
+    shown = chunk.shown.get(wanted)
+    if shown is None:
+        shown = chunk.shown[wanted] = b"".join(_shown(one) for one in chunk.items if _is_wanted(one, wanted))
+    return shown
+
+
+def wanted(level: str | None, since: datetime | None) -> Wanted:
+    """Which lines are wanted: a level that is none means all."""
+    return Wanted(RANK.get(level or "", 0), 0 if since is None else int(since.timestamp() * 1000))
+
+
+def _is_wanted(one: Item, wanted: Wanted) -> bool:
+    return isinstance(one, Gap) or (RANK[one.line.level] >= wanted.rank and one.line.at > wanted.after)
+
+
+def _shown(one: Item) -> bytes:
+    if isinstance(one, Gap):
+        return b"event: gap\ndata: %b\n\n" % _encode(_gap(one.task_id, one.first, one.last, one.why))
+    task_id, attempt, line = one
+    told = wire.Line(
+        n=line.n,
+        task_id=task_id,
+        level=line.level,
+        at=line.at,
+        message=line.message,
+        cut=line.cut,
+        attempt=attempt,
+    )
+    return b"event: line\ndata: %b\n\n" % _encode(told)
+
+
+def _gap(task_id: str | None, first: int | None, last: int | None, why: Why) -> wire.Gap:
+    return wire.Gap(task_id=task_id, first=first, last=last, why=why, message=_WHY[why])
 
 
 def limit(text: str | None) -> int:

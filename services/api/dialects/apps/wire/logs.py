@@ -4,11 +4,15 @@ import msgspec
 
 
 class Console(msgspec.Struct, frozen=True):
-    """A line that the function wrote: `level` is log, info, warn, error or debug, `timestamp` ms since 1970."""
+    """A line that the function wrote: `level` is log, info, warn, error or debug, `timestamp` ms since 1970.
+
+    `n` is its number among all that the call wrote, where it has one.
+    """
 
     level: str
     message: str
     timestamp: int
+    n: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +45,23 @@ class Entries(msgspec.Struct, frozen=True, kw_only=True):
     has_more: bool = msgspec.field(name="hasMore")
 
 
-class Gap(msgspec.Struct, frozen=True):
-    """Something may be missing here."""
+class Line(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of a call that runs: the `n`th of it, `at` ms since 1970. `cut` where the message is longer."""
 
+    n: int
+    task_id: str
+    level: str
+    at: int
+    message: str
+    cut: bool = False
+    attempt: int = 1
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Something is missing here, or may be: the lines of a call from one number to another, both included."""
+
+    task_id: str | None
+    first: int | None = msgspec.field(name="from")
+    last: int | None = msgspec.field(name="to")
+    why: str
     message: str
