@@ -1,11 +1,9 @@
 """What stands where in the site: sections of pages. A page that is in none of them is a how-to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-
-Nav = Mapping[str, "Nav | str"] | str
 
 DECISIONS = "decisions/README.md"
 
@@ -39,19 +37,19 @@ SECTIONS: dict[str, list[str] | dict[str, list[str]]] = {
 
 def navigation(pages: Iterable[str]) -> list[Any]:
     """The navigation over these pages, as the generator takes it: every page stands in it once."""
-    there = set(pages) - {"index.md"}
-    nav: list[Any] = [{"Shoal": "index.md"}]
-    for title, inside in SECTIONS.items():
-        if isinstance(inside, list):
-            found: list[Any] = _taken(inside, there)
-        else:
-            found = [{group: taken} for group, names in inside.items() if (taken := _taken(names, there))]
-        nav.append({title: found})
-    decisions = sorted(page for page in there if page.startswith("decisions/") and page != DECISIONS)
-    there -= {DECISIONS, *decisions}
-    nav[-1]["Explanation"].append({"Decisions": [{"All of them": DECISIONS}, *decisions]})
-    nav[2]["How-to"].extend(sorted(there))
-    return nav
+    there = set(pages) - {"index.md", DECISIONS}
+    decisions = sorted(page for page in there if page.startswith("decisions/"))
+    there.difference_update(decisions)
+    sections = {title: _section(inside, there) for title, inside in SECTIONS.items()}
+    sections["How-to"] += sorted(there)
+    sections["Explanation"].append({"Decisions": [{"All of them": DECISIONS}, *decisions]})
+    return [{"Shoal": "index.md"}, *({title: inside} for title, inside in sections.items() if inside)]
+
+
+def _section(inside: list[str] | dict[str, list[str]], there: set[str]) -> list[Any]:
+    if isinstance(inside, list):
+        return _taken(inside, there)
+    return [{group: found} for group, names in inside.items() if (found := _taken(names, there))]
 
 
 def toml(nav: list[Any]) -> str:
