@@ -41,7 +41,8 @@ async def test_the_page_says_what_works(shoal: Platform, programs: Path, tmp_pat
     folder = tmp_path / "home"
     folder.mkdir()
     (folder / ".shoal").symlink_to(shoal.data_dir)
-    (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(programs)
     found = [block for block in blocks(ROOT, page) if not block.not_run]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
