@@ -62,6 +62,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     Dead letters are kept for `dead_days`, the newest `dead_per_function` of each function.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     At its end a service sends what is left of its traces, for `trace_flush_s` at most.
+    Up to `metrics_functions` functions, of up to `metrics_tenants` tenants, have labels of their own in the metrics.
     `trusted_proxies` are the addresses and networks, by commas, whose word on a caller's address and scheme is taken.
     """
 
@@ -84,6 +85,8 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     params_bytes: Annotated[int, Meta(gt=0, le=4 << 20)] = 1 << 20
     result_bytes: Annotated[int, Meta(gt=0, le=6 << 20)] = 4 << 20
     output_bytes: Annotated[int, Meta(gt=0, le=1 << 20)] = 64 << 10
+    metrics_functions: Annotated[int, Meta(ge=0, le=10_000)] = 200
+    metrics_tenants: Annotated[int, Meta(ge=0, le=10_000)] = 50
     default_timeout_s: Annotated[float, Meta(gt=0, le=86_400)] = 30.0
     default_memory_mb: Annotated[int, Meta(ge=16, le=65_536)] = 128
     default_log_lines: Annotated[int, Meta(ge=0, le=100_000)] = 1000

@@ -92,7 +92,9 @@ def retrying(dispatch: Dispatch, timeline: Timeline, failed: Outcome, *, due_at:
     )
 
 
-def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline, *, executor: str) -> Finished:
+def finished(
+    delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline, *, executor: str, mode: str = ""
+) -> Finished:
     """It ended."""
     dispatch = delivery.body
     request = dispatch.request
@@ -107,6 +109,7 @@ def finished(delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline,
         method=request.method if request else "",
         path=request.path[:MAX_PATH] if request else "",
         callback_url=dispatch.callback_url,
+        mode=mode,
     )
 
 

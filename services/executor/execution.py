@@ -255,7 +255,7 @@ class Execution:
 
     async def _tell(self, delivery: Delivery[Dispatch], outcome: Outcome, timeline: Timeline) -> None:
         recorded = outcome.recorded()
-        finished = events.finished(delivery, recorded, timeline, executor=self._executor)
+        finished = events.finished(delivery, recorded, timeline, executor=self._executor, mode=self._mode.name)
         told = outcome if delivery.body.request is not None else recorded
         letter = letter_of(delivery.body, recorded, sequence=delivery.sequence)
 

@@ -1,12 +1,9 @@
 """What arrives at the executor by bus: dispatched work, and requests to compile."""
 
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
-
-from prometheus_client import Counter
 
 from services.executor import modes
 from services.executor.artefacts import Artefacts
@@ -49,9 +46,6 @@ from shared.waiting import Waiting
 
 _LINES = 4  # a function may have this part of what is held ready, where it has a share
 _log = telemetry.logger("executor")
-_QUEUED = telemetry.STAGE.labels("queued")
-_RUN = telemetry.STAGE.labels("run")
-_REPORTED = telemetry.STAGE.labels("reported")
 
 
 class BusLinks:
@@ -79,7 +73,6 @@ class BusLinks:
         self._artefacts = artefacts
         self._functions = functions
         self._pool = pool
-        self._ends: dict[tuple[str, str], Counter] = {}
 
     async def load(self, dispatch: Dispatch) -> Loaded | Refusal:
         """Settings as new as the dispatch at least; code from the cache, the store, or the source."""
@@ -205,7 +198,8 @@ class BusLinks:
             if reply_to and not here:
                 await self._bus.send(reply_to, answer)
         else:
-            self._observe(finished)
+            for limit in limits_reached(finished.outcome):
+                telemetry.LIMITS_REACHED.labels(self._pool, limit).inc()
         if here:
             self._waiting.told(answer)
         return answer.outcome.status
@@ -224,22 +218,6 @@ class BusLinks:
             telemetry.CANCELLED_LATE.labels(self._pool).inc()
             _log.info("cancelled late", **facts)
         return Answer(task_id=finished.task_id, outcome=outcome, settled=True)
-
-    def _observe(self, finished: Finished) -> None:
-        self._count(finished.outcome.status, finished.outcome.error_type)
-        for limit in limits_reached(finished.outcome):
-            telemetry.LIMITS_REACHED.labels(self._pool, limit).inc()
-        timeline = finished.timeline
-        if timeline.started:  # what was refused, or came too late, was never run
-            _QUEUED.observe(max(0.0, timeline.started - timeline.routed))
-            _RUN.observe(timeline.done - timeline.started)
-        _REPORTED.observe(max(0.0, time.time() - timeline.done))
-
-    def _count(self, status: str, error: str) -> None:
-        counter = self._ends.get((status, error))
-        if counter is None:  # looked up once: labels cost more than the count
-            counter = self._ends[status, error] = telemetry.FINISHED.labels(self._pool, status, error)
-        counter.inc()
 
 
 class _Shared(NamedTuple):
@@ -346,7 +324,6 @@ async def serve(service: Service) -> AsyncIterator[None]:
         lanes = Lanes(service.bus, pools, bound=ceilings.bound)
         await ceilings.listen(service.bus, lanes)
         for pool in modes.OPEN:
-            telemetry.QUEUED.labels(pool).set_function(partial(lanes.depth, pool))
             telemetry.LANES.labels(pool).set_function(partial(lanes.open, pool))
         await lanes.start()
         service.checks["lanes"] = lanes.looking

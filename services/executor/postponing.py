@@ -12,7 +12,7 @@ from services.executor.backlog import Backlog
 from services.executor.links import Links
 from services.executor.mode import Again
 from services.executor.slots import Asker
-from shared import telemetry
+from shared import labels, telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Dispatch
 from shared.domain.concurrency import has_own_lane
@@ -68,7 +68,7 @@ class Postponing:
                 raise
             return False
         await until_done(tell)
-        telemetry.RETRIED.labels(failed.error_type).inc()
+        telemetry.RETRIED.labels(labels.error(failed.error_type)).inc()
         return True
 
     def _pause_s(self, dispatch: Dispatch, asked_s: float) -> float:

@@ -10,6 +10,7 @@ from services.recorder import spans
 from services.recorder.callbacks import Callbacks
 from services.recorder.config import Recorder
 from services.recorder.forgetting import Forgetting
+from services.recorder.observing import Observing
 from services.recorder.orphans import Orphans
 from services.recorder.project import ends, project
 from services.recorder.tally import Tally
@@ -21,6 +22,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke, Recorded
 from shared.bus.notices import FunctionChanged
 from shared.domain.problem import Problem
+from shared.labels import FunctionLabels
 from shared.store import checkpoints, invocations, milestones
 from shared.store.checkpoints import Mark
 
@@ -32,10 +34,11 @@ _log = telemetry.logger("recorder")
 class Handlers:
     """Writes what happened into the store."""
 
-    def __init__(self, service: Service, forgetting: Forgetting, tally: Tally) -> None:
+    def __init__(self, service: Service, forgetting: Forgetting, tally: Tally, observing: Observing) -> None:
         self._service = service
         self._forgetting = forgetting
         self._tally = tally
+        self._observing = observing
         self._callbacks = Callbacks(service.bus, service.store, dedupe_s=service.platform.dedupe_s)
 
     async def record(self, batch: Batch) -> dict[int, str]:
@@ -80,11 +83,17 @@ class Handlers:
         writes = project(commands, events)
         if not writes:
             return [], set()
-        taken = await invocations.write(self._service.store, writes)
-        if not (ended := ends(events)):
+        ended = ends(events)
+        try:
+            taken = await invocations.write(self._service.store, writes)
+            again = {place for place in taken if place < len(ended)}
+            first = await self._first(ended, again)
+        except BaseException:
+            self._observing.failed(ended)
+            raise
+        if not ended:
             return [], set()
-        again = {place for place in taken if place < len(ended)}
-        first = await self._first(ended, again)
+        self._observing.written(first, {ended[place].sequence for place in again})
         await self._tally.add(first)
         return first, {ended[place].body.task_id for place in again}
 
@@ -110,6 +119,10 @@ class Shift:
         self._reader: BatchReader | None = None
         self._tally: Tally | None = None
         self._created: dict[str, str] = {}
+        platform = service.platform
+        self._observing = Observing(
+            FunctionLabels(functions=platform.metrics_functions, tenants=platform.metrics_tenants)
+        )
 
     async def open(self) -> None:
         """Hear of deletions."""
@@ -181,9 +194,10 @@ class Shift:
         settings, bus = self._settings, self._service.bus
         self._created = {name: await bus.created(name) for name in (streams.INVOKE, streams.EVENTS)}
         tally = Tally(self._service.store, self._forgetting, stream=self._created[streams.EVENTS])
+        self._observing.begin(self._created[streams.EVENTS])
         reader = BatchReader(
             bus,
-            Handlers(self._service, self._forgetting, tally).record,
+            Handlers(self._service, self._forgetting, tally, self._observing).record,
             size=settings.batch,
             linger_s=settings.linger_s,
             key=lambda body: body.task_id,

@@ -30,7 +30,6 @@ from shared.tracing.facts import taken
 
 _SENT = telemetry.ROUTED.labels("sent")
 _REFUSED = telemetry.ROUTED.labels("refused")
-_ROUTED = telemetry.STAGE.labels("routed")
 
 
 class Handlers:
@@ -100,7 +99,6 @@ class Handlers:
                 await self._refuse(delivery, outcome, routed_at, function=function)
                 _REFUSED.inc()
                 _count_limits(outcome, pool=function.pool if function else "")
-        _ROUTED.observe(max(0.0, time.time() - command.accepted_at))
         return DONE
 
     async def give_up(self, delivery: Delivery[Invoke], reason: str) -> None:
@@ -136,6 +134,7 @@ class Handlers:
             method=request.method if request else "",
             path=request.path[:MAX_PATH] if request else "",
             callback_url=command.callback_url,
+            mode=function.pool if function is not None else "",
         )
         subject = subjects.event(command.tenant, command.function, "finished")
         stored = await bus.store(subject, finished, id=f"{command.task_id}.finished", sent=sent)

@@ -170,7 +170,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     """An invocation ended. `delivery` counts how often its work was handed out: above 1, a run may have been cut.
 
     `attempt` is the one that was the last. Of a request, `method` and `path` are what was asked. It is to be told to
-    `callback_url`, where there is one.
+    `callback_url`, where there is one. `mode` is the pool that it was for, empty where that is not known.
     """
 
     id: int
@@ -190,6 +190,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag=
     method: str = ""
     path: str = ""
     callback_url: str = ""
+    mode: str = ""
 
 
 Event = Started | Cut | Retrying | Finished

@@ -14,6 +14,7 @@ import pytest
 from services.recorder.callbacks import Callbacks
 from services.recorder.forgetting import Forgetting
 from services.recorder.handlers import READER, Handlers
+from services.recorder.observing import Observing
 from services.recorder.tally import Tally
 from shared.bus import broker, subjects
 from shared.bus.broker import Bus
@@ -24,6 +25,7 @@ from shared.domain.callback import SLUG, STEP
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
+from shared.labels import FunctionLabels
 from shared.store.client import Store
 from shared.store.invocations import Invocations
 from shared.submit import new_task_id, step_task_id
@@ -221,7 +223,8 @@ async def test_a_recorder_that_dies_between_its_two_steps(inside: Inside):
     def handlers() -> Handlers:
         service: Any = inside
         forgetting = Forgetting(inside.store)
-        return Handlers(service, forgetting, Tally(inside.store, forgetting, stream="s"))
+        observing = Observing(FunctionLabels(functions=0, tenants=0))
+        return Handlers(service, forgetting, Tally(inside.store, forgetting, stream="s"), observing)
 
     dying = handlers()
 
