@@ -50,7 +50,6 @@ RUN = Histogram(
     ["tenant", "function"],
     buckets=FUNCTION_BUCKETS_S,
 )
-LOG_LINES = Counter("shoal_logs_lines", "Lines that functions logged, in invocations that are on record", ["pool"])
 BUSY = Gauge("shoal_slots_busy", "Calls that run now", ["pool"])
 SLOTS = Gauge("shoal_slots", "Calls that may run side by side", ["pool"])
 LANES = Gauge("shoal_lanes_open", "Lanes that this executor takes work from", ["pool"])

@@ -84,8 +84,6 @@ class Observing:
             self._counter(telemetry.FINISHED, status, mode, body.trigger_type).inc()
             if status != "SUCCESS":
                 telemetry.FAILED.labels(mode, labels.error(body.outcome.error_type)).inc()
-            if body.outcome.logs:
-                self._counter(telemetry.LOG_LINES, mode).inc(len(body.outcome.logs))
             for stage, seconds in stages(timeline, recorded=recorded):
                 times.add(self._histogram(telemetry.STAGE, stage, mode), seconds, end)
             times.add(self._histogram(telemetry.TOTAL, mode, status), recorded - timeline.accepted, end)

@@ -13,7 +13,7 @@ from shared import telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished
 from shared.domain.invocation import Timeline
-from shared.domain.outcome import LogLine, Outcome, cancelled, failure
+from shared.domain.outcome import Outcome, cancelled, failure
 from shared.labels import FunctionLabels
 
 AT = 1_700_000_000.0
@@ -31,7 +31,7 @@ OBSERVED = (
 
 @pytest.fixture(autouse=True)
 def _afresh() -> Iterator[None]:
-    for metric in (*OBSERVED, telemetry.LOG_LINES):
+    for metric in OBSERVED:
         metric.clear()
     return
 
@@ -61,15 +61,13 @@ def finished(status: str = "SUCCESS", mode: str = "python") -> float:
 
 
 def test_an_end_is_counted_with_what_it_is_of(observing: Observing) -> None:
-    logged = Outcome(status="SUCCESS", logs=[LogLine(AT, "info", "x")] * 3)
-    ends = [ended(1, logged), ended(2, failure("Mine", "x")), ended(3, failure("TimeoutError", "x"), mode="")]
+    ends = [ended(1), ended(2, failure("Mine", "x")), ended(3, failure("TimeoutError", "x"), mode="")]
     observing.written(ends, set())
     assert (finished(), finished("FAILURE"), finished("FAILURE", "none")) == (1, 1, 1)
     assert value("shoal_invocations_failed_total", mode="python", error="other") == 1
     assert value("shoal_invocations_failed_total", mode="none", error="TimeoutError") == 1
     assert value("shoal_function_invocations_total", tenant="acme", function="f", status="FAILURE") == 2
     assert value("shoal_function_run_seconds_count", tenant="acme", function="f") == 3
-    assert value("shoal_logs_lines_total", pool="python") == 3
 
 
 def test_the_stages_of_what_ran_are_its_whole_time(observing: Observing) -> None:
