@@ -38,8 +38,8 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     `instance` is this process and no other; `seat` is its place of work, which a process that is started in the place
     of a dead one has again (where nobody gives seats, the instance).
     `facts` are functions whose results the health page shows, by name; `checks` what must hold, beside bus and store,
-    for the service to be ready. `watch` ends the service when the task dies of an exception: better started again than
-    half alive.
+    for the service to be ready; `looks` are taken before the metrics are shown. `watch` ends the service when the task
+    dies of an exception: better started again than half alive.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     keyring: secrets.Keyring
     facts: dict[str, Callable[[], Any]]
     checks: dict[str, Callable[[], Awaitable[bool]]]
+    looks: list[health.Look] = []
     watch: Callable[[asyncio.Task[Any]], None]
 
 
@@ -151,6 +152,7 @@ async def _work(
             keyring=keyring,
             facts=page.facts,
             checks=page.checks,
+            looks=page.looks,
             watch=ending.watch,
         )
         page.checks["bus"] = lambda: _answer(bus.connected)

@@ -57,6 +57,7 @@ RECORDED = Counter("shoal_events_recorded", "Events and commands written to the 
 BATCH = Histogram(
     "shoal_recorder_batch_size", "Messages in one write", buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000)
 )
+RECORDER_LAG = Gauge("shoal_recorder_lag_seconds", "How old what is recorded now is; 0 where nothing came of late")
 ORPHANS = Gauge("shoal_orphans", "Invocations that have not ended, though nobody has them any more")
 DEAD = Counter(
     "shoal_dead_letters", "Letters put into DEAD: the class of the error, or unreadable", ["stream", "reason"]

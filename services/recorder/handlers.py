@@ -13,6 +13,7 @@ from services.recorder.forgetting import Forgetting
 from services.recorder.observing import Observing
 from services.recorder.orphans import Orphans
 from services.recorder.project import ends, project
+from services.recorder.standing import Standing
 from services.recorder.tally import Tally
 from shared import telemetry, tracing
 from shared.boot import Service
@@ -22,6 +23,7 @@ from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke, Recorded
 from shared.bus.notices import FunctionChanged
 from shared.domain.problem import Problem
+from shared.health import Look
 from shared.labels import FunctionLabels
 from shared.store import checkpoints, invocations, milestones
 from shared.store.checkpoints import Mark
@@ -44,6 +46,7 @@ class Handlers:
     async def record(self, batch: Batch) -> dict[int, str]:
         """Write one batch, then say so. Raises Problem(unavailable): it is tried again until it works."""
         refused: dict[int, str] = {}
+        self._observing.lag.begin(batch)
         try:
             await self._write(batch)
         except Problem:
@@ -53,6 +56,7 @@ class Handlers:
             refused = await self._one_by_one(batch)
         telemetry.RECORDED.inc(len(batch))
         telemetry.BATCH.observe(len(batch))
+        self._observing.lag.end()
         await self._service.bus.send(subjects.RECORDED, Recorded(count=len(batch)))
         return refused
 
@@ -124,6 +128,11 @@ class Shift:
             FunctionLabels(functions=platform.metrics_functions, tenants=platform.metrics_tenants)
         )
 
+    @property
+    def positions(self) -> dict[str, int]:
+        """Up to where all is on record, of each stream; empty while another one records."""
+        return {} if self._reader is None else self._reader.positions
+
     async def open(self) -> None:
         """Hear of deletions."""
         await self._service.bus.listen(subjects.changed("*", "*"), self._changed, body=FunctionChanged)
@@ -186,6 +195,7 @@ class Shift:
         """Write what is here, and where we are; let another one begin at once."""
         if self._reader is not None:
             await self._reader.stop(grace_s=self._service.platform.drain_s - 1)
+            self._observing.lag.stop()
             if give_up:
                 await self._keep(0.0)
             self._reader = None
@@ -235,6 +245,9 @@ async def serve(service: Service) -> AsyncIterator[None]:
     """The recorder at work, or standing by."""
     shift = Shift(service)
     await shift.open()
+    standing = Standing(service.bus, lambda: shift.positions)
+    service.looks.append(Look(standing.look))
+    standing.open()
     working = asyncio.create_task(shift.work())
     service.watch(working)
     try:
@@ -243,3 +256,4 @@ async def serve(service: Service) -> AsyncIterator[None]:
         working.cancel()
         await asyncio.wait({working})
         await shift.end(give_up=True)
+        standing.close()

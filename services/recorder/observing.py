@@ -10,6 +10,7 @@ from typing import Any
 
 from prometheus_client import Counter, Histogram
 
+from services.recorder.lag import Lag
 from shared import labels, telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished
@@ -49,6 +50,7 @@ class Observing:
         self._failed: set[int] = set()
         self._stream = ""
         self._upto = 0
+        self.lag = Lag()
 
     def begin(self, stream: str) -> None:
         """Events are read of the stream that was made at `stream`: sequences are of that one."""

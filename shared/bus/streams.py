@@ -24,6 +24,8 @@ LANE_UNUSED_S = 3600.0
 """How long the server keeps the consumer of a lane that no executor asks for."""
 ROUTER = "router"
 """The consumer that says how far the commands are routed."""
+SCHEDULER = "scheduler"
+"""The consumer of ticks that have come due."""
 
 _RATES_S = 150.0  # two windows of a minute, and some difference between two clocks
 _RATES_BYTES = 32 << 20  # a count is about 100 bytes
@@ -229,7 +231,7 @@ def scheduler(*, lease_s: float, in_hand: int) -> Consumer:
     """Every tick that has come due, to whichever scheduler asks first."""
     return Consumer(
         stream=SCHEDULES,
-        name="scheduler",
+        name=SCHEDULER,
         subject="sched.due.*.*",
         lease_s=lease_s,
         in_hand=in_hand,
