@@ -76,7 +76,7 @@ class Page:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    async def _answer(self, path: str, *, accept: str) -> tuple[int, bytes, bytes]:
+    async def _answer(self, path: str, *, accept: str = "") -> tuple[int, bytes, bytes]:
         if path == "/metrics":
             return await self._metrics(accept)
         if path == "/healthz":

@@ -76,6 +76,16 @@ RATE_LIMITED = Counter(
     "shoal_rate_limited", "Requests refused because there were too many in a minute", ["class", "subject"]
 )
 LIMITS_REACHED = Counter("shoal_limits_reached", "Invocations that met one of their limits", ["pool", "limit"])
+WORKERS = Gauge(
+    "shoal_workers",
+    "Worker processes: with a call, waiting for one of their function's, without a function",
+    ["pool", "state"],
+)
+WORKER_STARTS = Counter(
+    "shoal_worker_starts",
+    "Calls by the worker that they got: a new one, one that had no function, a used one",
+    ["pool", "kind"],
+)
 WORKERS_ENDED = Counter("shoal_workers_ended", "Worker processes of functions that ended", ["pool", "reason"])
 EGRESS_REFUSED = Counter("shoal_egress_refused", "Connections of functions that were not made", ["reason"])
 TICKS = Counter("shoal_schedule_ticks", "Ticks of schedules, by what became of them", ["state"])
@@ -106,6 +116,12 @@ LOG_LINES = Counter("shoal_logs_lines", "Lines of functions passed on while thei
 LOGS_DROPPED = Counter("shoal_logs_dropped", "Lines of functions that were not told while their calls ran", ["where"])
 LOG_FOLLOWERS = Gauge("shoal_log_followers", "Who follows logs of functions now")
 REQUESTS = Counter("shoal_http_requests", "HTTP requests answered", ["method", "status"])
+REQUEST = Histogram(
+    "shoal_http_request_seconds",
+    "From an HTTP request until its answer begins",
+    ["dialect", "class"],
+    buckets=REQUEST_BUCKETS_S,
+)
 
 
 def configure(log_format: Literal["json", "console"], level: str, service: str) -> None:

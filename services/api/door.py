@@ -1,9 +1,10 @@
 """What every HTTP request passes first: a bound on how many are in progress, counts, the way past the framework."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from services.api import families
 from services.api.dialects.apps.call import CallFunction
@@ -11,7 +12,7 @@ from services.api.dialects.apps.live import HEAD, LASTS
 from services.api.dialects.apps.targets import target
 from services.api.dialects.rest import execute, problems
 from services.api.forwarding import Forwarding, is_triggers
-from services.api.rates import METER, Meter, RateLimits
+from services.api.rates import METER, Meter, RateLimits, class_of
 from shared import telemetry
 from shared.domain.problem import Problem
 from shared.exchange import Receive, Scope, Send
@@ -62,7 +63,8 @@ class Door:
         meter = None
         if self._limits is not None:
             meter = scope[METER] = self._limits.meter(scope, executes=(called or asked) is not None)
-        answer = _Answer(send, meter, method=method, words=words)
+        time_of = _histogram(families.named(words), class_of(scope["path"], executes=(called or asked) is not None))
+        answer = _Answer(send, meter, method=method, words=words, time_of=time_of)
         if self._inside >= self._most:
             full = Problem("unavailable", f"{self._most} requests are in progress already; try again in a moment")
             await execute.answer(answer, *words.rendered(full))
@@ -81,7 +83,7 @@ class Door:
     async def _forward(self, scope: Scope, receive: Receive, send: Send, forwarding: Forwarding) -> None:
         """It is counted here, and judged where it goes. Its senders are anybody: half of the room is not for them."""
         words = families.words(scope["path"])
-        answer = _Answer(send, None, method=scope["method"], words=words)
+        answer = _Answer(send, None, method=scope["method"], words=words, time_of=_histogram("triggers", "execution"))
         if self._inside >= self._most or self._passed >= self._most // 2:
             full = Problem("unavailable", "Too many requests are in progress already; try again in a moment")
             await execute.answer(answer, *words.rendered(full))
@@ -125,12 +127,16 @@ async def _let_in(meter: Meter, answer: Send, words: families.Words) -> bool:
 class _Answer:
     """Sends an answer, counts it, adds what its meter says; or says instead that there were too many of its kind."""
 
-    def __init__(self, send: Send, meter: Meter | None, *, method: str, words: families.Words) -> None:
+    def __init__(
+        self, send: Send, meter: Meter | None, *, method: str, words: families.Words, time_of: Histogram
+    ) -> None:
         self._send = send
         self._words = words
         self._meter = meter
         self._method = method
         self._replaced = False
+        self._time_of = time_of
+        self._began = time.perf_counter()
 
     async def __call__(self, message: dict[str, Any]) -> None:
         """Pass one message of the answer on."""
@@ -144,6 +150,7 @@ class _Answer:
                     return
                 message["headers"] = [*message.get("headers", ()), *meter.headers()]
             _count(self._method, message["status"])
+            self._time_of.observe(time.perf_counter() - self._began)
         await self._send(message)
 
     async def _instead(self, refused: Problem, message: dict[str, Any]) -> None:
@@ -155,6 +162,14 @@ class _Answer:
 
 
 _counters: dict[tuple[str, int], Counter] = {}
+_histograms: dict[tuple[str, str], Histogram] = {}
+
+
+def _histogram(dialect: str, of_class: str) -> Histogram:
+    histogram = _histograms.get((dialect, of_class))
+    if histogram is None:
+        histogram = _histograms[dialect, of_class] = telemetry.REQUEST.labels(dialect, of_class)
+    return histogram
 
 
 def _count(method: str, status: int) -> None:

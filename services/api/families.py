@@ -55,6 +55,11 @@ def words(path: str) -> Words:
     return webui if _WEBUI.fullmatch(_folded(path)) else rest
 
 
+def named(words: Words) -> str:
+    """The name of the dialect that has these words."""
+    return "apps" if words is apps else "webui" if words is webui else "rest"
+
+
 def on_problem(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
     """A Problem from the core, in the words of the path's dialect."""
     return words(request.scope["path"]).on_problem(request, problem)

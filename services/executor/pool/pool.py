@@ -26,6 +26,8 @@ class Pool(Generic[K, W]):
         self._making = 0
         self._closed = False
         self.live: set[PooledWorker[K, W]] = set()
+        tally.shows("busy", lambda: self.workers - self.idle)
+        tally.shows("warm", lambda: self.idle)
 
     @property
     def workers(self) -> int:
@@ -109,7 +111,7 @@ class Pool(Generic[K, W]):
         finally:
             self._making -= 1
         worker = PooledWorker(key, link)
-        self._tally.started(warm=False)
+        self._tally.started(warm=False, spare=link.spare)
         if not link.alive:  # it died before anybody listened; the call finds out
             self._places.free(key)
             self._tally.ended(link)

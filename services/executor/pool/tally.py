@@ -17,10 +17,16 @@ class Tally:
         self._pool = pool
         self._way = way
         self.counts: Counter[str] = Counter()
+        self._starts = {kind: telemetry.WORKER_STARTS.labels(pool, kind) for kind in ("warm", "spare", "cold")}
 
-    def started(self, *, warm: bool) -> None:
-        """A call got a worker that was there, or a new one."""
+    def shows(self, state: str, count: Callable[[], int]) -> None:
+        """Have the metrics say how many workers are in a state: `busy`, `warm` or `spare`."""
+        telemetry.WORKERS.labels(self._pool, state).set_function(count)
+
+    def started(self, *, warm: bool, spare: bool = False) -> None:
+        """A call got a worker that was there, or a new one, which may have waited as a spare."""
         self.counts["warm" if warm else "cold"] += 1
+        self._starts["warm" if warm else "spare" if spare else "cold"].inc()
 
     def ended(self, worker: Worker) -> None:
         """A worker has ended. If it did so by itself, how is known only when its exit status is."""

@@ -31,6 +31,8 @@ class Worker(Protocol):
     on_end: Callable[[Any], None] | None
     # Not to be used again after what it does: what it was made of has been replaced.
     retired: bool
+    # It was made before anybody asked for it.
+    spare: bool
 
     @property
     def alive(self) -> bool:

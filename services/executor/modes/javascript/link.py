@@ -69,6 +69,7 @@ class WorkerLink:
         self.reason: Reason | None = None
         self.on_end: Callable[[WorkerLink], None] | None = None
         self.retired = False
+        self.spare = False
         self.exited.add_done_callback(lambda _: self.end("died"))
         self.exited.add_done_callback(lambda _: leave(place))
 

@@ -49,6 +49,7 @@ class PythonMode:
         self._spares = Spares(zygotes, least=settings.least_spares, most=settings.most_spares)
         self._tally = Tally(self.name, way=way_of)
         self._pool = Pool(self._make, places, self._tally)
+        self._tally.shows("spare", lambda: self._spares.count)
         # By tenant: whose code has made a system call that only an attack makes.
         self._violations: Counter[str] = Counter()
         zygotes.on_renewal = self._renewed

@@ -70,6 +70,7 @@ class Spares:
             return None
         link = self._ready.popleft()
         link.on_end = None
+        link.spare = True
         return link
 
     def _adapt(self, *, missed: bool) -> None:

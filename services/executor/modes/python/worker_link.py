@@ -62,6 +62,7 @@ class WorkerLink:
         self._start_bytes = 0
         self._own_bytes = 0
         self.on_end: Callable[[WorkerLink], None] | None = None
+        self.spare = False
         # Its zygote has been replaced: it may end what it does, and is not to be used again.
         self.retired = False
         self._measure()
