@@ -3,6 +3,7 @@
 import hashlib
 import time
 import uuid
+from typing import get_args
 
 import msgspec
 import uuid_utils
@@ -18,6 +19,7 @@ from shared.domain.invocation import TriggerType
 from shared.domain.request import Actor, Request
 from shared.tracing.facts import sent
 
+_ACCEPTED = {trigger: telemetry.ACCEPTED.labels(trigger) for trigger in get_args(TriggerType)}
 _REFUSABLE: frozenset[TriggerType] = frozenset({"api", "http", "webhook", "websocket"})
 
 
@@ -127,9 +129,10 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
     )
     with tracing.submitting("send INVOKE", accepted_at, facts=sent(command, streams.INVOKE) if tracing.on else None):
         stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)
-    if admission is not None and not stored.duplicate:
-        admission.accepted(function, stored.sequence)
-    telemetry.ACCEPTED.labels(origin.trigger_type).inc()
+    if not stored.duplicate:
+        if admission is not None:
+            admission.accepted(function, stored.sequence)
+        _ACCEPTED[origin.trigger_type].inc()
     return Accepted(task_id=task_id, id=stored.sequence, accepted_at=command.accepted_at, repeated=stored.duplicate)
 
 

@@ -85,7 +85,7 @@ class Observing:
             status, mode, timeline = body.outcome.status, body.mode or NONE, body.timeline
             self._counter(telemetry.FINISHED, status, mode, body.trigger_type).inc()
             if status != "SUCCESS":
-                telemetry.FAILED.labels(mode, labels.error(body.outcome.error_type)).inc()
+                self._counter(telemetry.FAILED, mode, labels.error(body.outcome.error_type)).inc()
             for stage, seconds in stages(timeline, recorded=recorded):
                 times.add(self._histogram(telemetry.STAGE, stage, mode), seconds, end)
             times.add(self._histogram(telemetry.TOTAL, mode, status), recorded - timeline.accepted, end)
