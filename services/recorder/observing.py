@@ -18,6 +18,7 @@ from shared.domain.invocation import Timeline
 from shared.labels import NONE, FunctionLabels
 
 _LONGEST = 40  # of what is an exemplar's label: names and values may have 128 characters together
+_SAMPLED = "01"  # W3C's flag: somebody keeps the trace
 _MOST_FAILED = 20_000  # ends
 _STAGES = ("routed", "picked", "started", "done")
 
@@ -127,5 +128,9 @@ def stages(timeline: Timeline, *, recorded: float) -> list[tuple[str, float]]:
 
 
 def exemplar_of(end: Delivery[Finished]) -> dict[str, str]:
-    """What leads from a figure to one invocation of those that it is of."""
-    return {"task_id": end.body.task_id[:_LONGEST]}
+    """What leads from a figure to one invocation of those that it is of: its trace too, where that is kept."""
+    found = {"task_id": end.body.task_id[:_LONGEST]}
+    _, trace_id, _, flags = (end.trace.parent.split("-") + [""] * 4)[:4]
+    if trace_id and flags == _SAMPLED:
+        found["trace_id"] = trace_id[:_LONGEST]
+    return found

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from prometheus_client.openmetrics.exposition import generate_latest
@@ -15,6 +16,7 @@ from shared.bus.messages import Finished
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, cancelled, failure
 from shared.labels import FunctionLabels
+from shared.tracing import Trace
 
 AT = 1_700_000_000.0
 WELL = Outcome(status="SUCCESS")
@@ -140,6 +142,14 @@ def test_the_slowest_of_a_batch_is_the_exemplar(observing: Observing) -> None:
     assert found == {"task-2"}
 
 
+def test_an_exemplar_names_the_trace_that_is_kept() -> None:
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for flags, expected in (("01", {"trace_id": trace_id}), ("00", {})):
+        delivery = msgspec.structs.replace(ended(1), trace=Trace(f"00-{trace_id}-00f067aa0ba902b7-{flags}"))
+        assert exemplar_of(delivery) == {"task_id": "task-1", **expected}
+
+
 def test_an_exemplar_is_never_too_long() -> None:
-    found = exemplar_of(ended(1, task_id="x" * 500))
+    delivery = msgspec.structs.replace(ended(1, task_id="x" * 500), trace=Trace(f"00-{'y' * 500}-0-01"))
+    found = exemplar_of(delivery)
     assert sum(len(name) + len(text) for name, text in found.items()) <= 128
