@@ -13,11 +13,8 @@ from shared.bus import streams, subjects
 from shared.bus.broker import Bus
 from shared.bus.lanes import LaneKey
 from shared.bus.subjects_in import subjects_in
-from shared.domain.function import ENVIRONMENTS
+from shared.domain.function import POOLS
 from shared.domain.problem import Problem
-
-POOLS = (*ENVIRONMENTS, "proxy", "system")
-"""The pools that are told of, also when they have nothing to do."""
 
 _LOOKED_S = 2.0
 
@@ -25,7 +22,7 @@ _LOOKED_S = 2.0
 class Lag:
     """Dispatched calls, queued and in hand, of all tenants: the lag of all consumers of lanes together.
 
-    What waits for a moment to come is not counted: no executor could take it.
+    What waits for a moment to come is not counted: no executor could take it. A pool that has nothing to do is told of.
     """
 
     def __init__(self, bus: Bus) -> None:

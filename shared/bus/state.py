@@ -18,10 +18,9 @@ from shared.bus.broker import Bus
 from shared.bus.lanes import LaneKey
 from shared.bus.publisher import AWAY
 from shared.bus.subjects_in import subjects_in
-from shared.domain.function import ENVIRONMENTS
+from shared.domain.function import POOLS
 from shared.domain.problem import Problem
 
-POOLS = (*ENVIRONMENTS, "proxy", "system")
 NAMES = frozenset(
     {
         streams.INVOKE,
@@ -122,7 +121,7 @@ async def look(bus: Bus) -> BusState:
             pools, oldest_s = _summed(lanes), await _oldest(bus, lanes)
     except _FAULTS as error:
         raise Problem("unavailable", AWAY) from error
-    queued = sum(pool.pending + pool.unacknowledged for pool in pools.values())
+    queued = sum(lane.waiting + lane.in_hand for lane in lanes)
     return BusState(
         held=held,
         readers=dict(zip(_READERS, found, strict=True)),

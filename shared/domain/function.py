@@ -28,6 +28,8 @@ AgentToolAudience = Literal["developer_only", "end_user"]
 Environment = Literal["python", "javascript"]
 """What the code of an `app` function may be written for: each is an executor pool."""
 ENVIRONMENTS: tuple[Environment, ...] = get_args(Environment)
+POOLS = (*ENVIRONMENTS, "proxy", "system")
+"""All executor pools."""
 DEPLOYED_FOR: Environment = "javascript"
 """What it is written for where a deployment by name does not say."""
 

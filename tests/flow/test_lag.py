@@ -3,10 +3,10 @@
 import httpx
 from nats.js.api import ConsumerConfig
 
-from services.router.lag import POOLS, Lag
+from services.router.lag import Lag
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
-from shared.domain.function import ENVIRONMENTS
+from shared.domain.function import ENVIRONMENTS, POOLS
 from tests.flow.test_lanes import queue
 from tests.platform import Platform
 

@@ -9,7 +9,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from services.recorder.standing import Standing
 from shared import telemetry
-from shared.bus.state import NAMES, POOLS, BusState, Held, Reader
+from shared.bus.state import NAMES, BusState, Held, Reader
+from shared.domain.function import POOLS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "metrics.md"
 ROW = re.compile(
