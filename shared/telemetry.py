@@ -62,7 +62,6 @@ ORPHANS = Gauge("shoal_orphans", "Invocations that have not ended, though nobody
 DEAD = Counter(
     "shoal_dead_letters", "Letters put into DEAD: the class of the error, or unreadable", ["stream", "reason"]
 )
-DEAD_KEPT = Gauge("shoal_dead_letters_kept", "Letters in DEAD, of all tenants")
 REDELIVERED = Counter("shoal_messages_redelivered", "Messages handed out again", ["stream"])
 RAN_TWICE = Counter("shoal_ran_twice", "Ends reported for tasks whose end had been reported before", ["pool"])
 CANCELLED = Counter(

@@ -11,7 +11,7 @@ from prometheus_client.registry import REGISTRY, Collector
 
 from shared.bus import streams
 from shared.bus.broker import Bus
-from shared.bus.state import BusState, look
+from shared.bus.state import BusState, Held, look
 from shared.domain.problem import Problem
 
 RECORDER = "recorder"
@@ -82,7 +82,12 @@ def _of_streams(state: BusState) -> Iterator[Metric]:
     for stream, held in sorted(state.held.items()):
         messages.add_metric([stream], held.messages)
         size.add_metric([stream], held.bytes)
-    yield from (messages, size)
+    letters = state.held.get(streams.DEAD, Held()).messages
+    yield from (
+        messages,
+        size,
+        GaugeMetricFamily("shoal_dead_letters_kept", "Dead letters, of all tenants", value=letters),
+    )
 
 
 def _of_readers(state: BusState, positions: dict[str, int]) -> Iterator[Metric]:

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from services.router.config import Router
-from services.router.dead_letters import counted
 from services.router.decide import Moment, Refuse, Send, decide
 from services.router.lag import told
 from services.router.notices import Notices
@@ -178,7 +177,7 @@ async def serve(service: Service) -> AsyncIterator[None]:
     """The router at work."""
     handlers = Handlers(service)
     consumer = await handlers.start()
-    async with counted(service), told(service):
+    async with told(service):
         yield
     await consumer.stop(grace_s=service.platform.drain_s / 2)
     await handlers.stop()

@@ -55,14 +55,6 @@ class _Next(NamedTuple):
     behind: int  # how many match that are newer
 
 
-async def count_all(bus: Bus) -> int:
-    """How many letters there are, of all tenants. Raises Problem(unavailable)."""
-    try:
-        return int((await bus.stream.stream_info(streams.DEAD)).state.messages)
-    except _FAULTS as error:
-        raise Problem("unavailable", AWAY) from error
-
-
 class DeadLetters:
     """One tenant's. Every method raises Problem(unavailable).
 

@@ -434,6 +434,6 @@ async def test_they_are_counted(client: httpx.AsyncClient, deploy: Deploy, platf
     await dead_letter_of(client, await deploy(FAILING))
     async with httpx.AsyncClient() as http:
         executor = (await http.get(platform.ready["services"]["executor"]["metrics"])).text
-        router = (await http.get(platform.ready["services"]["router"]["metrics"])).text
+        recorder = (await http.get(platform.ready["services"]["recorder"]["metrics"])).text
     assert 'shoal_dead_letters_total{reason="error",stream="WORK"}' in executor
-    assert "shoal_dead_letters_kept " in router
+    assert "shoal_dead_letters_kept " in recorder

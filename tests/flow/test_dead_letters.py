@@ -8,11 +8,11 @@ import pytest
 
 from services.executor.cancelling import Cuts
 from services.executor.handlers import BusLinks
-from shared.bus import consumer, graveyard
+from shared.bus import consumer, graveyard, streams
 from shared.bus.broker import Bus
 from shared.bus.cancels import Cancels
 from shared.bus.consumer import PullConsumer
-from shared.bus.dead_letters import DeadLetters, count_all
+from shared.bus.dead_letters import DeadLetters
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.graveyard import DeadLetter
 from shared.bus.messages import Dispatch, Finished, Invoke
@@ -71,7 +71,7 @@ async def test_pages_are_the_newest_first_whatever_stands_between(bus: Bus) -> N
     count, found = await letters.listed("f2", limit=2, skip=1)
     assert (count, [one.letter.task_id for one in found]) == (4, ["a14", "a8"])
     assert await letters.listed("nobody", limit=5, skip=0) == (0, [])
-    assert await count_all(bus) > 23
+    assert (await bus.stream.stream_info(streams.DEAD)).state.messages > 23
 
 
 async def test_the_oldest_first_up_to_where_it_was(bus: Bus) -> None:
