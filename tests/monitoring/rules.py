@@ -23,14 +23,14 @@ class Query(NamedTuple):
     """One query of a panel."""
 
     board: str
+    number: int
     panel: str
-    kind: str
     expr: str
     legend: str
 
     @property
     def name(self) -> str:
-        return f"{self.board}: {self.panel}: {self.legend}"
+        return f"{self.board} {self.number}: {self.panel}: {self.legend}"
 
 
 def rules(file: str) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def queries() -> Iterator[Query]:
     for board, model in boards().items():
         for panel in model["panels"]:
             for target in panel.get("targets", ()):
-                yield Query(board, panel["title"], panel["type"], target["expr"], target["legendFormat"])
+                yield Query(board, panel["id"], panel["title"], target["expr"], target["legendFormat"])
 
 
 def bare(expr: str) -> str:

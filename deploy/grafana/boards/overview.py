@@ -1,5 +1,6 @@
 """Is it well, and if not, where? The dashboard to begin with."""
 
+from deploy.grafana.boards.machines import EXECUTORS, PROCESSES
 from deploy.grafana.dashboard import Board, Row
 from deploy.grafana.panel import curves, figure, heatmap
 from deploy.grafana.query import SERVICES, buckets, mean, none, quantile, quantiles, rate, share, zero
@@ -31,7 +32,7 @@ NOW = Row(
         ),
         figure(
             "Queued",
-            "Calls that are dispatched and not yet done, queued and in hand, of all pools.",
+            "Calls that are dispatched, and that no executor has yet, of all pools.",
             zero("sum(max by (pool) (shoal_queue_depth))"),
             limits=[1_000, 100_000],
             link="shoal-bus-and-store",
@@ -146,123 +147,23 @@ LATENCY = Row(
             "From the router to an executor's slot (stage `picked`). What grows here is a queue.",
             buckets("shoal_stage_seconds", where='stage="picked"'),
         ),
-    ],
-)
-
-EXECUTORS = Row(
-    title="Executors",
-    panels=[
         curves(
-            "Slots in use",
-            "The share of slots in which a call runs. At 1 calls wait: more executors, or more slots.",
-            [("{{pool}}", "sum by (pool) (shoal_slots_busy) / (sum by (pool) (shoal_slots) > 0)")],
-            unit="percentunit",
-            limits=[0.8, 0.95],
-        ),
-        curves(
-            "Running and in hand",
-            "Calls that run, calls that executors have in hand, and slots there are.",
-            [
-                ("{{pool}} runs", "sum by (pool) (shoal_slots_busy)"),
-                ("{{pool}} in hand", "sum by (pool) (shoal_in_flight)"),
-                ("{{pool}} slots", "sum by (pool) (shoal_slots)"),
-            ],
-        ),
-        curves(
-            "Queue",
-            "Dispatched calls of all executors together, queued and in hand.",
-            [("{{pool}}", "max by (pool) (shoal_queue_depth)")],
-        ),
-        curves(
-            "Oldest queued",
-            "Age of the call that has waited longest.",
-            [("{{pool}}", "max by (pool) (shoal_queue_oldest_seconds)")],
+            "HTTP answers, p95",
+            "Until the answer begins, by dialect of the API and by class of request: calls wait for their function.",
+            [("{{dialect}} {{class}}", quantile(0.95, "shoal_http_request_seconds", "dialect", "class"))],
             unit="s",
-            limits=[10, 60],
         ),
         curves(
-            "Workers",
-            "Processes of functions: busy, warm (ready for their function's next call) and spare (of no function yet).",
-            [("{{pool}} {{state}}", "sum by (pool, state) (shoal_workers)")],
-            stacked=True,
+            "Accepted to recorded, p95, by mode",
+            "Which kind of function takes long.",
+            [("{{mode}}", quantile(0.95, "shoal_invocation_seconds", "mode"))],
+            unit="s",
         ),
         curves(
-            "How calls get a worker",
-            "`reuse`: a warm one; `spare`: one that had been started ahead; `cold`: one that had to be started.",
-            [("{{kind}}", none(rate("shoal_worker_starts_total", "kind"), "kind"))],
-            unit="ops",
-            stacked=True,
-        ),
-        curves(
-            "Workers ended, by reason",
-            "Idle ones are let go; others met a limit, or died.",
-            [("{{reason}}", none(rate("shoal_workers_ended_total", "reason"), "reason"))],
-            unit="ops",
-            stacked=True,
-        ),
-        curves(
-            "Limits met",
-            "Calls that met one of their limits: time, memory, output.",
-            [("{{limit}}", none(rate("shoal_limits_reached_total", "limit"), "limit"))],
-            unit="ops",
-            stacked=True,
-        ),
-        curves(
-            "Connections refused",
-            "Connections of functions that were not made, by why.",
-            [("{{reason}}", none(rate("shoal_egress_refused_total", "reason"), "reason"))],
-            unit="ops",
-            stacked=True,
-        ),
-    ],
-)
-
-PROCESSES = Row(
-    title="Processes",
-    panels=[
-        curves(
-            "Memory",
-            "Resident memory of each service, without the workers of executors.",
-            [("{{service}} {{instance}}", f"process_resident_memory_bytes{{{SERVICES}}}")],
-            unit="bytes",
-        ),
-        curves(
-            "Processor",
-            "Cores that each service uses. A service is one process with one loop: near 1 it is full.",
-            [
-                (
-                    "{{service}} {{instance}}",
-                    f"sum by (service, instance) (rate(process_cpu_seconds_total{{{SERVICES}}}[$__rate_interval]))",
-                )
-            ],
-            limits=[0.7, 0.9],
-        ),
-        curves(
-            "Open files",
-            "The share of the files and sockets that a process may have open.",
-            [("{{service}} {{instance}}", f"process_open_fds{{{SERVICES}}} / process_max_fds{{{SERVICES}}}")],
-            unit="percentunit",
-            limits=[0.8, 0.9],
-        ),
-        curves(
-            "Starts",
-            "How often each service was started within an hour.",
-            [("{{service}} {{instance}}", f"changes(process_start_time_seconds{{{SERVICES}}}[1h])")],
-        ),
-        curves(
-            "Lines of functions",
-            "What functions write, a second.",
-            [("{{pool}}", none(rate("shoal_logs_lines_total", "pool"), "pool"))],
-            unit="ops",
-            stacked=True,
-        ),
-        curves(
-            "Lines left out, followers",
-            "Lines that somebody was not given, by where (the gap is named to him), and who follows.",
-            [
-                ("left out: {{where}}", none(rate("shoal_logs_dropped_total", "where"), "where")),
-                ("followers", zero("sum(shoal_log_followers)")),
-            ],
+            "Started, p95, by mode",
+            "From an executor's slot to a running function: cold starts are in it.",
+            [("{{mode}}", quantile(0.95, "shoal_stage_seconds", "mode", where='stage="started"'))],
+            unit="s",
         ),
     ],
 )
