@@ -21,6 +21,7 @@ from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConf
 from nats.js.errors import APIError, NotFoundError
 
 from shared import tracing
+from shared.bus import traced
 from shared.bus.delivery import Last, Stored
 from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
 from shared.bus.servers import servers_of
@@ -148,7 +149,7 @@ class Bus:
     async def ask(self, subject: str, body: msgspec.Struct, *, answer: type[Answer], timeout_s: float) -> Answer:
         """Request and reply. Raises Problem(unavailable) when nobody answers in time, UnheardError when nobody can."""
         try:
-            reply = await self.client.request(subject, encode(body), timeout=timeout_s)
+            reply = await self.client.request(subject, encode(body), timeout=timeout_s, headers=traced.lines())
         except TimeoutError as error:
             raise Problem("unavailable", _UNANSWERED) from error
         except (nats.errors.Error, OSError) as error:
@@ -383,6 +384,7 @@ async def connect(url: str, *, name: str, timeout_s: float, watch: Watch | None 
         error_cb=said,
         logger=None,
         serializer=MsgSpecSerializer(),
+        middlewares=traced.middlewares(),
     )
     await broker.connect()
     client = broker.config.connection_state.connection

@@ -105,6 +105,11 @@ def serving(name: str, caller: Trace, *, believed: bool) -> Span:
     return _NO_SPAN if _spans is None else _spans.serving(name, caller, believed=believed)
 
 
+def answering(name: str, asker: Trace) -> Span:
+    """A question of another service is answered."""
+    return _NO_SPAN if _spans is None else _spans.answering(name, asker)
+
+
 def submitting(name: str, began: float, *, facts: Facts | None = None) -> Span:
     """An invocation is submitted since `began`, Unix seconds: what is stored meanwhile carries its place."""
     return _NO_SPAN if _spans is None else _spans.submitting(name, began, facts=facts)

@@ -117,6 +117,12 @@ class Spans:
             return _Span(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
         return _Span(self._tracer.start_span(name, context=_NOWHERE, kind=SpanKind.SERVER, links=[Link(place)]))
 
+    def answering(self, name: str, asker: Trace) -> _Span:
+        """See `tracing.answering`."""
+        place = _place(asker)
+        beginning = _NOWHERE if place is None else _under(place)
+        return _Span(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
+
     def submitting(self, name: str, began: float, *, facts: Facts | None) -> _Span:
         """See `tracing.submitting`."""
         made = self._tracer.start_span(

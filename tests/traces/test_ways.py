@@ -158,3 +158,16 @@ async def test_a_run_by_schedule_begins_a_trace(
     assert named(spans, "send INVOKE").service == "shoal-scheduler"
     assert whole.facts["faas.trigger"] == "timer"
     check_stages(spans, whole)
+
+
+async def test_what_the_api_asks_of_an_executor_is_in_the_trace_of_the_request(
+    client: httpx.AsyncClient, collector: Collector, make: Make
+) -> None:
+    slug, (trace, parent) = await make(), caller()
+    body = {"version": "2", "code": "def main(params, user_data):\n return 2", "is_active": True}
+    answer = await client.post(f"/api/functions/{slug}/code/", json=body, headers={"traceparent": parent})
+    assert answer.status_code == 201, answer.text
+    await collector.until(lambda: len(collector.of(trace)) == 2)
+    asked, compiled = collector.of(trace)
+    assert (asked.service, asked.name) == ("shoal-api", "POST /api/functions/{slug}/code")
+    assert (compiled.service, compiled.name, compiled.parent) == ("shoal-executor", "process compile", asked.id)
