@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 from cli.exits import NOT_FOUND, UNDONE, Fault
 
 APP = "default"
+VARIABLES = ("SHOAL_CONFIG", "SHOAL_CONTEXT", "SHOAL_URL", "SHOAL_TOKEN", "SHOAL_APP", "SHOAL_TRACEBACK")
+"""Of the command line alone: no service knows them, and each refuses what it does not know."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _HOW = "`shoal up` starts one here, `shoal context add` names another one"

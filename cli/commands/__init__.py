@@ -20,6 +20,7 @@ ABOUT = {
     "secrets": "Keys that seal what is secret at rest: counted, made, rotated",
     "tenant": "Tenants, which only the operator makes and ends",
     "token": "API tokens of users",
+    "top": "Show what is called now, again and again: rates, latencies, errors, queues",
     "up": "Start Shoal on this machine: bus, store and all services, until Ctrl-C",
     "user": "Users of a tenant, its first administrator among them",
 }

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from cli import contexts
+
 
 def up(
     *,
@@ -16,7 +18,8 @@ def up(
 ) -> None:
     """Start Shoal on this machine: bus, store and all services, until Ctrl-C."""
     given = {"SHOAL_HOST": host, "SHOAL_PORT": port, "SHOAL_DATA_DIR": data_dir, "SHOAL_WORKERS": workers}
-    environ = os.environ | {name: value for name, value in given.items() if value}
+    inherited = {name: value for name, value in os.environ.items() if name not in contexts.VARIABLES}
+    environ = inherited | {name: value for name, value in given.items() if value}
     # The supervisor lives as long as Shoal: it takes over this process, without what has read the command line.
     sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, "-m", "cli.supervisor"], environ)  # noqa: S606 - our own interpreter
