@@ -1,11 +1,14 @@
-"""`python -m shared.store.initiate HOST:PORT USER KEY_FILE PASSWORD_FILE`: make a lone mongod usable.
+"""`python -m shared.store.initiate HOST:PORT[,…] USER KEY_FILE PASSWORD_FILE`: make mongod usable, or several.
 
-It becomes a replica set of one that knows where it is, and has the user that the services are. Returns when it is
+They become a replica set that knows where it is, and has the user that the services are. Returns when one of them is
 primary. There is no bound on the time: mongod may read its journals first, and who has started us ends us with it.
 """
 
 import sys
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +25,20 @@ _TRY_MS = 2000
 Client = MongoClient[dict[str, Any]]
 
 
-def initiate(host: str, *, user: str, key: str, password: str) -> None:
-    """Idempotent. Raises OperationFailure when mongod does not know the key."""
+def initiate(hosts: list[str], *, user: str, key: str, password: str) -> None:
+    """Idempotent. The first host tells the others. Raises OperationFailure when mongod does not know the key."""
+    with ExitStack() as stack:
+        members = [stack.enter_context(_as_member(host, key)) for host in hosts]
+        while not _tried(lambda: _form(members[0], hosts)):
+            time.sleep(_PAUSE_S)
+        while not any(_tried(partial(_admit, member, user, password)) for member in members):
+            time.sleep(_PAUSE_S)
+
+
+def _as_member(host: str, key: str) -> Client:
     # The members of a set are one user to each other, whose password is the key: it needs no entry in the database,
     # so it can say who the others are, and where the set is, before there is any.
-    client: Client = MongoClient(
+    return MongoClient(
         f"mongodb://{host}/",
         username="__system",
         password=key,
@@ -34,33 +46,30 @@ def initiate(host: str, *, user: str, key: str, password: str) -> None:
         directConnection=True,
         serverSelectionTimeoutMS=_TRY_MS,
     )
-    with client:
-        while not _done(client, host, user=user, password=password):
-            time.sleep(_PAUSE_S)
 
 
-def _done(client: Client, host: str, *, user: str, password: str) -> bool:
+def _tried(step: Callable[[], bool]) -> bool:
+    """Whether it is done; not while mongod is still starting."""
     try:
-        _form(client, host)
-        if not client.admin.command("hello")["isWritablePrimary"]:
-            return False
-        _admit(client, user, password)
+        return step()
     except OperationFailure as error:
         if error.code in _REFUSED:
             raise
-        return False
     except PyMongoError:
-        return False  # mongod is still starting
-    return True
+        pass
+    return False
 
 
-def _form(client: Client, host: str) -> None:
+def _form(client: Client, hosts: list[str]) -> bool:
+    members = [{"_id": number, "host": host} for number, host in enumerate(hosts)]
     try:
-        client.admin.command("replSetInitiate", {"_id": "shoal", "members": [{"_id": 0, "host": host}]})
+        client.admin.command("replSetInitiate", {"_id": "shoal", "members": members})
     except OperationFailure as error:
         if error.code != _ALREADY_INITIALIZED:
             raise
-        _move(client, host)
+        if len(hosts) == 1:
+            _move(client, hosts[0])
+    return True
 
 
 def _move(client: Client, host: str) -> None:
@@ -72,12 +81,16 @@ def _move(client: Client, host: str) -> None:
         client.admin.command("replSetReconfig", found, force=True)
 
 
-def _admit(client: Client, user: str, password: str) -> None:
+def _admit(client: Client, user: str, password: str) -> bool:
+    """Make the services' user, where this one is the primary."""
+    if not client.admin.command("hello")["isWritablePrimary"]:
+        return False
     try:
-        client.admin.command("createUser", user, pwd=password, roles=list(_ROLES))
+        client.admin.command("createUser", user, pwd=password, roles=list(_ROLES), writeConcern={"w": "majority"})
     except OperationFailure as error:
         if error.code != _USER_EXISTS:
             raise
+    return True
 
 
 def _word(path: str) -> str:
@@ -85,8 +98,8 @@ def _word(path: str) -> str:
 
 
 if __name__ == "__main__":
-    host, user, key_file, password_file = sys.argv[1:]
+    hosts, user, key_file, password_file = sys.argv[1:]
     try:
-        initiate(host, user=user, key=_word(key_file), password=_word(password_file))
+        initiate(hosts.split(","), user=user, key=_word(key_file), password=_word(password_file))
     except OperationFailure as refusal:
-        sys.exit(f"mongod at {host} does not take the key {key_file}: {refusal}")
+        sys.exit(f"mongod at {hosts} does not take the key {key_file}: {refusal}")
