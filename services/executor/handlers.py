@@ -128,10 +128,10 @@ class BusLinks:
     async def told(self, dispatch: Dispatch) -> bool:
         """By the ids that EVENTS knows: those of as long as it looks for repeats, which a record is not behind."""
         finished = subjects.event(dispatch.tenant, dispatch.function, "finished")
-        if await knows(self._bus, finished, id=f"{dispatch.task_id}.finished"):
+        if await knows(self._bus, streams.EVENTS, finished, id=f"{dispatch.task_id}.finished"):
             return True
         retrying = subjects.event(dispatch.tenant, dispatch.function, "retrying")
-        return await knows(self._bus, retrying, id=f"{dispatch.task_id}.retrying.{dispatch.attempt}")
+        return await knows(self._bus, streams.EVENTS, retrying, id=f"{dispatch.task_id}.retrying.{dispatch.attempt}")
 
     async def cut(self, event: Cut) -> None:
         """Into EVENTS, once a run."""

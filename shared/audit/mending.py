@@ -118,7 +118,7 @@ class Mending:
         found = await self._read(streams.INVOKE, finding.command, Invoke)
         if not found:
             return self._mended.leave(finding, _NOTHING)
-        if await scan.knows(self._bus, _ends_of(finding), id=_end_id(finding)):
+        if await scan.knows(self._bus, streams.EVENTS, _ends_of(finding), id=_end_id(finding)):
             return self._mended.leave(finding, _KNOWN)
         command = found[0].body
         number, attempt = command.id or finding.command, max(command.attempt, finding.attempts + 1)

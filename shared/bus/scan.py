@@ -26,10 +26,10 @@ _UNUSED_S = 30.0  # the server forgets a consumer after so long a silence
 _TRIES = 5  # in a row, without one message
 _PAUSE_S = 0.5
 _NO_MESSAGE = 10043
-# Looked at after the message's own id, and before the servers of a cluster agree on the message: one that is refused
-# after that, as by Nats-Expected-Last-Msg-Id, takes the other servers out of the stream for good (nats-server 2.15).
-_EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-_NEVER = str(1 << 60)
+# Looked at after the message's own id: which refusals are is another matter where servers have to agree on a message.
+# One that comes after they did, as by the last id there, takes the others out of the stream for good (NATS 2.15).
+_REFUSED_ALONE = {"Nats-Expected-Last-Msg-Id": "no message has this id"}
+_REFUSED_BEFORE_THEY_AGREE = {"Nats-Expected-Last-Subject-Sequence": str(1 << 60)}
 _FAULTS = (TimeoutError, nats.errors.Error, APIError, OSError)
 
 
@@ -69,21 +69,30 @@ class _Held(msgspec.Struct, frozen=True):
     first_ts: datetime
 
 
+class _Shape(msgspec.Struct, frozen=True):
+    num_replicas: int
+
+
 class _Info(msgspec.Struct, frozen=True):
     created: str
     state: _Held
+    config: _Shape
 
 
 async def state(bus: Bus, stream: str) -> State:
     """What the stream holds. Raises Problem(unavailable)."""
-    try:
-        info = await bus.client.request(f"$JS.API.STREAM.INFO.{stream}", timeout=bus.timeout_s)
-        found = msgspec.json.decode(info.data, type=_Info)
-    except (*_FAULTS, msgspec.ValidationError) as error:  # an answer without a state says that it cannot
-        raise Problem("unavailable", AWAY) from error
+    found = await _info(bus, stream)
     held = found.state
     whole = msgspec.convert(found.created, datetime) if held.first_seq <= 1 else held.first_ts
     return State(found.created, held.messages, held.first_seq, held.last_seq, whole)
+
+
+async def _info(bus: Bus, stream: str) -> _Info:
+    try:
+        info = await bus.client.request(f"$JS.API.STREAM.INFO.{stream}", timeout=bus.timeout_s)
+        return msgspec.json.decode(info.data, type=_Info)
+    except (*_FAULTS, msgspec.ValidationError) as error:  # an answer without a state says that it cannot
+        raise Problem("unavailable", AWAY) from error
 
 
 async def message(bus: Bus, stream: str, sequence: int) -> Message | None:
@@ -111,10 +120,15 @@ async def remove(bus: Bus, stream: str, sequence: int) -> None:
         raise Problem("unavailable", AWAY) from error
 
 
-async def knows(bus: Bus, subject: str, *, id: str) -> bool:
-    """Whether the bus would take a message with this id for a repeat; none is stored. Raises Problem(unavailable)."""
+async def knows(bus: Bus, stream: str, subject: str, *, id: str) -> bool:
+    """Whether the stream would take a message with this id for a repeat; none is stored. Raises Problem(unavailable).
+
+    How many servers have the stream is asked each time: it may be moved to more of them.
+    """
+    alone = (await _info(bus, stream)).config.num_replicas == 1
+    refused = _REFUSED_ALONE if alone else _REFUSED_BEFORE_THEY_AGREE
     try:
-        return (await bus.publish(subject, b"", headers={MESSAGE_ID: id, _EXPECTED: _NEVER})).duplicate
+        return (await bus.publish(subject, b"", headers={MESSAGE_ID: id, **refused})).duplicate
     except Problem as problem:
         if problem.code != "conflict":
             raise

@@ -159,7 +159,7 @@ async def test_an_end_that_was_purged_before_it_was_recorded_is_lost(shoal: Audi
     assert list(left) == [task_id]
     await forgetful(shoal)
     async with asyncio.timeout(WITHIN_S):
-        while await scan.knows(shoal.bus, "events.acme.done.finished", id=f"{task_id}.finished"):
+        while await scan.knows(shoal.bus, streams.EVENTS, "events.acme.done.finished", id=f"{task_id}.finished"):
             await asyncio.sleep(0.05)
     await shoal.start("recorder")
     assert (await mended(shoal, report)).done == {"put in anew": 1}

@@ -85,9 +85,9 @@ async def test_to_ask_for_an_id_leaves_all_servers_as_they_were(cluster: Cluster
     """A refusal that only some of them understand would have them part company."""
     subject = "events.acme.asked.finished"
     for number in range(3):
-        assert not await scan.knows(bus, subject, id=f"asked-{number}")
+        assert not await scan.knows(bus, "EVENTS", subject, id=f"asked-{number}")
         await bus.store(subject, command(f"asked-{number}"), id=f"asked-{number}")
-        assert await scan.knows(bus, subject, id=f"asked-{number}")
+        assert await scan.knows(bus, "EVENTS", subject, id=f"asked-{number}")
     await cluster.until_healthy()
     info = await bus.stream.stream_info("EVENTS", subjects_filter=subject)
     assert info.state.subjects == {subject: 3}
