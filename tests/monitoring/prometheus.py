@@ -1,4 +1,4 @@
-"""A real Prometheus that scrapes a running Shoal every second, by the rules that are in deploy/prometheus."""
+"""A real Prometheus that scrapes a running Shoal as docs/monitoring.md has it, every second."""
 
 import asyncio
 import math
@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import yaml
 
-from tests.monitoring.rules import PROMETHEUS
+from tests.monitoring.rules import ROOT
 
 START_S = 30.0
 _LISTENING = re.compile(rb'msg="Listening on" address=(\S+)')
@@ -40,14 +40,24 @@ class Prometheus:
         return [float(value) for _, value in found if not math.isnan(float(value))]
 
 
+def documented() -> dict[str, Any]:
+    """The configuration that the page shows for a `shoal up`."""
+    [block] = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "monitoring.md").read_text(), re.DOTALL)
+    config: dict[str, Any] = yaml.safe_load(block)
+    return config
+
+
 @asynccontextmanager
 async def scraping(folder: Path, targets: Path) -> AsyncIterator[Prometheus]:
     """Run Prometheus on a free port for as long as the block runs; `targets` is what `shoal up` writes."""
     folder.mkdir()  # noqa: ASYNC240 - once, before anything runs
-    config = yaml.safe_load((PROMETHEUS / "prometheus.yaml").read_text())
+    config = documented()
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
-    config["rule_files"] = [str(PROMETHEUS / name) for name in config["rule_files"]]
-    config["scrape_configs"] = [{"job_name": "shoal", "file_sd_configs": [{"files": [str(targets)]}]}]
+    config["rule_files"] = [str(ROOT / name) for name in config["rule_files"]]
+    [job] = config["scrape_configs"]
+    [found] = job["file_sd_configs"]
+    assert found["files"] == [f".shoal/{targets.name}"]  # what the page calls by the name of the folder as it is
+    found["files"] = [str(targets)]
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
     log = folder / "log"
     with log.open("wb") as output:

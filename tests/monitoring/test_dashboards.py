@@ -142,7 +142,8 @@ def test_what_is_provisioned_is_where_compose_mounts_it() -> None:
     folder = ROOT / "deploy" / "grafana" / "provisioning"
     provider = yaml.safe_load((folder / "dashboards" / "shoal.yaml").read_text())["providers"][0]
     assert places[provider["options"]["path"]] == "./deploy/grafana/dashboards"
-    assert places["/etc/grafana/provisioning"] == "./deploy/grafana/provisioning"
+    for kind in ("dashboards", "datasources"):
+        assert places[f"/etc/grafana/provisioning/{kind}"] == f"./deploy/grafana/provisioning/{kind}"
     source = yaml.safe_load((folder / "datasources" / "prometheus.yaml").read_text())["datasources"][0]
     assert source["type"] == "prometheus"
     assert source["url"] == "http://prometheus:9090"
