@@ -5,7 +5,8 @@ would cost more than all else here.
 """
 
 import time
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 from prometheus_client import Counter, Histogram
@@ -14,31 +15,14 @@ from services.recorder.lag import Lag
 from shared import labels, telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished
-from shared.domain.invocation import Timeline
 from shared.labels import NONE, FunctionLabels
 
 _LONGEST = 40  # of what is an exemplar's label: names and values may have 128 characters together
 _SAMPLED = "01"  # W3C's flag: somebody keeps the trace
 _MOST_FAILED = 20_000  # ends
-_STAGES = ("routed", "picked", "started", "done")
+_STAGES = {stage: attrgetter(stage) for stage in ("routed", "picked", "started", "done")}
 
-
-class Times:
-    """One histogram's part of a batch."""
-
-    def __init__(self) -> None:
-        self._seen: dict[Histogram, list[tuple[float, Delivery[Finished]]]] = {}
-
-    def add(self, histogram: Histogram, seconds: float, of: Delivery[Finished]) -> None:
-        """It took so long. Two clocks may differ, and nothing takes less than no time."""
-        self._seen.setdefault(histogram, []).append((max(0.0, seconds), of))
-
-    def observe(self) -> None:
-        """Tell the histograms."""
-        for histogram, seen in self._seen.items():
-            slowest = max(range(len(seen)), key=lambda place: seen[place][0])
-            for place, (seconds, of) in enumerate(seen):
-                histogram.observe(seconds, exemplar_of(of) if place == slowest else None)
+Ends = list[Delivery[Finished]]
 
 
 class Observing:
@@ -80,26 +64,30 @@ class Observing:
 
     def observe(self, new: Iterable[Delivery[Finished]], *, recorded: float) -> None:
         """Count them; they were on record at `recorded`, Unix seconds."""
-        times = Times()
+        kinds: dict[tuple[str, str, str], Ends] = {}
+        functions: dict[tuple[str, str, str], Ends] = {}
         for end in new:
             body = end.body
-            status, mode, timeline = body.outcome.status, body.mode or NONE, body.timeline
-            self._counter(telemetry.FINISHED, status, mode, body.trigger_type).inc()
+            status = body.outcome.status
+            kinds.setdefault((status, body.mode or NONE, body.trigger_type), []).append(end)
+            functions.setdefault((*self._functions.of(body.tenant, body.function), status), []).append(end)
             if status != "SUCCESS":
-                self._counter(telemetry.FAILED, mode, labels.error(body.outcome.error_type)).inc()
-            for stage, seconds in stages(timeline, recorded=recorded):
-                times.add(self._histogram(telemetry.STAGE, stage, mode), seconds, end)
-            times.add(self._histogram(telemetry.TOTAL, mode, status), recorded - timeline.accepted, end)
-            self._of_function(end, times)
-        times.observe()
+                self._counter(telemetry.FAILED, body.mode or NONE, labels.error(body.outcome.error_type)).inc()
+        for kind, ends in kinds.items():
+            self._of_kind(kind, ends, recorded)
+        for whose, ends in functions.items():
+            self._counter(telemetry.OF_FUNCTION, *whose).inc(len(ends))
+            ran = [end for end in ends if end.body.timeline.started]
+            took = [end.body.timeline.done - end.body.timeline.started for end in ran]
+            _observe(self._histogram(telemetry.RUN, *whose[:2]), took, ran)
 
-    def _of_function(self, end: Delivery[Finished], times: Times) -> None:
-        body = end.body
-        tenant, function = self._functions.of(body.tenant, body.function)
-        self._counter(telemetry.OF_FUNCTION, tenant, function, body.outcome.status).inc()
-        if body.timeline.started:
-            run_s = body.timeline.done - body.timeline.started
-            times.add(self._histogram(telemetry.RUN, tenant, function), run_s, end)
+    def _of_kind(self, kind: tuple[str, str, str], ends: Ends, recorded: float) -> None:
+        status, mode, _ = kind
+        self._counter(telemetry.FINISHED, *kind).inc(len(ends))
+        whole = [recorded - end.body.timeline.accepted for end in ends]
+        _observe(self._histogram(telemetry.TOTAL, mode, status), whole, ends)
+        for stage, times, of in stages(ends, recorded=recorded):
+            _observe(self._histogram(telemetry.STAGE, stage, mode), times, of)
 
     # Looked up once: labels cost more than the count. There are few, as all labels are bounded.
 
@@ -116,15 +104,30 @@ class Observing:
         return found
 
 
-def stages(timeline: Timeline, *, recorded: float) -> list[tuple[str, float]]:
-    """Stages that were reached from the one before, and how long each took: what never ran is never done. Pure."""
-    reached = [timeline.accepted, *(getattr(timeline, stage) for stage in _STAGES)]
-    found = [
-        (stage, moment - before)
-        for stage, before, moment in zip(_STAGES, reached, reached[1:], strict=False)
-        if before and moment
-    ]
-    return [*found, ("recorded", recorded - timeline.done)]
+def stages(ends: Ends, *, recorded: float) -> Iterator[tuple[str, list[float], Ends]]:
+    """For each stage, of the ends that came to it from the one before, how long that took, and which these are. Pure.
+
+    What never ran is never `done`.
+    """
+    before = [end.body.timeline.accepted for end in ends]
+    for stage, reached in _STAGES.items():
+        moments = [reached(end.body.timeline) for end in ends]
+        if all(moments) and all(before):  # nearly always
+            yield stage, [moment - since for moment, since in zip(moments, before, strict=True)], ends
+        else:
+            came = [place for place in range(len(ends)) if moments[place] and before[place]]
+            yield stage, [moments[place] - before[place] for place in came], [ends[place] for place in came]
+        before = moments
+    yield "recorded", [recorded - end.body.timeline.done for end in ends], ends
+
+
+def _observe(histogram: Histogram, times: list[float], of: Ends) -> None:
+    """The slowest one is the exemplar. Two clocks may differ, and nothing takes less than no time."""
+    if not times:
+        return
+    slowest = times.index(max(times))
+    for place, seconds in enumerate(times):
+        histogram.observe(max(seconds, 0.0), exemplar_of(of[place]) if place == slowest else None)
 
 
 def exemplar_of(end: Delivery[Finished]) -> dict[str, str]:
