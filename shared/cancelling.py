@@ -84,6 +84,7 @@ def end_of(command: Delivery[Invoke], outcome: Outcome, *, record: Invocation | 
         method=request.method if request else "",
         path=request.path[:MAX_PATH] if request else "",
         callback_url=body.callback_url,
+        mode=body.mode,
     )
 
 

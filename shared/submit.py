@@ -126,6 +126,7 @@ async def submit(bus: Bus, function: Function, *, task_id: str, params: msgspec.
         expires_at=origin.expires_at or _expires_at(function, accepted_at, origin.expires_in_s),
         callback_url=origin.callback_url or callback_url_of(function.config),
         redrive_of=origin.redrive_of,
+        mode=function.pool,
     )
     with tracing.submitting("send INVOKE", accepted_at, facts=sent(command, streams.INVOKE) if tracing.on else None):
         stored = await bus.store(subjects.invoke(function.tenant, function.slug), command, id=task_id)

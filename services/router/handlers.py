@@ -133,7 +133,7 @@ class Handlers:
             method=request.method if request else "",
             path=request.path[:MAX_PATH] if request else "",
             callback_url=command.callback_url,
-            mode=function.pool if function is not None else "",
+            mode=function.pool if function is not None else command.mode,
         )
         subject = subjects.event(command.tenant, command.function, "finished")
         stored = await bus.store(subject, finished, id=f"{command.task_id}.finished", sent=sent)

@@ -24,6 +24,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     With a `refusal` it is only to be recorded, as one that did not run for this reason.
     It is not to be started after `expires_at`, Unix seconds, 0 for no such moment. How it ended is posted to
     `callback_url`, where there is one. `redrive_of` is the task whose dead letter it was made of, empty for none.
+    `mode` is the pool of its function as its sender knew it.
     The `id` of an invocation is its command's sequence. One that was lost is put in anew, under another message id:
     then `id` is the one that it has, and `attempt` the one to begin with.
     """
@@ -50,6 +51,7 @@ class Invoke(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="i
     expires_at: float = 0.0
     callback_url: str = ""
     redrive_of: str = ""
+    mode: str = ""
 
     @property
     def is_again(self) -> bool:
