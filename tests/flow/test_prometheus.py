@@ -15,6 +15,7 @@ from shared.store.apps import Apps
 from shared.store.client import Store
 from tests.hooks import Hook, serving
 from tests.platform import Platform, running
+from tests.realtime.clients import Door, event
 
 CALLS, WITHIN_S = 3, 30.0
 STAGES = ("routed", "picked", "started", "done", "recorded")
@@ -197,6 +198,36 @@ async def test_what_waits_and_what_is_in_hand(seen: Seen) -> None:
     assert ends.one("shoal_invocations_finished_total", status="CANCELLED", mode="python", trigger="api") == 5
     api = await seen.scrape("api")
     assert api.all("shoal_invocations_cancelled_total") == 5
+
+
+async def test_what_comes_from_outside(seen: Seen) -> None:
+    """A webhook that is taken and one that is not, and a socket with a message."""
+    triggers = [{"type": "webhook", "config": {"secret_required": False}}, {"type": "websocket", "config": {}}]
+    code = "def handler(request, ctx):\n    return {'seen': True}"
+    body = {"name": "outside", "code": code, "runtime": "python", "triggers": triggers}
+    deployed = await seen.http.post(f"/v1/{seen.app}/functions", json=body)
+    assert deployed.status_code == 200, deployed.text
+    taken = await seen.http.post(deployed.json()["webhook"]["url"], content=b"{}")
+    refused = await seen.http.post(f"/v1/{seen.app}/webhook/outside", content=b"{}")
+    assert (taken.status_code, refused.status_code) == (200, 401)
+    door = Door(seen.shoal.ready["triggers"], seen.shoal.token)
+    async with door.socket(door.url(seen.app), door.token) as socket:
+        assert (await socket.hear())["type"] == "connected"
+        answer = await socket.ask(event("outside"))
+        assert answer["type"] == "event_response", answer
+        triggers_page = await seen.scrape("triggers")
+        assert triggers_page.one("shoal_sockets") == 1
+    assert triggers_page.one("shoal_frames_total", verdict="answered") == 1
+    assert triggers_page.one("shoal_webhooks_total", source="none", verdict="accepted") == 1
+    assert triggers_page.one("shoal_webhooks_total", source="none", verdict="rejected") == 1
+    await seen.until("triggers", lambda page: page.one("shoal_sockets") == 0)
+    ends = await seen.until(
+        "recorder", lambda page: page.all("shoal_invocations_finished_total", trigger="websocket") > 0
+    )
+    for trigger in ("webhook", "websocket"):
+        assert ends.one("shoal_invocations_finished_total", status="SUCCESS", mode="python", trigger=trigger) == 1
+    api = await seen.scrape("api")
+    assert api.one("shoal_http_request_seconds_count", dialect="triggers", **{"class": "execution"}) == 2
 
 
 async def test_only_the_recorder_tells_of_the_bus(seen: Seen) -> None:
