@@ -1,8 +1,10 @@
 """The commands of a page, as it is written, and what comments in its source say of them.
 
-`<!-- not run: REASON -->` before a block leaves it out. `<!-- before: COMMANDS -->` is run before it: what a reader has
-and a test has not. `<!-- answer -->` before a block of JSON says that the last command was answered like that.
+`<!-- not run: REASON -->` before a block leaves it out, `<!-- not run on this page: docker, kubectl: REASON -->` what begins
+with these commands anywhere on the page. `<!-- before: COMMANDS -->` is run before it: what a reader has and a test has
+not. `<!-- answer -->` before a block of JSON says that the last command was answered like that.
 """
+
 
 import json
 import re
@@ -11,6 +13,9 @@ from typing import Any, NamedTuple
 
 _FENCE = re.compile(r"^```([\w-]*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--\s*(not run|before|answer)(?::\s*((?:(?!-->).)*?))?\s*-->\s*\Z", re.DOTALL)
+_OF_PAGE = re.compile(r"<!-- not run on this page: ([\w./, -]+): (.*?) -->", re.DOTALL)
+_LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n")
+_FIRST = re.compile(r"\s*(?:\w+=(?:'[^']*'|\"[^\"]*\"|\S*)[ \t\\\n]+)*([\w./-]+)")
 _ANSWER = re.compile(r"^# ([{\[].*(?:\n#  .*)*)", re.MULTILINE)
 _SHELLS = {"sh", "bash", "shell", "console"}
 _COMMAND = re.compile(r"^\$?\s*(curl|shoal|make|docker|kubectl|python3?|pip|nats|apt-get|systemctl)\s", re.MULTILINE)
@@ -37,9 +42,10 @@ def blocks(root: Path, page: str) -> list[Block]:
         if fence[1] == "json" and "answer" in said:
             found[-1].answers.append(json.loads(fence[2]))
         elif fence[1] in _SHELLS:
+            typed, left_out = _left(_typed(fence[1], fence[2]), text)
             shown = [json.loads(answer.replace("\n#  ", "\n")) for answer in _ANSWER.findall(fence[2])]
             before = said.get("before", "")
-            found.append(Block(page, line, _typed(fence[1], fence[2]), said.get("not run", ""), before, shown))
+            found.append(Block(page, line, typed, said.get("not run", left_out), before, shown))
         elif not fence[1] and _COMMAND.search(fence[2]):
             message = f"{page}:{line}: commands in a block that is not marked sh"
             raise ValueError(message)
@@ -53,6 +59,16 @@ def _said(above: str) -> dict[str, str]:
         said[found[1]] = found[2] or ""
         above = above[: found.start()]
     return said
+
+
+def _left(commands: str, page: str) -> tuple[str, str]:
+    """The commands without those that the page leaves out; and why, where none are left."""
+    if not (said := _OF_PAGE.search(page)):
+        return commands, ""
+    names = set(said[1].split(", "))
+    lines = [line for line in _LINE.findall(commands) if not ((first := _FIRST.match(line)) and first[1] in names)]
+    left = "".join(lines)
+    return left, "" if left.strip() else said[2]
 
 
 def _typed(language: str, text: str) -> str:
