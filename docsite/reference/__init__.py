@@ -2,4 +2,13 @@
 
 from collections.abc import Callable
 
-PAGES: dict[str, Callable[[], str]] = {}
+from docsite.reference import command_line, errors, limits, metrics, settings, statuses
+
+PAGES: dict[str, Callable[[], str]] = {
+    "reference/settings.md": settings.made,
+    "reference/metrics.md": metrics.made,
+    "reference/errors.md": errors.made,
+    "reference/limits.md": limits.made,
+    "reference/statuses.md": statuses.made,
+    "reference/cli.md": command_line.made,
+}

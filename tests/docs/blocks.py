@@ -1,7 +1,7 @@
 """The commands of a page, as it is written, and what comments in its source say of them.
 
-`<!-- not run: REASON -->` before a block leaves it out, `<!-- not run on this page: docker, kubectl: REASON -->` leaves out
-what begins with these commands. `<!-- before: COMMANDS -->` is run before it: what a reader has and a test has
+`<!-- not run: REASON -->` before a block leaves it out, `<!-- not run on this page: docker, kubectl: REASON -->` all
+that begins with these commands. `<!-- before: COMMANDS -->` is run before it: what a reader has and a test has
 not. `<!-- answer -->` before a block of JSON says that the last command was answered like that.
 """
 
