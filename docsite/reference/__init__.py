@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from docsite.reference import command_line, errors, limits, metrics, settings, statuses
+from docsite.reference import asyncapi, bus, command_line, errors, limits, metrics, settings, statuses
 
 PAGES: dict[str, Callable[[], str]] = {
     "reference/settings.md": settings.made,
@@ -11,4 +11,6 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/limits.md": limits.made,
     "reference/statuses.md": statuses.made,
     "reference/cli.md": command_line.made,
+    "reference/bus.md": bus.made,
+    "reference/asyncapi.json": asyncapi.text,
 }

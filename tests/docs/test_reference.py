@@ -1,13 +1,20 @@
 """What is made of the code is all there, and the hand-written pages say the same."""
 
+import inspect
 import re
-from typing import get_args
+from collections.abc import Iterator
+from typing import Any, get_args
 
+import jsonschema_rs
 import msgspec
 import pytest
+from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 
-from docsite.reference import PAGES
+from docsite.reference import PAGES, asyncapi
+from docsite.reference.limits import all_streams
+from docsite.reference.wires import WIRES
 from shared import config
+from shared.bus import lines, messages, notices, subjects
 from shared.domain.invocation import TRANSITIONS
 from shared.domain.problem import Code
 from tests.platform import ROOT
@@ -55,3 +62,77 @@ def test_the_settings_page_has_the_defaults_of_the_code():
     assert len(stated) > len(made) // 2
     derived = {name for name, value in made.items() if value == 0}  # from the machine or from others
     assert {name: value for name, value in stated.items() if name not in derived and value != made[name]} == {}
+
+
+def test_every_subject_is_told():
+    told = {wire.subject if isinstance(wire.subject, str) else wire.subject.__name__ for wire in WIRES}
+    patterns = {"held_back"}
+    made = {
+        name
+        for name, function in inspect.getmembers(subjects, inspect.isfunction)
+        if function.__annotations__["return"] is str and name not in patterns
+    }
+    assert made | {subjects.RECORDED, subjects.FOLLOWERS} == told
+
+
+@pytest.mark.parametrize("module", [lines, messages, notices])
+def test_every_message_is_told(module: Any):
+    told = {kind for wire in WIRES for kind in (*wire.messages, *wire.answers)}
+    made = {kind for _, kind in inspect.getmembers(module, inspect.isclass) if kind.__module__ == module.__name__}
+    tagged = {kind for kind in made if issubclass(kind, msgspec.Struct) and kind.__struct_config__.tag}
+    assert tagged
+    assert tagged - told == set()
+
+
+def test_what_is_stored_is_in_a_stream_that_takes_it():
+    taken = {stream.name: stream.subjects for stream in all_streams()}
+    for wire in WIRES:
+        address = re.sub(r"{\w+}", "x", wire.address)
+        takers = [name for name, patterns in taken.items() if any(_takes(pattern, address) for pattern in patterns)]
+        assert takers == ([wire.stream] if wire.stream else []), wire.address
+
+
+def _takes(pattern: str, subject: str) -> bool:
+    wild = re.escape(pattern).replace(r"\*", r"[^.]+").replace(">", ".+")
+    return re.fullmatch(wild, subject) is not None
+
+
+def test_the_document_of_the_bus_is_whole():
+    """Every reference in it leads somewhere, and FastStream reads it as it would its own."""
+    whole = asyncapi.document()
+    ApplicationSchema.model_validate(whole)
+    assert whole["asyncapi"].startswith("3.")
+    for reference in _references(whole):
+        found: Any = whole
+        for step in reference.removeprefix("#/").split("/"):
+            found = found[step]
+    for channel in whole["channels"].values():
+        assert set(re.findall(r"{(\w+)}", channel["address"])) == set(channel.get("parameters", {}))
+    for operation in whole["operations"].values():
+        assert operation["action"] in ("send", "receive")
+
+
+def test_what_travels_is_what_the_document_says():
+    whole = asyncapi.document()
+    sent = {
+        "FunctionChanged": notices.FunctionChanged(tenant="acme", function="tax", revision=3),
+        "Lease": notices.Lease(owner="a", lasts_s=6.0),
+        "Recorded": messages.Recorded(count=2),
+        "Compiled": notices.Compiled(unavailable="away"),
+    }
+    for name, message in sent.items():
+        schema = {"$ref": f"#/components/schemas/{name}", "components": whole["components"]}
+        validator = jsonschema_rs.Draft202012Validator(schema)
+        assert validator.is_valid(msgspec.json.decode(msgspec.json.encode(message))), name
+        assert not validator.is_valid({"type": "something.else"}), name
+
+
+def _references(part: Any) -> Iterator[str]:
+    if isinstance(part, dict):
+        if "$ref" in part:
+            yield part["$ref"]
+        for inner in part.values():
+            yield from _references(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from _references(inner)
