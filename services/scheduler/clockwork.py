@@ -18,11 +18,12 @@ from services.scheduler.config import Scheduler
 from services.scheduler.decide import Decision, Rules, decide, is_current
 from services.scheduler.ledger import Ledger
 from services.scheduler.plans import set_plan
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.boot import Service
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.notices import Tick
 from shared.domain import tick
+from shared.domain.function import Function
 from shared.domain.problem import Problem
 from shared.schedule import timetable
 from shared.store import schedules, tenants
@@ -160,13 +161,14 @@ class Clockwork:
         try:
             if one.decision.run is not None and one.task_id not in before:
                 function = one.planned.function
-                await submit(
-                    self._service.bus,
-                    function,
-                    task_id=one.task_id,
-                    params=msgspec.Raw(msgspec.json.encode(function.schedule_params)),
-                    origin=Origin(trigger_type="schedule"),
-                )
+                with tracing.span("tick", kind="consumer", facts=_facts(function) if tracing.on else None):
+                    await submit(
+                        self._service.bus,
+                        function,
+                        task_id=one.task_id,
+                        params=msgspec.Raw(msgspec.json.encode(function.schedule_params)),
+                        origin=Origin(trigger_type="schedule"),
+                    )
                 self.lateness_s = max(0.0, time.time() - one.decision.run)
                 telemetry.LATENESS.observe(self.lateness_s)
         except Problem as problem:
@@ -204,6 +206,10 @@ async def _guarded(work: Coroutine[Any, Any, None], round_: Sequence[_Held]) -> 
     except Exception as error:  # noqa: BLE001 - told by the loop that hands the ticks back, once for each of them
         for held in round_:
             held.end(error)
+
+
+def _facts(function: Function) -> tracing.Facts:
+    return {"faas.trigger": "timer", "faas.cron": function.cron_expression}
 
 
 def _id(tick: Tick) -> str:

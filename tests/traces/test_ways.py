@@ -11,6 +11,7 @@ from shared.store.client import Store
 from shared.store.functions import Functions
 from tests.hooks import Hook, Received, response
 from tests.platform import Platform
+from tests.realtime.clients import Door, event
 from tests.traces.collector import Collector, Span
 from tests.traces.conftest import Make
 from tests.traces.test_modes import called, caller, check_parents, check_stages, named, whole_of
@@ -155,7 +156,9 @@ async def test_a_run_by_schedule_begins_a_trace(
     [whole] = await collector.until(lambda: [s for s in collector.spans if s.name == f"invocation {slug}"])
     spans = await collector.trace(whole.facts["faas.invocation_id"], "attempt 1", "route", "send INVOKE")
     check_parents(spans)
-    assert named(spans, "send INVOKE").service == "shoal-scheduler"
+    tick = named(spans, "tick")
+    assert (named(spans, "send INVOKE").parent, tick.facts["faas.cron"]) == (tick.id, "@daily")
+    assert tick.service == "shoal-scheduler"
     assert whole.facts["faas.trigger"] == "timer"
     check_stages(spans, whole)
 
@@ -171,3 +174,61 @@ async def test_what_the_api_asks_of_an_executor_is_in_the_trace_of_the_request(
     asked, compiled = collector.of(trace)
     assert (asked.service, asked.name) == ("shoal-api", "POST /api/functions/{slug}/code")
     assert (compiled.service, compiled.name, compiled.parent) == ("shoal-executor", "process compile", asked.id)
+
+
+async def deployed(client: httpx.AsyncClient, name: str, trigger: dict[str, object]) -> None:
+    """A function that something else sets off."""
+    code = "def handler(request, ctx):\n return {}"
+    body = {"name": name, "runtime": "python", "code": code, "triggers": [trigger]}
+    answer = await client.post("/v1/traced/functions", json=body)
+    assert answer.status_code == 200, answer.text
+
+
+async def test_functions_that_one_message_of_a_websocket_sets_off_are_in_one_trace(
+    client: httpx.AsyncClient, platform: Platform, collector: Collector
+) -> None:
+    for name in ("one", "other"):
+        await deployed(client, f"{name}-heard", {"type": "websocket", "config": {"event": "heard"}})
+    door = Door(platform.ready["triggers"], platform.token)
+    async with door.socket(door.url("traced"), platform.token) as socket:
+        assert (await socket.hear())["type"] == "connected"
+        answers = [await socket.ask(event("heard", {})), await socket.hear()]
+    assert {answer["type"] for answer in answers} == {"event_response"}
+
+    def heard() -> list[Span]:
+        return [span for span in collector.spans if span.name in ("invocation one-heard", "invocation other-heard")]
+
+    wholes = await collector.until(lambda: len(heard()) == 2 and heard())
+    trace = wholes[0].trace
+    await collector.until(lambda: len([span for span in collector.of(trace) if span.name == "attempt 1"]) == 2)
+    await collector.until(lambda: any(span.name == "websocket message" for span in collector.of(trace)))
+    spans = collector.of(trace)
+    check_parents(spans)
+    message = named(spans, "websocket message")
+    assert {span.id for span in beneath(spans, message)} == {span.id for span in spans}
+    for whole in wholes:
+        check_stages(spans, whole)
+
+
+async def test_an_upload_sets_functions_off_in_the_trace_of_its_telling(
+    client: httpx.AsyncClient, collector: Collector
+) -> None:
+    await deployed(client, "uploaded", {"type": "s3_upload", "config": {"bucket": "traced-bucket"}})
+    body = {"name": "traced", "kind": "http", "config": {"format": "minio"}}
+    source = (await client.post("/api/event-sources/", json=body)).json()
+    async with asyncio.timeout(20), httpx.AsyncClient() as teller:
+        headers = {"Authorization": f"Bearer {source['token']}"}
+        put = {"key": "a.png", "size": 3, "eTag": "202cb962ac59075b964b07152d234b70", "sequencer": "1a"}
+        one = {"eventVersion": "2.0", "eventSource": "minio:s3", "eventName": "s3:ObjectCreated:Put"}
+        one |= {"eventTime": "2026-11-21T19:14:50.812Z", "s3": {"bucket": {"name": "traced-bucket"}, "object": put}}
+        told = {"EventName": "s3:ObjectCreated:Put", "Key": "traced-bucket/a.png", "Records": [one]}
+        while (answer := await teller.post(source["url"], json=told, headers=headers)).status_code != 200:
+            await asyncio.sleep(0.05)
+    trace = answer.headers["x-trace-id"]
+    await collector.until(lambda: {"upload", "recorded", "attempt 1"} <= {span.name for span in collector.of(trace)})
+    await collector.until(lambda: any(span.kind == "server" for span in collector.of(trace)))
+    spans = collector.of(trace)
+    check_parents(spans)
+    assert named(spans, "upload").parent == named(spans, "POST /events/{source}").id
+    assert named(spans, "invocation uploaded").facts["faas.trigger"] == "datasource"
+    check_stages(spans, named(spans, "invocation uploaded"))

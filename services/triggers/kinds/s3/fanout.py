@@ -13,7 +13,7 @@ from services.triggers.kinds.s3.identity import identity
 from services.triggers.kinds.s3.lineage import Descent, Lineage
 from services.triggers.kinds.s3.matching import Wanted, wanted
 from services.triggers.kinds.s3.payload import payload
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.domain.event_source import EventSource
 from shared.domain.function import Function
 from shared.domain.problem import Problem
@@ -86,8 +86,10 @@ class Fanout:
         if not meant:
             _count("unmatched").inc()
         meant = self._world.targets.bounded(meant, tenant=upload.source.tenant, kind="s3_upload")
-        for target in meant:  # one after another: 64 uploads are taken at once already
-            await self._offered(upload, target)
+        if meant:
+            with tracing.span("upload", kind="consumer"):
+                for target in meant:  # one after another: 64 uploads are taken at once already
+                    await self._offered(upload, target)
 
     async def _offered(self, upload: _Upload, target: _Target) -> None:
         verdict = await self._mismatch(upload, target) or await self._submitted(upload, target)

@@ -11,7 +11,7 @@ from services.triggers.kinds.websocket import replies
 from services.triggers.kinds.websocket.admission import Who
 from services.triggers.kinds.websocket.frames import NO_EVENT, Event, body_of
 from services.triggers.shares import Shares
-from shared import telemetry
+from shared import telemetry, tracing
 from shared.domain.app import App
 from shared.domain.function import Function
 from shared.domain.idempotency import Key, of_asker, print_of_request
@@ -110,7 +110,8 @@ class Runs:
             if not found:
                 telemetry.FRAMES.labels("unhandled").inc()
                 return replies.no_handler(event) if event.event is not None else replies.error(NO_EVENT, id=event.id)
-            return [await self._run(function, who, event, peer, alone=len(found) == 1) for function in found]
+            with tracing.span("websocket message", kind="consumer"):
+                return [await self._run(function, who, event, peer, alone=len(found) == 1) for function in found]
         except Problem as problem:
             telemetry.FRAMES.labels("failed").inc()
             return replies.failed(event, problem.message, None)
