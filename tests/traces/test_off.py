@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from shared.bus.broker import Bus
 from shared.domain.invocation import Timeline
 from shared.tracing import NONE, Trace
 from tests.platform import running
+from tests.traces.collector import collecting
 
 LIBRARY = ("opentelemetry.sdk", "opentelemetry.trace", "opentelemetry.context", "opentelemetry.exporter", "google.")
 TRACED = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -24,7 +26,7 @@ async def headers_of(bus: Bus, stream: str) -> list[set[str]]:
     return [{name.lower() for name in message.headers or {}} for message in messages]
 
 
-async def test_no_service_loads_opentelemetry_and_no_message_has_a_header_more(tmp_path) -> None:
+async def test_no_service_loads_opentelemetry_and_no_message_has_a_header_more(tmp_path: Path) -> None:
     """What is there in any case are names of the conventions, for which FastStream and Litestar look."""
     async with running(tmp_path / "off", PYTHONPROFILEIMPORTTIME="1", OTEL_TRACES_EXPORTER="none") as platform:
         async with platform.client() as client:
@@ -104,3 +106,18 @@ def test_stages_are_the_whole_whatever_the_clocks_say() -> None:
     stages = stages_of(one, recorded=12.5)
     assert [stage.name for stage in stages] == ["routed", "picked", "done", "recorded"]
     assert [(stage.began, stage.ended) for stage in stages] == [(10, 10), (10, 12), (12, 13), (13, 13)]
+
+
+async def test_what_is_left_is_sent_at_the_end(tmp_path: Path) -> None:
+    async with collecting() as collector:
+        later = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.hook.url, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
+        async with (
+            running(tmp_path / "ending", SHOAL_TRACE_FLUSH_S="5", **later) as platform,
+            platform.client() as client,
+        ):
+            answer = await client.post("/api/functions/example/execute/", json={"params": {}})
+            assert answer.status_code == 200, answer.text
+            assert collector.spans == []
+        whole = await collector.invocation(answer.json()["task_id"])
+        services = {span.service for span in collector.of(whole.trace)}
+    assert services == {"shoal-api", "shoal-router", "shoal-executor", "shoal-recorder"}
