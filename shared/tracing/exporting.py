@@ -18,10 +18,14 @@ from shared import __version__
 from shared.tracing.spans import Ids, Spans
 
 _SAY_AGAIN_S = 30.0
+_ON_THE_WAY = ("opentelemetry.exporter", "opentelemetry.sdk")
 
 
 class _Trouble(logging.Handler):
-    """What OpenTelemetry has to say, now and then, in our log's own form."""
+    """What OpenTelemetry has to say of the way to the collector, now and then, in our log's own form.
+
+    What it says of the headers that callers send is not for our log.
+    """
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
@@ -31,6 +35,8 @@ class _Trouble(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line."""
         now = time.monotonic()
+        if not record.name.startswith(_ON_THE_WAY):
+            return
         if now - self._said_at >= _SAY_AGAIN_S:
             self._said_at = now
             self._tell(record.getMessage())

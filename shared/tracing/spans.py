@@ -5,6 +5,7 @@ made, so that every service knows under which span to put what it did, though it
 all is over.
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from shared.tracing import Facts, Kind, Stage, Trace
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 _FOLLOWED = "shoal"  # our entry in the state: the try that another one follows
+_SPAN_ID = re.compile("(?!0{16})[0-9a-f]{16}")
 _INVOCATION = 0x53686F616C526E73
 _NOWHERE = Context()
 _W3C = TraceContextTextMapPropagator()
@@ -113,7 +115,7 @@ class Spans:
         """See `tracing.serving`."""
         place = _place(caller)
         if place is None or believed:
-            beginning = _NOWHERE if place is None else _under(place)
+            beginning = _NOWHERE if place is None else _under(_outside(place))
             return _Span(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
         return _Span(self._tracer.start_span(name, context=_NOWHERE, kind=SpanKind.SERVER, links=[Link(place)]))
 
@@ -171,9 +173,9 @@ class Spans:
         place = _place(of)
         if place is None:
             return
-        state = place.trace_state
-        if before := state.get(_FOLLOWED):
-            place = _moved(place, place.span_id, state=state.delete(_FOLLOWED))
+        before = place.trace_state.get(_FOLLOWED, "")
+        place = _outside(place)
+        if _SPAN_ID.fullmatch(before):
             _followed.set(_moved(place, int(before, 16)))
         _carried.set(place)
         context.attach(_under(_invocation(place)))
@@ -202,7 +204,7 @@ class Spans:
             return
         if followed:
             this = trace.get_current_span().get_span_context()
-            state = place.trace_state.delete(_FOLLOWED).add(_FOLLOWED, trace.format_span_id(this.span_id))
+            state = place.trace_state.update(_FOLLOWED, trace.format_span_id(this.span_id))
             place = _moved(place, place.span_id, state=state)
         _W3C.inject(headers, _under(place))
 
@@ -229,6 +231,12 @@ def _place(of: Trace) -> SpanContext | None:
     headers = {tracing.PARENT: of.parent, tracing.STATE: of.state} if of.state else {tracing.PARENT: of.parent}
     found = trace.get_current_span(_W3C.extract(headers, Context())).get_span_context()
     return found if found.is_valid else None
+
+
+def _outside(place: SpanContext) -> SpanContext:
+    """Without our entry, which is for messages alone, whoever wrote it."""
+    state = place.trace_state
+    return _moved(place, place.span_id, state=state.delete(_FOLLOWED)) if _FOLLOWED in state else place
 
 
 def _under(place: SpanContext) -> Context:

@@ -93,6 +93,16 @@ def test_the_state_of_other_makers_travels_and_ours_does_not_leave(traced: list[
         assert again["tracestate"].endswith(",vendor=1")
 
 
+@pytest.mark.parametrize("state", ["shoal=zz", "shoal=0000000000000000", "shoal", "=,=", "x" * 5000, "shoal=,a=1"])
+def test_nobody_can_say_which_try_is_followed_but_we(traced: list[str], state: str) -> None:
+    tracing.carry(Trace(TRACED, state))
+    with tracing.attempt("attempt 2"):
+        assert "shoal" not in dict(tracing.passed_on()).get("tracestate", "")
+    with tracing.serving("POST", Trace(TRACED, "shoal=00f067aa0ba902b7,vendor=1"), believed=True):
+        assert dict(tracing.passed_on())["tracestate"] == "vendor=1"
+    assert traced == []
+
+
 def test_off_costs_nothing_to_speak_of() -> None:
     headers = {"a": "b"}
     assert tracing.stamped(headers) is headers
