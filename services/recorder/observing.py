@@ -18,7 +18,7 @@ from shared.bus.messages import Finished
 from shared.labels import NONE, FunctionLabels
 
 _LONGEST = 40  # of what is an exemplar's label: names and values may have 128 characters together
-_SAMPLED = "01"  # W3C's flag: somebody keeps the trace
+_SAMPLED = tuple("13579bdf")  # W3C's flag, the last bit: somebody keeps the trace. A random id is told by the next one
 _MOST_FAILED = 20_000  # ends
 _STAGES = {stage: attrgetter(stage) for stage in ("routed", "picked", "started", "done")}
 
@@ -134,6 +134,6 @@ def exemplar_of(end: Delivery[Finished]) -> dict[str, str]:
     """What leads from a figure to one invocation of those that it is of: its trace too, where that is kept."""
     found = {"task_id": end.body.task_id[:_LONGEST]}
     _, trace_id, _, flags = (end.trace.parent.split("-") + [""] * 4)[:4]
-    if trace_id and flags == _SAMPLED:
+    if trace_id and flags.endswith(_SAMPLED):
         found["trace_id"] = trace_id[:_LONGEST]
     return found

@@ -152,7 +152,7 @@ def test_the_slowest_of_a_batch_is_the_exemplar(observing: Observing) -> None:
 
 def test_an_exemplar_names_the_trace_that_is_kept() -> None:
     trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
-    for flags, expected in (("01", {"trace_id": trace_id}), ("00", {})):
+    for flags, expected in (("01", {"trace_id": trace_id}), ("03", {"trace_id": trace_id}), ("00", {}), ("02", {})):
         delivery = msgspec.structs.replace(ended(1), trace=Trace(f"00-{trace_id}-00f067aa0ba902b7-{flags}"))
         assert exemplar_of(delivery) == {"task_id": "task-1", **expected}
 
