@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from services.executor.config import Executor
 from shared import telemetry
 from shared.bus import lines as wire
@@ -128,7 +130,7 @@ class Passing:
         self.rate = Rate(settings.told_lines, settings.told_bytes)
         self._until: dict[_Key, float] = {}
         self._running: dict[_Key, set[Live]] = {}
-        self._waiting: dict[_Key, list[Said]] = {}
+        self._waiting: dict[_Key, dict[str, Said]] = {}  # by run
         self._sizes: dict[_Key, int] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._sending: set[asyncio.Task[None]] = set()
@@ -168,7 +170,13 @@ class Passing:
 
     def put(self, key: _Key, said: Said, *, size: int) -> None:
         """Send it soon, together with what else there is of the function."""
-        self._waiting.setdefault(key, []).append(said)
+        waiting = self._waiting.setdefault(key, {})
+        before = waiting.get(said.run)
+        if before is not None:
+            before.lines.extend(said.lines)
+            missed = _joined([*before.missed, *said.missed])
+            said = msgspec.structs.replace(said, start=before.start, lines=before.lines, missed=missed)
+        waiting[said.run] = said
         self._sizes[key] = self._sizes.get(key, 0) + size + _LINE_BYTES
         if self._sizes[key] >= _BATCH_BYTES:
             self._send(key)
@@ -196,7 +204,7 @@ class Passing:
             self._send(key)
 
     def _send(self, key: _Key) -> None:
-        said = self._waiting.pop(key)
+        said = list(self._waiting.pop(key).values())
         del self._sizes[key]
         count = sum(len(one.lines) for one in said)
         if len(self._sending) >= _MOST_SENT:

@@ -145,6 +145,10 @@ class Live(Protocol):
         """Have it told when somebody begins to follow, or nobody does any more, for as long as the call runs."""
         ...
 
+    def miss(self, first: int, last: int) -> None:
+        """Lines that the mode itself leaves out, because the call has written too many."""
+        ...
+
     def say(self, lines: Sequence[Line]) -> None:
         """Lines of the call, by ascending numbers; what is left out between them is found missing."""
         ...

@@ -1,16 +1,14 @@
 """Lines of a call, told while it runs."""
 
 import asyncio
-from collections.abc import Callable, Sequence
 
-import msgspec
 import pytest
 
-from services.executor.mode import Call
 from services.executor.modes.python.mode import PythonMode
-from shared.domain.line import MOST_CHARS, Line
+from shared.domain.line import MOST_CHARS
 from shared.domain.outcome import Outcome
 from tests.python_mode.calling import call_of, value_of
+from tests.taker import Taker, numbers, told_to
 
 MIXED = """
 def main(params, context):
@@ -23,33 +21,6 @@ def main(params, context):
     print('seven', end='')
 """
 TOLD = ["one", "two", "four", "three and more", "five", "six", "seven"]
-
-
-class Taker:
-    """Takes lines as an executor does."""
-
-    def __init__(self, *, wanted: bool = True, most_lines: int = 1000, most_bytes: int = 1 << 20) -> None:
-        self.wanted = wanted
-        self.most_lines = most_lines
-        self.most_bytes = most_bytes
-        self.lines: list[Line] = []
-        self.came = asyncio.Event()
-        self.tell: Callable[[bool], None] | None = None
-
-    def watch(self, told: Callable[[bool], None]) -> None:
-        self.tell = told
-
-    def say(self, lines: Sequence[Line]) -> None:
-        self.lines += lines
-        self.came.set()
-
-
-def told_to(call: Call, live: Taker) -> Call:
-    return msgspec.structs.replace(call, live=live)
-
-
-def numbers(lines: Sequence[Line]) -> list[int]:
-    return [line.n for line in lines]
 
 
 def recorded(outcome: Outcome) -> dict[int, str]:

@@ -1,8 +1,13 @@
 """What a worker writes to its standard error: log lines as JSON, one a line, and whatever else a process says there."""
 
+import time
+
 import msgspec
 
+from services.executor.mode import Live
 from shared.domain.limits import Limits
+from shared.domain.line import Line
+from shared.domain.line import line as line_of
 from shared.domain.outcome import LogLevel, LogLine
 
 LINE_BYTES = 32  # what a line costs beside its message, as in the host
@@ -53,8 +58,11 @@ _decoder = msgspec.json.Decoder(_Line)
 class Log:
     """The lines of one call, within its limits, whatever comes."""
 
-    def __init__(self, task_id: str = "", limits: Limits | None = None) -> None:
+    def __init__(self, task_id: str = "", limits: Limits | None = None, live: Live | None = None) -> None:
         self.lines: list[LogLine] = []
+        self.said = 0
+        self._live = live
+        self._untold: list[Line] = []
         self.listening = False
         self._task_id = task_id
         self._most_lines = limits.log_lines if limits else 0
@@ -76,14 +84,14 @@ class Log:
             told = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._text += line + b"\n"
+            self._tell("error", time.time(), line.decode("utf-8", "replace"))
             return
         if told.listening:
             self.listening = True
         elif told.req != self._task_id:
             pass  # of a call that is over, and nobody's any more
         elif told.message is None:
-            self._many = max(self._many, min(told.many, _MOST_COUNTED))
-            self._large = max(self._large, min(told.large, _MOST_COUNTED))
+            self._lose(told)
         else:
             self._keep(told, told.message)
 
@@ -108,16 +116,41 @@ class Log:
             warnings.append(f"LogTruncated: at most {_count(self._most_lines)} are kept, {_count(self._many)} left out")
         return warnings
 
+    def flush(self) -> None:
+        """Hand over what is to be told while the call runs."""
+        untold, self._untold = self._untold, []
+        if untold and self._live is not None:
+            self._live.say(untold)
+
+    def _tell(self, level: LogLevel, at: float, message: str) -> None:
+        """Count a line."""
+        self.said += 1
+        if self._live is not None and self._live.wanted:
+            self._untold.append(line_of(self.said, level, at, message))
+
+    def _lose(self, told: _Line) -> None:
+        """So many lines the host has left out until now: they have the numbers that come next."""
+        before = self._many + self._large
+        self._many = max(self._many, min(told.many, _MOST_COUNTED))
+        self._large = max(self._large, min(told.large, _MOST_COUNTED))
+        lost = self._many + self._large - before
+        if lost and self._task_id:
+            self.flush()
+            if self._live is not None:
+                self._live.miss(self.said + 1, self.said + lost)
+            self.said += lost
+
     def _keep(self, told: _Line, message: str) -> None:
         cost_bytes = LINE_BYTES + len(message.encode())
         if len(self.lines) >= self._most_lines:
-            self._many += 1
+            self._lose(_Line(many=self._many + 1))
         elif cost_bytes > self._room_bytes:
-            self._large += 1
+            self._lose(_Line(large=self._large + 1))
         else:
             self._room_bytes -= cost_bytes
             at = told.ts if 0 <= told.ts < _LATEST_S else 0.0  # false of NaN, too
-            self.lines.append(LogLine(at, told.level, message))
+            self._tell(told.level, at, message)
+            self.lines.append(LogLine(at, told.level, message, n=self.said))
 
 
 def _count(count: int) -> str:

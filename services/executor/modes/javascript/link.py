@@ -110,7 +110,7 @@ class WorkerLink:
         self._stop_clocks()
         self.asks.call, self.asks.answered = call, False
         self._stderr.drain()
-        self._stderr.log = Log(call.task_id, call.limits)
+        self._stderr.log = Log(call.task_id, call.limits, call.live)
         self._cpu_before_s = self._cpu_s()
         self._timers = [self._loop.call_later(call.limits.timeout_s, self.end, "deadline")]
         if call.limits.cpu_s < call.limits.timeout_s:

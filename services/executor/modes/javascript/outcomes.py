@@ -95,6 +95,7 @@ def complete(outcome: Outcome, log: Log, usage: Usage) -> Outcome:
     return msgspec.structs.replace(
         outcome,
         logs=log.lines,
+        said=log.said,
         stderr=log.stderr,
         warnings=[*outcome.warnings, *log.warnings],
         usage=usage,

@@ -67,5 +67,6 @@ class Stderr:
     def _take(self, piece: bytes) -> None:
         for line in self._lines.feed(piece):
             self.log.add(line)
+        self.log.flush()
         if self.log.listening and not self._listens.done():
             self._listens.set_result(None)
