@@ -2,16 +2,19 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from cli import asking, keys, show
-from cli.opened import InTenant, Opened, OpenError, Where, run
+from cli import asking, keys, remote_letters, show
+from cli.either import Either, over_http
+from cli.exits import UNDONE, Fault
+from cli.opened import InTenant, Opened, OpenError, run
 
 if TYPE_CHECKING:
+    from cli.remote import Remote
     from shared.bus.broker import Bus
     from shared.bus.dead_letters import DeadLetters, Found
     from shared.redrive import Many, Redriver
@@ -20,7 +23,7 @@ dead = App(name="dead", help="Dead letters: what failed for good, or could not b
 
 _COLUMNS = ("id", "function", "trigger", "attempts", "error_class", "reason", "died_at", "redrivable")
 _DETAILS = ("task_id", "status", "accepted_at", "user", "redrive_of", "obstacle", "params")
-_HERE = Where()
+_HERE = Either()
 
 OfFunction = Annotated[str, Parameter(help="only this function's, by its slug")]
 All = Annotated[bool, Parameter(name="--all", negative="", help="all of the tenant's, or of the --function's")]
@@ -33,22 +36,29 @@ def list_(
     limit: Annotated[int, Parameter(help="how many at most")] = 50,
     skip: Annotated[int, Parameter(help="how many to leave out first")] = 0,
     tenant: InTenant = "default",
-    where: Where = _HERE,
+    where: Either = _HERE,
 ) -> int:
     """List a tenant's dead letters, the newest first."""
 
     async def work(opened: Opened) -> None:
         async with _letters(opened, tenant) as (_, letters):
             count, found = await letters.listed(function, limit=max(1, limit), skip=max(0, skip))
-        show.rows([_row(one) for one in found], _COLUMNS, as_json=where.json)
-        if count > skip + len(found) and not where.json:
-            print(f"{len(found)} of {count}: --skip {skip + len(found)} shows the next ones", file=sys.stderr)
+        listed(count, [_row(one) for one in found])
 
-    return run(where, work)
+    def listed(count: int, rows: list[dict[str, Any]]) -> None:
+        show.rows(rows, _COLUMNS, as_json=where.json)
+        if count > skip + len(rows) and not where.json:
+            print(f"{len(rows)} of {count}: --skip {skip + len(rows)} shows the next ones", file=sys.stderr)
+
+    def ask(remote: "Remote") -> None:
+        listed(*remote_letters.listed(remote, function, limit=max(1, limit), skip=max(0, skip)))
+
+    code = over_http(where, ask, tenant=tenant)
+    return run(where, work) if code is None else code
 
 
 @dead.command(name="show")
-def show_(id: int, /, *, tenant: InTenant = "default", where: Where = _HERE) -> int:
+def show_(id: int, /, *, tenant: InTenant = "default", where: Either = _HERE) -> int:
     """Show one dead letter, with what its function was called with."""
 
     async def work(opened: Opened) -> None:
@@ -58,7 +68,11 @@ def show_(id: int, /, *, tenant: InTenant = "default", where: Where = _HERE) -> 
             raise OpenError(f"there is no dead letter {id} in tenant {tenant}")
         show.one({**_row(found), **_details(found)}, (*_COLUMNS, *_DETAILS), as_json=where.json)
 
-    return run(where, work)
+    def ask(remote: "Remote") -> None:
+        show.one(remote_letters.one(remote, id), (*_COLUMNS, *_DETAILS), as_json=where.json)
+
+    code = over_http(where, ask, tenant=tenant)
+    return run(where, work) if code is None else code
 
 
 @dead.command
@@ -68,7 +82,7 @@ def redrive(
     function: OfFunction = "",
     params: Annotated[str | None, Parameter(help="JSON object: other params for one; of a request, its body")] = None,
     tenant: InTenant = "default",
-    where: Where = _HERE,
+    where: Either = _HERE,
 ) -> int:
     """Make new invocations in the place of those that died. One that is asked for twice is made once."""
 
@@ -82,9 +96,23 @@ def redrive(
                 show.done(made.task_id, made._asdict(), as_json=where.json)
                 return
             many = await (_all(redriver, letters, function) if all_ else redriver.chosen(letters, ids))
-        _tell(many, as_json=where.json)
+        _tell(_told(many), as_json=where.json)
 
-    return run(where, work)
+    def ask(remote: "Remote") -> None:
+        try:
+            _check(ids, all_, function)
+            wanted = _params(params, ids)
+            if wanted is not None:
+                made = remote_letters.redriven(remote, ids, params=wanted)
+                show.done(made["task_id"], made, as_json=where.json)
+                return
+            parts = remote_letters.all_redriven(remote, function)
+            _tell(_joined(parts) if all_ else remote_letters.redriven(remote, ids), as_json=where.json)
+        except OpenError as error:
+            raise Fault(UNDONE, str(error).replace("\nshoal:", "")) from None
+
+    code = over_http(where, ask, tenant=tenant)
+    return run(where, work) if code is None else code
 
 
 @dead.command
@@ -94,7 +122,7 @@ def remove(
     function: OfFunction = "",
     yes: Annotated[bool, Parameter(negative="", help="do not ask")] = False,
     tenant: InTenant = "default",
-    where: Where = _HERE,
+    where: Either = _HERE,
 ) -> int:
     """Remove dead letters for good."""
 
@@ -112,7 +140,20 @@ def remove(
                 removed = len(ids)
         show.done(f"{removed} removed", {"removed": removed}, as_json=where.json)
 
-    return run(where, work)
+    def ask(remote: "Remote") -> None:
+        try:
+            _check(ids, all_, function)
+            if all_:
+                count, _ = remote_letters.listed(remote, function, limit=1, skip=0)
+                whose = function or "all functions"
+                asking.sure(f"{count} dead letters of {whose} will be lost", function or "all", yes=yes)
+        except OpenError as error:
+            raise Fault(UNDONE, str(error)) from None
+        removed = remote_letters.all_removed(remote, function) if all_ else remote_letters.removed(remote, ids)
+        show.done(f"{removed} removed", {"removed": removed}, as_json=where.json)
+
+    code = over_http(where, ask, tenant=tenant)
+    return run(where, work) if code is None else code
 
 
 @asynccontextmanager
@@ -126,7 +167,7 @@ async def _letters(opened: Opened, tenant: str) -> "AsyncIterator[tuple[Bus, Dea
         yield bus, DeadLetters(bus, tenant, since=since)
 
 
-def _redriver(opened: Opened, bus: "Bus", where: Where) -> "Redriver":
+def _redriver(opened: Opened, bus: "Bus", where: Either) -> "Redriver":
     from shared import registry
     from shared.redrive import Redriver
 
@@ -135,33 +176,51 @@ def _redriver(opened: Opened, bus: "Bus", where: Where) -> "Redriver":
 
 async def _all(redriver: "Redriver", letters: "DeadLetters", function: str) -> "Many":
     """All that are there now, part by part, with a sign of life for who watches."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     from shared.redrive import Many
 
     many = Many([], [])
-    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-        bar = progress.add_task("redriving", total=None)
+    with _progress() as told:
         while True:
             part = await redriver.all(letters, function, after=many.after, until=many.until)
             many = Many([*many.redriven, *part.redriven], [*many.kept, *part.kept], *part[2:])
-            done = len(many.redriven) + len(many.kept)
-            progress.update(bar, completed=done, total=done + part.remaining)
+            told(len(many.redriven) + len(many.kept), part.remaining)
             if not part.remaining:
                 return many
 
 
-def _tell(many: "Many", *, as_json: bool) -> None:
-    """Raises OpenError where some stay: the exit code is 1 then."""
-    row = {
+def _joined(parts: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """The same over HTTP."""
+    done: dict[str, Any] = {"redriven": [], "failed": []}
+    with _progress() as told:
+        for part in parts:
+            done = {name: done[name] + part[name] for name in done}
+            told(len(done["redriven"]) + len(done["failed"]), part["remaining"])
+    return done
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        bar = progress.add_task("redriving", total=None)
+        yield lambda done, remaining: progress.update(bar, completed=done, total=done + remaining)
+
+
+def _told(many: "Many") -> dict[str, Any]:
+    return {
         "redriven": [one._asdict() for one in many.redriven],
         "failed": [{"id": one.id, "error": one.reason} for one in many.kept],
     }
-    show.done(f"{len(many.redriven)} redriven", row, as_json=as_json)
-    if many.kept:
-        lines = [f"{one.id}: {one.reason}" for one in many.kept]
-        raise OpenError("\nshoal: ".join([f"{len(many.kept)} stay:", *lines]))
+
+
+def _tell(many: dict[str, Any], *, as_json: bool) -> None:
+    """Raises OpenError where some stay: the exit code is 1 then."""
+    show.done(f"{len(many['redriven'])} redriven", many, as_json=as_json)
+    if many["failed"]:
+        lines = [f"{one['id']}: {one['error']}" for one in many["failed"]]
+        raise OpenError("\nshoal: ".join([f"{len(many['failed'])} stay:", *lines]))
 
 
 def _check(ids: tuple[int, ...], all_: bool, function: str) -> None:
