@@ -10,8 +10,11 @@ from cli import commands, exits
 from shared import __version__
 
 
-def app(chosen: str = "") -> App:
-    """The command line, without any command imported yet. The chosen one tells more of itself than its line here."""
+def app(chosen: str | None = "") -> App:
+    """The command line, without any command imported yet.
+
+    The chosen command tells more of itself than its line here, and with None each of them does.
+    """
     shoal = App(
         name="shoal",
         help="A self-hosted, multi-tenant functions platform.",
@@ -22,7 +25,7 @@ def app(chosen: str = "") -> App:
         default_parameter=Parameter(show_default=False),
     )
     for name, about in commands.ABOUT.items():
-        told = {} if name == chosen else {"help": about}
+        told = {} if chosen in (name, None) else {"help": about}
         shoal.command(f"{commands.__name__}.{name}:{name}", name=name, **told)
     return shoal
 

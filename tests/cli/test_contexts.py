@@ -1,0 +1,110 @@
+"""Which server is meant, and how a token is kept."""
+
+import asyncio
+import os
+import stat
+import subprocess
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+
+from cli import contexts, exits
+from cli.exits import Fault
+from tests.cli.conftest import Ask
+from tests.hooks import serving
+from tests.platform import ROOT, Platform
+
+
+async def test_added_used_shown_and_removed(ask: Ask, platform: Platform, tmp_path: Path):
+    where = {"SHOAL_DATA_DIR": ""}
+    said = await ask("context", "add", "one", platform.url, "--token-stdin", typed=f"{platform.token}\n", **where)
+    assert (said.code, said.out) == (0, f"Context one is in use: {platform.url}\n")
+    file = tmp_path / "contexts.toml"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    await ask("context", "add", "two", platform.url, "--app", "x", "--no-check", "--token-stdin", typed="t", **where)
+    rows = (await ask("context", "list", "--json", **where)).json
+    assert [(row["name"], row["app"], row["in_use"]) for row in rows] == [("one", "default", False), ("two", "x", True)]
+    assert (await ask("ps", **where)).code == exits.FORBIDDEN  # its token is none
+    assert (await ask("ps", "--all", "--context", "one", **where)).code == 0
+    assert (await ask("ps", "--all", **where, SHOAL_CONTEXT="one")).code == 0
+    assert (await ask("context", "use", "one", "--json", **where)).json["in_use"] is True
+    shown = await ask("context", "show", **where)
+    assert "one" in shown.out
+    assert platform.token not in shown.out + (await ask("context", "list", **where)).out
+    assert (await ask("context", "remove", "two", **where)).code == exits.UNDONE
+    assert (await ask("context", "remove", "two", "--yes", **where)).out == "Context two is removed\n"
+    file.chmod(0o644)
+    assert "others may read it" in (await ask("context", "list", **where)).errors
+    file.write_text("[contexts")
+    assert (await ask("ps", **where)).code == exits.UNDONE
+
+
+async def test_a_token_that_the_server_does_not_know_is_not_kept(ask: Ask, platform: Platform, tmp_path: Path):
+    said = await ask("context", "add", "one", platform.url, "--token-stdin", typed="nobody's\n")
+    assert said.code == exits.FORBIDDEN
+    assert not (tmp_path / "contexts.toml").exists()
+    assert "nobody's" not in said.errors
+
+
+async def test_by_variables(ask: Ask, platform: Platform):
+    assert (await ask("ps", "--all", SHOAL_URL=platform.url, SHOAL_TOKEN=platform.token, SHOAL_DATA_DIR="")).code == 0
+    assert (await ask("ps", SHOAL_URL=platform.url, SHOAL_TOKEN="", SHOAL_DATA_DIR="")).code == exits.FORBIDDEN
+    nobody = await ask("ps", SHOAL_URL="http://127.0.0.1:9", SHOAL_DATA_DIR="")
+    assert (nobody.code, nobody.errors.count("\n")) == (exits.UNAVAILABLE, 1)
+    assert (await ask("ps", SHOAL_DATA_DIR="/nowhere")).code == exits.UNDONE
+
+
+async def test_what_is_no_shoal_is_told(ask: Ask):
+    async with serving() as other:
+        said = await ask("ps", SHOAL_URL=other.url.rstrip("/"), SHOAL_TOKEN="t", SHOAL_DATA_DIR="")
+        assert said.code in (exits.UNAVAILABLE, exits.OUR_FAULT)
+        assert said.errors.count("\n") == 1
+
+
+def test_what_is_named_goes_before_what_is_usual(tmp_path: Path):
+    environ = {"SHOAL_CONFIG": str(tmp_path / "c.toml"), "HOME": str(tmp_path)}
+    one = contexts.Context("https://one", 't"\\', "é", "one")
+    contexts.write(contexts.Contexts({"one": one, "two": one._replace(url="https://two", name="two")}, "one"), environ)
+    assert contexts.read(environ).known["one"][:4] == one[:4]
+    assert contexts.wanted(environ=environ).url == "https://one"
+    assert contexts.wanted(environ={**environ, "SHOAL_CONTEXT": "two"}).url == "https://two"
+    assert contexts.wanted(environ={**environ, "SHOAL_URL": "http://three/"}).url == "http://three"
+    by_name = {**environ, "SHOAL_URL": "http://three/"}
+    assert contexts.wanted(context="two", environ=by_name).url == "https://two"
+    with pytest.raises(Fault, match="nothing runs on data folder"):
+        contexts.wanted(data_dir=str(tmp_path), environ=by_name)
+    with pytest.raises(Fault, match="nothing runs on data folder"):
+        contexts.wanted(environ={**environ, "SHOAL_DATA_DIR": str(tmp_path)})
+
+
+@pytest.mark.parametrize("url", ["", "shoal.example.org", "ftp://x", "https://a:b@x", "https://x?y=1", "http://"])
+def test_what_is_no_address(url: str):
+    with pytest.raises(Fault):
+        contexts.checked_url(url)
+
+
+async def test_who_reads_the_output_may_go(platform: Platform):
+    """As in `shoal logs … | head`."""
+    environ = {**os.environ, "SHOAL_DATA_DIR": str(platform.data_dir)}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "cli", "completion", "zsh", cwd=ROOT, env=environ, stdout=PIPE, stderr=PIPE
+    )
+    assert process.stdout is not None
+    process.stdout._transport.close()  # type: ignore[attr-defined]
+    async with asyncio.timeout(30):
+        assert process.stderr is not None
+        assert await process.stderr.read() == b""
+        assert await process.wait() in (exits.NOBODY_READS, 0)
+
+
+def test_a_help_imports_no_command_and_no_client():
+    """What makes it quick, measured by what it imports: seconds are the machine's."""
+    script = (
+        "import sys; from cli.__main__ import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(sorted(name for name in sys.modules if name.startswith(('cli.commands.', 'httpx', 'nats', 'pymongo'))))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
