@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+import yaml
 
 from services.router.lag import Lag
 from shared import config
@@ -124,6 +125,10 @@ def test_the_operator_of_prometheus_finds_every_service(overlays: dict[str, Buil
     assert everything.matched(monitor["spec"]["selector"]) == sorted(f"shoal-{name}" for name in config.SERVICES)
     (endpoint,) = monitor["spec"]["podMetricsEndpoints"]
     assert (endpoint["port"], endpoint["path"]) == ("health", "/metrics")
+    compose = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yaml").read_text())
+    (shoal,) = [one for one in compose["scrape_configs"] if one["job_name"] == "shoal"]
+    labels = {one["targetLabel"]: one.get("replacement") for one in endpoint["relabelings"]}
+    assert labels == {"job": shoal["job_name"]} | {one["target_label"]: None for one in shoal["relabel_configs"]}
 
 
 def settings_of(built: Built, template: Object) -> dict[str, str]:
