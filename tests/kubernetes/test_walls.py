@@ -8,7 +8,7 @@ from shared.config import SERVICES
 from tests.kubernetes.built import Built, container
 
 ALL = sorted(f"shoal-{name}" for name in SERVICES)
-JAIL = {"SYS_ADMIN", "SYS_CHROOT", "SETUID", "SETGID", "KILL", "CHOWN", "NET_ADMIN"}
+JAIL = {"SYS_ADMIN", "SYS_CHROOT", "SETUID", "SETGID", "KILL", "CHOWN", "DAC_OVERRIDE", "NET_ADMIN"}
 
 
 @pytest.mark.parametrize("name", ["single", "cluster"])
