@@ -15,7 +15,7 @@ from tests.conftest import TAX
 from tests.platform import Platform, running
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-RUN_S = 110.0  # some twenty seconds on a machine that has nothing else to do
+RUN_S = 165.0  # some twenty seconds on a machine that has nothing else to do
 EXAMPLES = 10  # for each operation and phase
 
 
