@@ -25,6 +25,7 @@ from shared.domain.function import Function
 from shared.domain.invocation import Timeline
 from shared.domain.outcome import Outcome, cancelled, failure, limits_reached
 from shared.domain.request import MAX_PATH
+from shared.labels import NONE
 from shared.tracing.facts import taken
 
 _SENT = telemetry.ROUTED.labels("sent")
@@ -97,7 +98,7 @@ class Handlers:
             case Refuse(outcome=outcome):
                 await self._refuse(delivery, outcome, routed_at, function=function)
                 _REFUSED.inc()
-                _count_limits(outcome, pool=function.pool if function else "")
+                _count_limits(outcome, pool=function.pool if function else NONE)
         return DONE
 
     async def give_up(self, delivery: Delivery[Invoke], reason: str) -> None:
