@@ -26,7 +26,9 @@ SECTIONS: dict[str, list[str] | dict[str, list[str]]] = {
         "chaos.md", "benchmarks.md",
     ],
     "Reference": [
-        "settings.md", "reference/settings.md", "reference/http-api.md", "api.md", "reference/errors.md",
+        "settings.md",
+        "reference/settings.md",
+        "reference/http-api.md", "reference/http-apps.md", "reference/http-plugins.md", "api.md", "reference/errors.md",
         "reference/statuses.md", "reference/limits.md", "reference/cli.md", "reference/metrics.md", "reference/bus.md",
         "changelog.md",
     ],

@@ -7,12 +7,15 @@ from typing import Any, get_args
 
 import jsonschema_rs
 import msgspec
+import openapi_spec_validator
 import pytest
 from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
+from litestar.handlers import HTTPRouteHandler
 
-from docsite.reference import PAGES, asyncapi
+from docsite.reference import PAGES, asyncapi, openapi
 from docsite.reference.limits import all_streams
 from docsite.reference.wires import WIRES
+from services.api.routes import APPS, ROUTES, WEBUI
 from shared import config
 from shared.bus import lines, messages, notices, subjects
 from shared.domain.invocation import TRANSITIONS
@@ -125,6 +128,16 @@ def test_what_travels_is_what_the_document_says():
         validator = jsonschema_rs.Draft202012Validator(schema)
         assert validator.is_valid(msgspec.json.decode(msgspec.json.encode(message))), name
         assert not validator.is_valid({"type": "something.else"}), name
+
+
+@pytest.mark.parametrize(("dialect", "routes"), [("rest", ROUTES), ("apps", APPS), ("plugins", WEBUI)])
+def test_every_route_is_told(dialect: str, routes: list[HTTPRouteHandler]):
+    whole = openapi.document(dialect)
+    openapi_spec_validator.validate(whole)
+    told = {operation["operationId"] for methods in whole["paths"].values() for operation in methods.values()}
+    assert {route.fn.__name__ for route in routes} - told == set()
+    page = PAGES[{"rest": "reference/http-api.md"}.get(dialect, f"reference/http-{dialect}.md")]()
+    assert [path for path in whole["paths"] if f" {path}`" not in page] == []
 
 
 def _references(part: Any) -> Iterator[str]:
