@@ -60,6 +60,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     For `idempotency_s` a caller's idempotency key is known again, of up to `idempotency_keys` of them.
     A tenant may have `queue_per_tenant` calls queued: one more is refused, where whoever makes it can be told.
     Dead letters are kept for `dead_days`, the newest `dead_per_function` of each function.
+    The record of an invocation goes `retention_days` after its end, 0 for never; a tenant may have a value of its own.
     `publish_bytes` bounds what is pushed to a channel in one message, as JSON.
     At its end a service sends what is left of its traces, for `trace_flush_s` at most.
     Up to `metrics_functions` functions, of up to `metrics_tenants` tenants, have labels of their own in the metrics.
@@ -114,6 +115,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     queue_per_tenant: Annotated[int, Meta(ge=1)] = 200_000
     idempotency_s: Annotated[float, Meta(ge=1)] = 86_400.0
     idempotency_keys: Annotated[int, Meta(ge=1000)] = 1_000_000
+    retention_days: Annotated[float, Meta(ge=0, le=36_500)] = 0.0
     dead_days: Positive = 30.0
     dead_per_function: Annotated[int, Meta(ge=1)] = 1000
 

@@ -161,6 +161,15 @@ def create_with(ready: Ready, title: str, source: str) -> str:
     return str(made["slug"])
 
 
+def id_of(ready: Ready, slug: str) -> int:
+    """The number of a function."""
+    request = urllib.request.Request(
+        f"{ready.url.rstrip('/')}/api/functions/{slug}/", headers={"Authorization": f"Bearer {ready.token}"}
+    )
+    with urllib.request.urlopen(request, timeout=CALL_S) as answer:
+        return int(msgspec.json.decode(answer.read())["id"])
+
+
 def create_proxy(ready: Ready, title: str, url: str, *, timeout: int) -> str:
     """A PROXY function for this webhook, ready to be called; its slug. Raises NotRun when it is not taken."""
     settings = {"name": title, "execution_mode": "proxy", "webhook_url": url, "config": {"timeout": timeout}}

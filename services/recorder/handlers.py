@@ -13,6 +13,7 @@ from services.recorder.forgetting import Forgetting
 from services.recorder.observing import Observing
 from services.recorder.orphans import Orphans
 from services.recorder.project import ends, project
+from services.recorder.retention import Retention
 from services.recorder.standing import Standing
 from services.recorder.tally import Tally
 from shared import telemetry, tracing
@@ -21,7 +22,7 @@ from shared.bus import streams, subjects
 from shared.bus.batches import Batch, BatchReader
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke, Recorded
-from shared.bus.notices import FunctionChanged
+from shared.bus.notices import FunctionChanged, IdentityChanged
 from shared.domain.problem import Problem
 from shared.health import Look
 from shared.labels import FunctionLabels
@@ -36,8 +37,11 @@ _log = telemetry.logger("recorder")
 class Handlers:
     """Writes what happened into the store."""
 
-    def __init__(self, service: Service, forgetting: Forgetting, tally: Tally, observing: Observing) -> None:
+    def __init__(
+        self, service: Service, forgetting: Forgetting, tally: Tally, observing: Observing, *, retention: Retention
+    ) -> None:
         self._service = service
+        self._retention = retention
         self._forgetting = forgetting
         self._tally = tally
         self._observing = observing
@@ -84,10 +88,10 @@ class Handlers:
         """The ends that are those on record, and the tasks of which an end was there before."""
         commands = [delivery for delivery in batch if isinstance(delivery.body, Invoke)]
         events = [delivery for delivery in batch if not isinstance(delivery.body, Invoke)]
-        writes = project(commands, events)
+        ended = ends(events)
+        writes = project(commands, events, await self._retention.of(ended))
         if not writes:
             return [], set()
-        ended = ends(events)
         try:
             taken = await invocations.write(self._service.store, writes)
             again = {place for place in taken if place < len(ended)}
@@ -120,6 +124,7 @@ class Shift:
         self._service = service
         self._settings: Recorder = service.settings
         self._forgetting = Forgetting(service.store)
+        self._retention = Retention(service.store, service.platform)
         self._reader: BatchReader | None = None
         self._tally: Tally | None = None
         self._created: dict[str, str] = {}
@@ -135,7 +140,10 @@ class Shift:
 
     async def open(self) -> None:
         """Hear of deletions."""
-        await self._service.bus.listen(subjects.changed("*", "*"), self._changed, body=FunctionChanged)
+        bus = self._service.bus
+        await bus.listen(subjects.changed("*", "*"), self._changed, body=FunctionChanged)
+        await bus.listen(subjects.identity("*"), self._retention.tenants.changed, body=IdentityChanged)
+        bus.on_return(self._retention.tenants.doubt)
 
     async def _changed(self, notice: FunctionChanged) -> None:
         if notice.is_deletion:
@@ -170,7 +178,7 @@ class Shift:
 
     def _beside(self, tally: Tally, *, anew: bool) -> list[Coroutine[Any, Any, None]]:
         """What is done beside the recording, until the turn is over."""
-        work = [self._forgetting.run(), tally.run()]
+        work = [self._forgetting.run(), self._retention.run(), tally.run()]
         if anew:
             work.append(self._forget_milestones())
         if self._settings.orphans_s:
@@ -207,7 +215,7 @@ class Shift:
         self._observing.begin(self._created[streams.EVENTS])
         reader = BatchReader(
             bus,
-            Handlers(self._service, self._forgetting, tally, self._observing).record,
+            Handlers(self._service, self._forgetting, tally, self._observing, retention=self._retention).record,
             size=settings.batch,
             linger_s=settings.linger_s,
             key=lambda body: body.task_id,

@@ -1,7 +1,8 @@
 """From commands and events to bulk writes. Pure: the same input gives the same writes, and repeats change nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -30,14 +31,19 @@ def ends(events: Iterable[Delivery[Event]]) -> list[Delivery[Finished]]:
     return list(found.values())
 
 
-def project(commands: Iterable[Delivery[Invoke]], events: Sequence[Delivery[Event]]) -> list[Upsert]:
+def project(
+    commands: Iterable[Delivery[Invoke]],
+    events: Sequence[Delivery[Event]],
+    kept_s: Mapping[str, float] = MappingProxyType({}),
+) -> list[Upsert]:
     """The writes for one batch: one a task where its command and its end came together, else one each.
 
-    Those of the `ends` come first, in their order.
+    Those of the `ends` come first, in their order. `kept_s` says of tenants for how many seconds a record is kept after
+    its end; it is for good of one that is not there.
     """
     accepted = {delivery.body.task_id: delivery for delivery in commands}
     ended = ends(events)
-    writes = [_finished(end, accepted.pop(end.body.task_id, None)) for end in ended]
+    writes = [_finished(end, accepted.pop(end.body.task_id, None), kept_s.get(end.body.tenant, 0.0)) for end in ended]
     for delivery in events:
         event = delivery.body
         if isinstance(event, Retrying):
@@ -56,7 +62,7 @@ def _accepted(delivery: Delivery[Invoke]) -> Upsert:
     return Upsert({"_id": command.task_id}, {"$set": described, "$setOnInsert": {"status": "PENDING"}})
 
 
-def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None) -> Upsert:
+def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None, kept_s: float) -> Upsert:
     """Written only where no end is on record yet: the first one stands. `event` says which one it is."""
     event = delivery.body
     outcome, timeline = event.outcome, event.timeline
@@ -89,6 +95,8 @@ def _finished(delivery: Delivery[Finished], command: Delivery[Invoke] | None) ->
         end["printed"] = msgspec.to_builtins(outcome.printed)
     if outcome.logs:
         end["logs"] = msgspec.json.encode(outcome.logs).decode("utf-8")
+    if kept_s:
+        end["forget_at"] = _when(timeline.done + kept_s)
     query: Document = {"_id": event.task_id, "status": {"$nin": closed_to(outcome.status)}}
     if command is None:
         return Upsert(query, {"$set": end})

@@ -10,6 +10,7 @@ from shared.domain.concurrency import CONCURRENCY, check_concurrency
 from shared.domain.limits import FIELDS, Amount
 from shared.domain.problem import Problem
 from shared.domain.rates import Rates
+from shared.domain.retention import RETENTION
 
 DEFAULT = "default"
 """The tenant that is there from the start."""
@@ -20,6 +21,7 @@ _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant as it is configured. `limits` are ceilings by the names of `limits.Limits`; what is not there is free.
 
+    Its `retention_days` are how long the record of a call is kept after its end.
     Its `concurrency` is how many of its calls may run side by side in each pool, not counting those that others call.
 
     `rate_limits` are requests a minute by the names of `rates.Rates`, in place of the platform's; 0 for no limit.
@@ -50,8 +52,8 @@ def check_tenant_slug(slug: str) -> None:
 def check_ceilings(limits: dict[str, Amount]) -> None:
     """Refuse ceilings of limits that there are not, or that are not positive. Raises Problem(invalid)."""
     for name, amount in limits.items():
-        if name not in (*FIELDS, CONCURRENCY):
-            message = f"limits knows: {', '.join((*FIELDS, CONCURRENCY))}; not {name!r}"
+        if name not in (*FIELDS, CONCURRENCY, RETENTION):
+            message = f"limits knows: {', '.join((*FIELDS, CONCURRENCY, RETENTION))}; not {name!r}"
             raise Problem("invalid", message, {"limits": message})
         if not amount > 0:
             message = f"limits.{name} must be a number above 0"

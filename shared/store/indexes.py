@@ -61,6 +61,7 @@ EXPIRING: list[tuple[str, str]] = [
     ("logins", "expires_at"),
     ("ticks", "expires_at"),
     ("attempts", "expires_at"),
+    ("invocations", "forget_at"),
 ]
 
 # collection, field that few documents have: what the schedulers look at next, and which invocations others made
@@ -88,7 +89,8 @@ async def ensure(store: Store) -> None:
     for collection, name in RETIRED:
         await store.drop_index(collection, name)
     for collection, field in EXPIRING:
-        await store.ensure_index(collection, [(field, 1)], name=field, expires=True)
+        sparse = collection == "invocations"  # those that are kept for good are not in it
+        await store.ensure_index(collection, [(field, 1)], name=field, expires=True, sparse=sparse)
     for collection, keys, unique, name, only in PARTIAL:
         await store.ensure_index(collection, keys, unique=unique, name=name, only=only)
     for collection, field in SPARSE:

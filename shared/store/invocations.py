@@ -302,6 +302,13 @@ async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
     return {document["_id"]: document["status"] for document in found}
 
 
+async def going(store: Store, *, after: datetime, before: datetime, most: int) -> set[str]:
+    """Tenants of records that go by themselves between these moments, found from `most` of these."""
+    query = {"forget_at": {"$gt": after, "$lte": before}}
+    found = await store.global_many(COLLECTION, query, order=[("forget_at", 1)], limit=most, fields=["tenant"])
+    return {document["tenant"] for document in found}
+
+
 def outcome_of(found: Invocation) -> Outcome:
     """How an invocation ended, from its record.
 

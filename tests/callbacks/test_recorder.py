@@ -15,6 +15,7 @@ from services.recorder.callbacks import Callbacks
 from services.recorder.forgetting import Forgetting
 from services.recorder.handlers import READER, Handlers
 from services.recorder.observing import Observing
+from services.recorder.retention import Retention
 from services.recorder.tally import Tally
 from shared.bus import broker, subjects
 from shared.bus.broker import Bus
@@ -71,7 +72,9 @@ class Inside(NamedTuple):
 
     bus: Bus
     store: Store
-    platform: Any = SimpleNamespace(dedupe_s=DEDUPE_S)
+    platform: Any = SimpleNamespace(
+        dedupe_s=DEDUPE_S, retention_days=0.0, invoke_days=7.0, event_days=7.0, cache_s=30.0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +227,8 @@ async def test_a_recorder_that_dies_between_its_two_steps(inside: Inside):
         service: Any = inside
         forgetting = Forgetting(inside.store)
         observing = Observing(FunctionLabels(functions=0, tenants=0))
-        return Handlers(service, forgetting, Tally(inside.store, forgetting, stream="s"), observing)
+        tally = Tally(inside.store, forgetting, stream="s")
+        return Handlers(service, forgetting, tally, observing, retention=Retention(inside.store, inside.platform))
 
     dying = handlers()
 

@@ -1,8 +1,10 @@
 """What runs of calls have written, as it comes from the executors, and what is missing of it. Pure."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+import msgspec
 
 from shared.bus.lines import Said
 from shared.domain.line import Line, Missed, Why
@@ -63,6 +65,10 @@ class Runs:
             if len(self._runs) > _MOST_RUNS:
                 self._runs.popitem(last=False)
         self._runs.move_to_end(task)
+        if not said.missed and said.lines and said.lines[0].n == run.next and _follow_each_other(said.lines):
+            items += [Written(task, run.attempt, line) for line in said.lines]  # as a rule, and of many
+            run.next = said.lines[-1].n + 1
+            said = msgspec.structs.replace(said, lines=[])
         for one in _ordered(said):
             first, last = (one.line.n, one.line.n) if isinstance(one, Written) else (one.first or 1, one.last)
             if first < run.next:
@@ -103,6 +109,14 @@ class Runs:
             return [Gap(task_id, attempt, run.next, total, "lost")] if total >= run.next else []
         gaps = [Gap(task_id, run.attempt, run.next, None, "died")] if run is not None and not run.ended else []
         return [*gaps, Gap(task_id, attempt, 1, total, why)] if total else gaps
+
+
+def _follow_each_other(lines: Sequence[Line]) -> bool:
+    return lines[-1].n - lines[0].n == len(lines) - 1 and all(map(_is_next, lines, lines[1:]))
+
+
+def _is_next(one: Line, other: Line) -> bool:
+    return other.n == one.n + 1
 
 
 def _ordered(said: Said) -> Iterator[Written | Gap]:

@@ -33,6 +33,7 @@ _WHY: dict[Why, str] = {
     "died": "The run of the call was cut",
     "history": "Older calls than these are not kept for followers: the list of logs has what is on record",
 }
+_LINE = b'event: line\ndata: {"n":%d,"task_id":"%b","level":"%b","at":%d,"message":%b}\n\n'
 _encode = msgspec.json.Encoder().encode
 
 
@@ -96,14 +97,10 @@ def _shown(one: Item) -> bytes:
     if isinstance(one, Gap):
         return b"event: gap\ndata: %b\n\n" % _encode(_gap(one.task_id, one.first, one.last, one.why))
     task_id, attempt, line = one
+    if attempt == 1 and not line.cut:  # as a rule, and tens of thousands a second: a third of what a struct takes
+        return _LINE % (line.n, task_id.encode(), line.level.encode(), line.at, _encode(line.message))
     told = wire.Line(
-        n=line.n,
-        task_id=task_id,
-        level=line.level,
-        at=line.at,
-        message=line.message,
-        cut=line.cut,
-        attempt=attempt,
+        n=line.n, task_id=task_id, level=line.level, at=line.at, message=line.message, cut=line.cut, attempt=attempt
     )
     return b"event: line\ndata: %b\n\n" % _encode(told)
 
