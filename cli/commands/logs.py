@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
@@ -12,9 +11,11 @@ from cli import events
 from cli.exits import plain
 from cli.remote import HERE, Remote, Target, run
 from cli.shown import clock, moment, since
+from cli.told_lines import ToldLines, is_worth
 
-_TASKS = 10_000  # whose lines may have come before their call has ended
-_STILL = 10  # calls shown before what is followed
+_CALLS, _BEFORE, _MOST = 100, 10, 1000  # shown unless it is said; before what is followed; since a moment
+
+Level = Literal["all", "debug", "info", "warning", "error"]
 
 
 def logs(
@@ -23,24 +24,25 @@ def logs(
     *,
     follow: Annotated[bool, Parameter(name=("--follow", "-f"), negative="", help="go on, until Ctrl-C")] = False,
     since_: Annotated[str, Parameter(name="--since", help="from then on: 30s, 10m, 2h, 1d, or a date and time")] = "",
-    level: Annotated[Literal["all", "error"], Parameter(help="error: only calls that failed")] = "all",
+    level: Annotated[Level, Parameter(help="the least level of lines; error: and only calls that failed")] = "all",
     limit: Annotated[int | None, Parameter(help="calls at most, 1 to 1000 (100; 10 before what is followed)")] = None,
     lines: Annotated[bool, Parameter(negative="--no-lines", help="the lines that it wrote, too")] = True,
     target: Target = HERE,
 ) -> int:
     """Show the calls of a function, the oldest first, and what it printed and logged.
 
-    With -f it goes on with what comes, and after a break from where it was; what may be missing is named.
+    With -f it goes on with what comes, each line as it is made, and after a break from where it was; what is missing
+    is named.
 
     Example: shoal logs tax -f --since 10m
     """
 
     def work(remote: Remote) -> None:
-        at = since(since_) if since_ else ""
-        query: dict[str, Any] = {"limit": limit or (_STILL if follow else 100), "level": level}
-        if at:
-            query["since"] = at
-        path, told = f"{remote.function(name)}/logs", _Told(as_json=target.json, lines=lines)
+        usual = _MOST if since_ and follow else _BEFORE if follow else _CALLS
+        query: dict[str, Any] = {"limit": usual if limit is None else limit, "level": level}
+        if since_:
+            query["since"] = since(since_)
+        path, told = f"{remote.function(name)}/logs", _Told(as_json=target.json, level=level if lines else None)
         if not follow:
             told.all(remote.get(path, **query))
             return
@@ -64,12 +66,12 @@ def _followed(remote: Remote, path: str, query: dict[str, Any], *, level: str) -
 
 
 class _Told:
-    """Writes what comes, each call once with its lines."""
+    """Writes what comes, each line once. Without a `level` no lines."""
 
-    def __init__(self, *, as_json: bool, lines: bool) -> None:
+    def __init__(self, *, as_json: bool, level: Level | None) -> None:
         self._as_json = as_json
-        self._lines = lines
-        self._begun: OrderedDict[str, None] = OrderedDict()  # tasks whose lines came one by one
+        self._level = level
+        self._lines = ToldLines()
 
     def all(self, found: dict[str, Any]) -> None:
         """A part of the log, as a whole."""
@@ -85,31 +87,36 @@ class _Told:
         """One that a server sent; of a kind that is not known here, nothing."""
         data = json.loads(event.data)
         if self._as_json:
-            if event.kind != "line" or self._lines:
-                print(json.dumps({"event": event.kind, **data}), flush=True)
+            if event.kind != "line" or self._level:
+                print(json.dumps({"event": event.kind, **data}))
         elif event.kind == "line":
-            self._line(data)
+            if self._lines.line(data):
+                self._write([data], stamp="at")
         elif event.kind == "log":
             self._entry(data)
         elif event.kind == "gap":
-            sys.stdout.flush()
-            print(f"shoal: gap: {plain(data.get('message', ''))}", file=sys.stderr)
+            self._gap(data)
         sys.stdout.flush()
 
-    def _line(self, line: dict[str, Any]) -> None:
-        if not self._lines:
-            return
-        self._begun[line["task_id"]] = None
-        if len(self._begun) > _TASKS:
-            self._begun.popitem(last=False)
-        print(f"{clock(line['at'])} {line['level']:<5} {plain(line['message'])}")
+    def _gap(self, gap: dict[str, Any]) -> None:
+        self._lines.gap(gap)
+        if self._level is None and "from" in gap:
+            return  # nobody wants the lines
+        which = ""
+        if "from" in gap:
+            until = "" if gap["to"] == gap["from"] else f" to {gap['to']}" if gap["to"] else " and later ones"
+            which = f"line {gap['from']}{until} of {gap['task_id'] or 'calls'}: "
+        sys.stdout.flush()
+        print(f"shoal: gap: {which}{plain(gap.get('message', ''))}", file=sys.stderr)
 
     def _entry(self, entry: dict[str, Any]) -> None:
-        shown = self._begun.pop(entry["task_id"], self) is None
-        if self._lines and not shown:
-            for line in entry["consoleLogs"]:
-                print(f"{clock(line['timestamp'])} {line['level']:<5} {plain(line['message'])}")
+        self._write(self._lines.ended(entry), stamp="timestamp")
         at = clock(moment(entry["timestamp"]).timestamp() * 1000)
         error = f" {plain(entry['error'])}" if entry["error"] else ""
         what = f"{entry['method']} {entry['path']}" if entry["trigger"] == "http" else entry["trigger"]
         print(f"{at} {entry['status_code']} {plain(what)} {entry['duration_ms']:.1f} ms {entry['task_id']}{error}")
+
+    def _write(self, lines: list[dict[str, Any]], *, stamp: str) -> None:
+        for line in lines if self._level else ():
+            if is_worth(line, self._level or "all"):
+                print(f"{clock(line[stamp])} {line['level']:<5} {plain(line['message'])}")

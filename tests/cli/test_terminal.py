@@ -74,6 +74,26 @@ async def test_logs_follow_what_is_made_and_end_on_ctrl_c(
         assert [screen.count(f"line {number}\n") for number in ("before", 0, 1, 2)] == [1, 1, 1, 1]
 
 
+async def test_lines_of_a_call_that_still_runs(
+    platform: Platform, client: httpx.AsyncClient, made: Made, tmp_path: Path
+):
+    app = await made.app({"slow": "def main(params, c):\n import time\n print('at once')\n time.sleep(120)"})
+    async with terminal(tmp_path, SHOAL_DATA_DIR=str(platform.data_dir)) as tty:
+        await tty.type(f"{SHOAL} logs slow -f --app {app} --json")
+        await tty.shows(r"logs slow")
+        task = ""
+        async with asyncio.timeout(60):
+            while '"event": "line"' not in await tty.screen():  # who comes later than the line is told of a gap
+                if task:
+                    await client.post(f"/api/invocations/by-task-id/{task}/cancel/")
+                answer = await client.post(f"/api/functions/slow-{app}/execute/", json={"async": True})
+                task = answer.json()["task_id"]
+                await asyncio.sleep(2)
+        found = (await client.get(f"/api/result/{task}/")).json()
+        assert found["status"] in ("PENDING", "STARTED")
+        await client.post(f"/api/invocations/by-task-id/{task}/cancel/")
+
+
 async def test_a_token_is_typed_and_not_shown(platform: Platform, tmp_path: Path):
     async with terminal(tmp_path) as tty:
         await tty.type(f"{SHOAL} context add here {platform.url}")
