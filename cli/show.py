@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+from cli.exits import plain
+
 Row = Mapping[str, Any]
 
 
@@ -66,7 +68,7 @@ def _plain(value: Any) -> str:
         return " ".join(f"{name}={amount:g}" for name, amount in value.items()) or "-"
     if isinstance(value, frozenset):
         return " ".join(sorted(value))
-    return "-" if value in (None, "") else str(value)
+    return "-" if value in (None, "") else plain(str(value))
 
 
 @contextmanager

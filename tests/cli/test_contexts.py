@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli import contexts, exits
+from cli.commands.up import up
 from cli.exits import Fault
 from tests.cli.conftest import Ask
 from tests.hooks import serving
@@ -97,6 +98,18 @@ async def test_who_reads_the_output_may_go(platform: Platform):
         assert process.stderr is not None
         assert await process.stderr.read() == b""
         assert await process.wait() in (exits.NOBODY_READS, 0)
+
+
+def test_services_are_started_without_what_is_the_command_line_s_alone(monkeypatch: pytest.MonkeyPatch):
+    started: list[dict[str, str]] = []
+    monkeypatch.setattr(os, "execve", lambda _path, _argv, environ: started.append(environ))
+    for name in contexts.VARIABLES:
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("SHOAL_WORKERS", "3")
+    up(port="0")
+    assert {name: value for name, value in started[0].items() if name in (*contexts.VARIABLES, "SHOAL_WORKERS")} == {
+        "SHOAL_WORKERS": "3"
+    }
 
 
 def test_a_help_imports_no_command_and_no_client():
