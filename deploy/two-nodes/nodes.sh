@@ -13,7 +13,7 @@
 #   nodes.sh network | servers NODE… | store | services NODE… | ready NODE…     the steps of `up`
 #
 # NODES_NAME begins the namespaces' names (shoal), NODES_DATA is the folder for data and logs (.shoal-nodes), PYTHON runs
-# the services. Settings (SHOAL_…) are handed on.
+# the services. Settings (SHOAL_…) are handed on. With NODES_UNTIL, a process's number, all goes down when that has ended.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -66,7 +66,18 @@ addresses() {
   MONGODB_URL="mongodb://shoal:$(secret mongodb)@$(everywhere '' 27017)/?replicaSet=shoal&authSource=admin"
 }
 
+# Whoever has asked for the nodes may die without a word.
+watch_over() {
+  mkdir -p "$data"
+  setsid bash -c 'tail --pid="$1" -f /dev/null && exec "$2" down' watcher "$1" "$root/deploy/two-nodes/nodes.sh" \
+    > /dev/null 2>&1 < /dev/null &
+  echo $! > "$data/watcher"
+}
+
 network() {
+  if [[ -n ${NODES_UNTIL:-} ]]; then
+    watch_over "$NODES_UNTIL"
+  fi
   ip netns add "$name-net"
   ip -n "$name-net" link add name br0 type bridge
   ip -n "$name-net" address add "${address[net]}/24" dev br0
@@ -193,7 +204,12 @@ restore() {
 }
 
 down() {
-  local node
+  local node watcher
+  if [[ -e $data/watcher ]]; then
+    watcher=$(cat "$data/watcher")
+    rm "$data/watcher"
+    [[ $watcher = $$ ]] || kill -- "-$watcher" 2> /dev/null || true
+  fi
   for node in "${places[@]}" net; do
     if ip netns list | grep -qE "^$name-$node( |$)"; then
       end_all "$node"

@@ -59,13 +59,14 @@ class Record(NamedTuple):
 
 
 class Nodes:
-    """The script, and callers within its network."""
+    """The script, and callers within its network. All goes down with the process `until`: this one by default."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, until: int | None = None) -> None:
         self.name = f"shoal-{secrets.token_hex(3)}"
         self.folder = folder
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("SHOAL_")}
         own = {"NODES_NAME": self.name, "NODES_DATA": str(folder), "PYTHON": sys.executable}
+        own["NODES_UNTIL"] = str(os.getpid() if until is None else until)
         self._environ = {**inherited, **SETTINGS, **own}
 
     async def walk(self, step: int) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -82,6 +83,22 @@ async def test_it_comes_back_and_takes_its_part_of_the_work(nodes: Nodes, slug: 
     for node in ("a", "b"):
         assert ran & await nodes.pids(node), f"nothing has run on {node}"
     assert "nothing is wrong" in await nodes.run("shoal", "audit")
+
+
+async def test_nothing_is_left_of_nodes_whose_owner_has_died(tmp_path: Path) -> None:
+    require_namespaces()
+    owner = await asyncio.create_subprocess_exec("sleep", "infinity")
+    nodes = Nodes(tmp_path / "nodes", until=owner.pid)
+    try:
+        await nodes.run("network")
+        assert f"{nodes.name}-b" in _told("ip", "netns", "list")
+        owner.kill()
+        await owner.wait()
+        async with asyncio.timeout(ENDED_S):
+            while nodes.name in _told("ip", "netns", "list"):
+                await asyncio.sleep(LOOK_S)
+    finally:
+        await nodes.run("down")
 
 
 async def _queue(nodes: Nodes, slug: str, node: str, number: int, *, key: str = "") -> None:
