@@ -1,6 +1,8 @@
 """Lines of a call, told while it runs."""
 
 import asyncio
+import os
+import signal
 
 import pytest
 
@@ -82,6 +84,20 @@ async def test_a_worker_that_was_told_too_late_serves_the_next_call(mode: Python
             await asyncio.sleep(0)
         live.tell(True)
         assert value_of(await running) == number
+
+
+async def test_a_call_that_dies_with_a_word_it_has_not_read_is_not_run_again(mode: PythonMode) -> None:
+    live = Taker()
+    call = await call_of(mode, "def main(p, c):\n print('here')\n while True: pass")
+    running = asyncio.ensure_future(mode.run(told_to(call, live)))
+    await asyncio.wait_for(live.came.wait(), 10)
+    assert live.tell is not None
+    live.tell(False)
+    (worker,) = (one for one in mode._pool.live if one.link._waiter is not None)
+    os.kill(worker.link.pid, signal.SIGKILL)
+    outcome = await asyncio.wait_for(running, 10)
+    assert outcome.error_type == "WorkerDied"
+    assert [line.message for line in live.lines] == ["here"]
 
 
 async def test_what_is_too_much_is_left_out_and_the_end_has_it(mode: PythonMode) -> None:

@@ -225,7 +225,7 @@ async def open_for(opening: Opening) -> PythonMode:
 
 def _tell(link: WorkerLink, wanted: bool) -> None:
     """Have the worker tell its lines, or no more of them."""
-    link.send(frames.pack(TellFrame(wanted)))
+    link.tell(frames.pack(TellFrame(wanted)))
 
 
 def _blameless(ended: WorkerEndedError, status: int | None) -> bool:

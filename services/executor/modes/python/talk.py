@@ -58,6 +58,8 @@ class Talk:
         lines, live = parse_lines(payload, self._nonce), self._call.live
         if live is None:
             raise FrameError("lines where nobody wants any")
+        if not lines:
+            raise FrameError("lines that are none")
         for line in lines:
             if line.n <= self._said or len(line.message) > MOST_CHARS:
                 raise FrameError("a line out of order, or over the limit")

@@ -53,6 +53,7 @@ class WorkerLink:
         self._unsent = bytearray()
         self._unseen = False
         self._asked = False
+        self._told = False
         self._assembly: Assembly | None = None
         self._waiter: asyncio.Future[bytes] | None = None
         self.reason: Reason | None = None
@@ -86,6 +87,15 @@ class WorkerLink:
             self._unsent += memoryview(frame)[sent:]
             self._loop.add_writer(self._fd, self._writable)
 
+    def tell(self, frame: bytes) -> None:
+        """Send what is answered by nothing, while a request is under way.
+
+        Where it is lost with the worker, that says no more of whether the request was seen.
+        """
+        if self._waiter is not None:
+            self._told = True
+            self.send(frame)
+
     async def exchange(
         self,
         frame: bytes,
@@ -102,7 +112,7 @@ class WorkerLink:
         that raises is raised here, and the worker is to be ended. `lines` takes those that it tells meanwhile.
         """
         waiter = self._waiter = self._loop.create_future()
-        self._asked = False
+        self._asked = self._told = False
         self._assembly = Assembly(limit_bytes, lines)
         self._cpu_before_s = self._cpu_s()
         deadline = self._loop.call_later(timeout_s, self._overdue)
@@ -150,7 +160,7 @@ class WorkerLink:
         os.close(self._pidfd)
         os.close(self._status_fd)
         if self._waiter is not None and not self._waiter.done():
-            started = self._asked or not (self._unseen or self._unsent)
+            started = self._asked or self._told or not (self._unseen or self._unsent)
             self._waiter.set_exception(WorkerEndedError(reason, started=started))
         if self.on_end is not None:
             self.on_end(self)
