@@ -216,8 +216,8 @@ class Execution:
         live = self._links.live(dispatch, started=started)
         end: Outcome | Again | None = None
         with tracing.span(f"run {self._mode.name}") as span:
-            host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
             try:
+                host = self._links.host(dispatch, loaded.function, aside=held.aside, fresh=fresh)
                 end = await self._mode.run(events.call_of(dispatch, loaded, request=request, host=host, live=live))
             except SecretUnreadableError as error:
                 end = failure("SecretUnreadable", str(error))

@@ -63,7 +63,7 @@ class Following:
         self._end: _End | None = None
 
     async def open(self, since: Since, lines: Lines | None) -> None:
-        """Begin to read. Raises Problem(unavailable)."""
+        """Begin to read. Raises Problem(unavailable); it is to be closed then, too."""
         if lines is not None:
             self._heard = await lines.follow(self._function)
         state = await held(self._bus)

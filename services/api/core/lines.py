@@ -79,9 +79,10 @@ class Heard:
         return self._hub.runs
 
     def put(self, chunk: Chunk) -> None:
-        """Something came."""
-        self._came.append(chunk)
-        self._bytes += chunk.size
+        """Something came: that of a call no more is to come is news, too."""
+        if chunk.items:
+            self._came.append(chunk)
+            self._bytes += chunk.size
         while self._bytes > self._most_bytes and self._came:
             self._drop(self._came.popleft())
         self.news.set()
@@ -148,7 +149,11 @@ class Lines:
                 hub.hearing = await self._ear.hear(subjects.lines(*key), hub.heard)
                 self._hubs[key] = hub
             heard = Heard(self, key, hub, most_bytes=self._most_bytes)
-        await self._announcing.announce(*key)
+        try:
+            await self._announcing.announce(*key)
+        except BaseException:
+            await heard.close()
+            raise
         return heard
 
     async def left(self, key: _Key) -> None:

@@ -73,11 +73,11 @@ class Logs:
         """
         must_read(caller)
         self._enter(caller.tenant)
+        following = Following(self._bus, function, failed=failed, left=lambda: self._leave(caller.tenant))
         try:
-            following = Following(self._bus, function, failed=failed, left=lambda: self._leave(caller.tenant))
             await following.open(since, self._lines if lines else None)
         except BaseException:
-            self._leave(caller.tenant)
+            await following.close()
             raise
         return following
 
