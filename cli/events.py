@@ -25,6 +25,17 @@ class Event(NamedTuple):
     id: str = ""
 
 
+def lines(pieces: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a stream, as it comes. httpx ends them where Unicode does, too, and that may stand in what is told."""
+    rest = bytearray()
+    for piece in pieces:
+        rest += piece
+        if b"\n" in piece:
+            *whole, last = bytes(rest).split(b"\n")
+            rest = bytearray(last)
+            yield from (line.removesuffix(b"\r").decode("utf-8", "replace") for line in whole)
+
+
 def read(lines: Iterable[str]) -> Iterator[Event]:
     """Events, of the lines of a stream."""
     kind, id, data = "message", "", list[str]()
@@ -56,7 +67,7 @@ def following(remote: Remote, path: str, *, last: str = "", **query: str) -> Ite
                 last = last or _moment(answer)  # what ends in a break is not lost, should it come before any event
                 yield Event(OPENED)
                 pause_s = _FIRST_S
-                for event in read(answer.iter_lines()):
+                for event in read(lines(answer.iter_bytes())):
                     last = event.id or last
                     yield event
             why = "the server has ended the stream"
