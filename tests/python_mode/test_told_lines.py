@@ -6,8 +6,10 @@ import signal
 
 import pytest
 
+from services.executor.modes.python.frames import FrameError
+from services.executor.modes.python.lines import check_told
 from services.executor.modes.python.mode import PythonMode
-from shared.domain.line import MOST_CHARS
+from shared.domain.line import MOST_CHARS, Line
 from shared.domain.outcome import Outcome
 from tests.python_mode.calling import call_of, value_of
 from tests.taker import Taker, numbers, told_to
@@ -153,3 +155,21 @@ def handler(request, ctx):
     asked = sum(line.message == "nothing can be asked in this call" for line in live.lines)
     assert asked == (times + 9) // 10
     assert numbers(live.lines) == list(range(1, times + asked + 1))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        [Line(3, "log", 0, "again")],
+        [Line(5, "log", 0, "a"), Line(4, "log", 0, "b")],
+        [Line(1 << 53, "log", 0, "")],
+        [Line(4, "log", -1, "")],
+        [Line(4, "log", 1 << 60, "")],
+        [Line(4, "log", 0, "x" * (MOST_CHARS + 1))],
+    ],
+)
+def test_lines_that_no_honest_worker_tells(lines: list[Line]) -> None:
+    with pytest.raises(FrameError):
+        check_told(lines, after=3)
+    assert check_told([Line(4, "log", 0, ""), Line(9, "error", 1, "")], after=3) == 9

@@ -1,10 +1,13 @@
 """From the lines that a worker says were logged to those of the Outcome: nothing of it is believed."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from services.executor.modes.python.frames import LINE_BYTES, FrameError, LineFrame, ReplyFrame
 from services.executor.modes.python.nesting import EXECUTORS_SPARE, too_deep
 from shared.domain.limits import Limits
+from shared.domain.line import MOST_CHARS, Line
 from shared.domain.outcome import NULL, LogLine
 
 _LATEST_S = 253_402_300_800  # the end of the year 9999, after which no date can be written
@@ -38,6 +41,19 @@ def warnings_of(reply: ReplyFrame, limits: Limits) -> list[str]:
         lost = _lines(reply.lines_too_many)
         warnings.append(f"LogTruncated: at most {_lines(limits.log_lines)} are kept, {lost} left out")
     return warnings
+
+
+def check_told(lines: Sequence[Line], *, after: int) -> int:
+    """The number of the last of some lines that are told while the call runs. Raises FrameError for impossible ones."""
+    if not lines:
+        raise FrameError("lines that are none")
+    for line in lines:
+        if not after < line.n < _MOST_COUNTED or len(line.message) > MOST_CHARS:
+            raise FrameError("a line out of order, or over the limit")
+        if not 0 <= line.at < _LATEST_S * 1000:
+            raise FrameError("a line at an impossible time")
+        after = line.n
+    return after
 
 
 def printed_of(reply: ReplyFrame) -> list[tuple[int, int]]:

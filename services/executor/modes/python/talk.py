@@ -24,7 +24,7 @@ from services.executor.modes.python.frames import (
     parse_lines,
     parse_reply,
 )
-from shared.domain.line import MOST_CHARS
+from services.executor.modes.python.lines import check_told
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
 
@@ -58,12 +58,7 @@ class Talk:
         lines, live = parse_lines(payload, self._nonce), self._call.live
         if live is None:
             raise FrameError("lines where nobody wants any")
-        if not lines:
-            raise FrameError("lines that are none")
-        for line in lines:
-            if line.n <= self._said or len(line.message) > MOST_CHARS:
-                raise FrameError("a line out of order, or over the limit")
-            self._said = line.n
+        self._said = check_told(lines, after=self._said)
         live.say(lines)
 
     def _check(self, question: Question) -> None:
