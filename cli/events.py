@@ -26,7 +26,7 @@ class Event(NamedTuple):
 
 
 def lines(pieces: Iterable[bytes]) -> Iterator[str]:
-    """The lines of a stream, as it comes. httpx ends them where Unicode does, too, and that may stand in what is told."""
+    """The lines of a stream, as it comes. httpx ends them where Unicode does, too: that may be in what is told."""
     rest = bytearray()
     for piece in pieces:
         rest += piece
