@@ -10,6 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 import services
 import shared
 from docsite.reference.tables import code, page, table
+from services.recorder.standing import shown
 
 _ABOUT = """What the services tell Prometheus at `/metrics`, made of the code. Each service tells those that are its
 own. Counters end with `_total`; a histogram has `_bucket`, `_sum` and `_count`. Those of Python and of the process
@@ -32,6 +33,9 @@ def _load() -> None:
 
 
 def _rows() -> Iterator[tuple[str, str, str, str]]:
+    for metric in shown():  # what the recorder asks of the bus is made when it is read
+        labels = ", ".join(code(label) for label in getattr(metric, "_labelnames", ()))
+        yield code(metric.name), metric.type, labels, metric.documentation
     for collector in list(REGISTRY._collector_to_names):  # noqa: SLF001 - labels are told nowhere else
         if isinstance(collector, MetricWrapperBase) and collector._name.startswith("shoal_"):  # noqa: SLF001
             kind: str = collector._type  # noqa: SLF001

@@ -3,7 +3,8 @@
 There is one of these at a time. They are asked for when somebody reads the metrics, and not again within a few seconds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
@@ -11,7 +12,7 @@ from prometheus_client.registry import REGISTRY, Collector
 
 from shared.bus import streams
 from shared.bus.broker import Bus
-from shared.bus.state import BusState, Held, look
+from shared.bus.state import NOTHING, BusState, Held, look
 from shared.domain.problem import Problem
 
 RECORDER = "recorder"
@@ -48,24 +49,29 @@ class Standing(Collector):
         except Problem:
             return None
 
-    def describe(self) -> list[Metric]:
-        """Nothing: it need not be asked before anybody reads."""
-        return []
+    def describe(self) -> Iterator[Metric]:
+        """All of them, without a value: nothing need be asked before anybody reads."""
+        return shown()
 
     def collect(self) -> Iterator[Metric]:
         """What was seen at the last look."""
         positions, state = self._positions(), self._state
         if state is None or not positions:
             return
-        yield from _of_pools(state)
-        yield from _of_streams(state)
-        yield from _of_readers(state, positions)
+        yield from shown(state, positions)
+
+
+def shown(state: BusState = NOTHING, positions: Mapping[str, int] = MappingProxyType({})) -> Iterator[Metric]:
+    """The metrics, of a look at the bus and of how far the recorder is. Pure."""
+    yield from _of_pools(state)
+    yield from _of_streams(state)
+    yield from _of_readers(state, positions)
 
 
 def _of_pools(state: BusState) -> Iterator[Metric]:
     depth = GaugeMetricFamily("shoal_queue_depth", "Dispatched calls that no executor has yet", labels=["pool"])
     oldest = GaugeMetricFamily(
-        "shoal_queue_oldest_seconds", "How long the first of the calls that no executor has has waited", labels=["pool"]
+        "shoal_queue_oldest_seconds", "Age of the oldest dispatched call that no executor has yet", labels=["pool"]
     )
     in_flight = GaugeMetricFamily("shoal_in_flight", "Dispatched calls that executors have in hand", labels=["pool"])
     for pool, of in state.pools.items():
@@ -90,7 +96,7 @@ def _of_streams(state: BusState) -> Iterator[Metric]:
     )
 
 
-def _of_readers(state: BusState, positions: dict[str, int]) -> Iterator[Metric]:
+def _of_readers(state: BusState, positions: Mapping[str, int]) -> Iterator[Metric]:
     labels = ["stream", "consumer"]
     pending = GaugeMetricFamily("shoal_consumer_pending", "Messages that a consumer has not been given", labels=labels)
     open_ = GaugeMetricFamily(

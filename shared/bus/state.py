@@ -72,6 +72,10 @@ class BusState(msgspec.Struct, frozen=True, kw_only=True):
     later: int
 
 
+NOTHING = BusState(held={}, readers={}, pools={}, oldest_s={}, later=0)
+"""Of no bus at all."""
+
+
 class _Config(msgspec.Struct, frozen=True):
     name: str = ""
     filter_subject: str = ""
