@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 _FENCE = re.compile(r"^```([\w-]*)[^\n]*\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _COMMENT = re.compile(r"<!--\s*(not run|before|answer)(?::\s*((?:(?!-->).)*?))?\s*-->\s*\Z", re.DOTALL)
-_OF_PAGE = re.compile(r"<!-- not run on this page: ([\w./, -]+): (.*?) -->", re.DOTALL)
+_OF_PAGE = re.compile(r"<!-- not run on this page: ([^:]+): (.*?) -->", re.DOTALL)
 _LINE = re.compile(r"(?:[^\n]*\\\n)*[^\n]*\n")
-_FIRST = re.compile(r"\s*(?:\w+=(?:'[^']*'|\"[^\"]*\"|\S*)[ \t\\\n]+)*([\w./-]+)")
+_SET = re.compile(r"\s*(?:\w+=(?:'[^']*'|\"[^\"]*\"|\S*)[ \t\\\n]+)*")
 _ANSWER = re.compile(r"^# ([{\[].*(?:\n#  .*)*)", re.MULTILINE)
 _SHELLS = {"sh", "bash", "shell", "console"}
 _COMMAND = re.compile(r"^\$?\s*(curl|shoal|make|docker|kubectl|python3?|pip|nats|apt-get|systemctl)\s", re.MULTILINE)
@@ -41,7 +41,9 @@ def blocks(root: Path, page: str) -> list[Block]:
         if fence[1] == "json" and "answer" in said:
             found[-1].answers.append(json.loads(fence[2]))
         elif fence[1] in _SHELLS:
-            typed, left_out = _left(_typed(fence[1], fence[2]), text)
+            if not (typed := _typed(fence[1], fence[2])):
+                continue
+            typed, left_out = _left(typed, text)
             shown = [json.loads(answer.replace("\n#  ", "\n")) for answer in _ANSWER.findall(fence[2])]
             before = said.get("before", "")
             found.append(Block(page, line, typed, said.get("not run", left_out), before, shown))
@@ -64,8 +66,8 @@ def _left(commands: str, page: str) -> tuple[str, str]:
     """The commands without those that the page leaves out; and why, where none are left."""
     if not (said := _OF_PAGE.search(page)):
         return commands, ""
-    names = set(said[1].split(", "))
-    lines = [line for line in _LINE.findall(commands) if not ((first := _FIRST.match(line)) and first[1] in names)]
+    starts = tuple(f"{start} " for start in said[1].split(", "))
+    lines = [line for line in _LINE.findall(commands) if not _SET.sub("", line, count=1).startswith(starts)]
     left = "".join(lines)
     return left, "" if left.strip() else said[2]
 

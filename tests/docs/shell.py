@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,12 @@ def output(folder: Path, number: int) -> Path:
 
 
 def documents(text: str) -> list[Any]:
-    """What was answered in JSON, a line each."""
-    return [json.loads(line) for line in text.splitlines() if line.startswith(("{", "["))]
+    """What was answered in JSON, a line each; what begins like it and is for people is left out."""
+    found = []
+    for line in text.splitlines():
+        with suppress(json.JSONDecodeError):
+            found += [json.loads(line)] if line.startswith(("{", "[")) else []
+    return found
 
 
 def alike(shown: Any, seen: Any) -> bool:

@@ -15,7 +15,7 @@ from tests.system.servers import mail_server
 
 PAGES = ["README.md", *sorted(f"{page.relative_to(ROOT)}" for page in (ROOT / "docs").rglob("*.md"))]
 WITH_COMMANDS = [page for page in PAGES if any(not block.not_run for block in blocks(ROOT, page))]
-LONGEST_S = 120.0
+LONGEST_S = 300.0
 
 
 @pytest.fixture(scope="module")
