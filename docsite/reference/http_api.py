@@ -41,8 +41,8 @@ def _section(tag: str, found: list[tuple[str, str, Mapping[str, Any]]], whole: M
             yield table(("parameter", "in", "kind", ""), rows)
         if body := told.get("requestBody"):
             yield f"Body: {_content(body['content'])}\n"
-        rows = [(status, *_answer(answer, whole)) for status, answer in told["responses"].items()]
-        yield table(("status", "body", "means"), rows)
+        answers = [(status, *_answer(answer, whole)) for status, answer in told["responses"].items()]
+        yield table(("status", "body", "means"), answers)
 
 
 def _answer(answer: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, str]:

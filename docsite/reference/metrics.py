@@ -38,7 +38,7 @@ def _rows() -> Iterator[tuple[str, str, str, str]]:
         yield code(metric.name), metric.type, labels, metric.documentation
     for collector in list(REGISTRY._collector_to_names):  # noqa: SLF001 - labels are told nowhere else
         if isinstance(collector, MetricWrapperBase) and collector._name.startswith("shoal_"):  # noqa: SLF001
-            kind: str = collector._type  # noqa: SLF001
+            kind = str(collector._type)  # noqa: SLF001
             name = f"{collector._name}_total" if kind == "counter" else collector._name  # noqa: SLF001
             labels = ", ".join(code(label) for label in collector._labelnames)  # noqa: SLF001
             yield code(name), kind, labels, collector._documentation  # noqa: SLF001

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 from litestar.handlers import HTTPRouteHandler
 
-from services.api.app import DOCS, GIVEN
 from services.api.dialects.apps import problems as apps
 from services.api.dialects.apps.live import Live
 from services.api.dialects.rest.openapi.document import SECURITY, Document
@@ -18,7 +17,7 @@ from services.api.dialects.rest.openapi.parameters import Parameter, described
 from services.api.dialects.rest.openapi.schemas import Schemas
 from services.api.dialects.webui import problems as plugins
 from services.api.dialects.webui.wire.problems import Error as PluginError
-from services.api.routes import APPS, ROUTES, WEBUI
+from services.api.routes import APPS, DOCS, GIVEN, ROUTES, WEBUI
 from shared import __version__
 from shared.callers.refusals import Refused
 from shared.domain.problem import Code, Problem

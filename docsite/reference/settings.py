@@ -41,7 +41,9 @@ def _section(service: str) -> type[msgspec.Struct]:
 
 
 def _rows(service: str, section: type[msgspec.Struct]) -> Iterator[tuple[str, str, str, str]]:
-    kinds = {field.name: field.type for field in msgspec.inspect.type_info(section).fields}  # type: ignore[union-attr]
+    found = msgspec.inspect.type_info(section)
+    assert isinstance(found, msgspec.inspect.StructType)
+    kinds = {field.name: field.type for field in found.fields}
     for field in msgspec.structs.fields(section):
         kind, bounds = _kind(kinds[field.name])
         default = "required" if field.required else code(_told(field.default))
