@@ -19,7 +19,7 @@ SECTIONS: dict[str, list[str] | dict[str, list[str]]] = {
             "s3-polling.md",
         ],
         "People": ["identity.md", "secrets.md", "fairness.md"],
-        "Watching": ["logs.md", "metrics.md", "monitoring.md", "traces.md", "cli.md"],
+        "Watching": ["logs.md", "log-actions.md", "metrics.md", "monitoring.md", "traces.md", "cli.md"],
     },
     "Operations": [
         "sizing.md", "backup.md", "upgrade.md", "scaling.md", "kubernetes.md", "outages.md", "audit.md", "runbooks.md",

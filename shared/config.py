@@ -70,7 +70,7 @@ class Platform(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     nats_url: str
     mongodb_url: str
     mongodb_database: str = "shoal"
-    log_format: Literal["console", "json"] = "console"
+    log_format: Literal["auto", "json", "console"] = "auto"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     health_fd: int = -1
     health_host: str = "127.0.0.1"

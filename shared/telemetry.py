@@ -1,21 +1,10 @@
 """Log actions and metrics, one vocabulary. A log line is an action (a few words, always the same) and its facts."""
 
-import logging
-import sys
-from typing import Literal
-
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
-from shared import tracing
+from shared.log_lines import About, Logger, about, configure, logger, no_more
 
-# structlog loads rich, where it is installed, to draw tracebacks: five megabytes a service for what is never drawn.
-_HIDDEN = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]  # None is how Python hides a module
-import structlog  # noqa: E402 - see above
-
-if _HIDDEN:
-    del sys.modules["rich"]
-
-Logger = structlog.stdlib.BoundLogger
+__all__ = ["About", "Logger", "about", "configure", "logger", "no_more"]
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which says when the process began
 
@@ -121,38 +110,6 @@ REQUEST = Histogram(
     ["dialect", "class"],
     buckets=REQUEST_BUCKETS_S,
 )
-
-
-def configure(log_format: Literal["json", "console"], level: str, service: str) -> None:
-    """Set up logging for a process: one JSON object a line, or coloured text for a terminal."""
-    render: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            tracing.into_log,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
-        ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
-    structlog.contextvars.bind_contextvars(service=service)
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
-
-
-def logger(name: str) -> Logger:
-    """The logger of one part of a service."""
-    log: Logger = structlog.get_logger(part=name)
-    return log
 
 
 class BusWatch:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import NamedTuple, Protocol
 
+from shared import telemetry
 from shared.bus.cancels import Cancels
 from shared.bus.delivery import DONE, Delivery, Verdict
 from shared.bus.messages import Dispatch
@@ -88,6 +89,13 @@ class Cancellable:
     async def handle(self, delivery: Delivery[Dispatch]) -> Verdict:
         """Run one dispatch to its end, or to where it is cancelled: then that is its end."""
         dispatch = delivery.body
+        token = telemetry.about(telemetry.About(dispatch.task_id, dispatch.tenant, dispatch.function))
+        try:
+            return await self._handled(delivery, dispatch)
+        finally:
+            telemetry.no_more(token)
+
+    async def _handled(self, delivery: Delivery[Dispatch], dispatch: Dispatch) -> Verdict:
         if dispatch.task_id not in self._cuts.cancels:
             try:
                 return await self._cuts.run(self._execution, delivery)

@@ -208,7 +208,12 @@ class BusLinks:
         """What is to be told where another end stands, the one with this sequence."""
         end = await end_at(self._bus, sequence)
         outcome = told if end is None or end.outcome.status == told.status else end.outcome
-        facts = {"task_id": finished.task_id, "tenant": finished.tenant, "delivery": finished.delivery}
+        facts = {
+            "task_id": finished.task_id,
+            "tenant": finished.tenant,
+            "function": finished.function,
+            "delivery": finished.delivery,
+        }
         if not finished.timeline.started:  # it was not run here, because of that end as a rule
             return Answer(task_id=finished.task_id, outcome=outcome, settled=True)
         if outcome.status != "CANCELLED":

@@ -66,6 +66,13 @@ class Handlers:
     async def route(self, delivery: Delivery[Invoke]) -> Verdict:
         """Decide one command and act on it. Repeats change nothing: what was sent carries the task's id."""
         command = delivery.body
+        token = telemetry.about(telemetry.About(command.task_id, command.tenant, command.function))
+        try:
+            return await self._routed(delivery, command)
+        finally:
+            telemetry.no_more(token)
+
+    async def _routed(self, delivery: Delivery[Invoke], command: Invoke) -> Verdict:
         if command.task_id in self._cancels:
             if await self._repeats.ended(command):
                 return DONE

@@ -103,10 +103,18 @@ class PullConsumer(Generic[Body]):
         try:
             verdict = await self._handle(delivery)
         except Problem as problem:
-            self._bus.watch.trouble("could not handle", stream=self._pull.spec.stream, problem=problem.message)
+            self._bus.watch.trouble(
+                "could not handle", stream=self._pull.spec.stream, problem=problem.message, **_whose(delivery.body)
+            )
             return Later(REDELIVERY_S) if problem.code == "unavailable" else await self._failed(delivery, problem)
         except Exception as error:  # noqa: BLE001 - the loop that logs our own faults and goes on
-            self._bus.watch.fault("handler failed", error, stream=self._pull.spec.stream, sequence=delivery.sequence)
+            self._bus.watch.fault(
+                "handler failed",
+                error,
+                stream=self._pull.spec.stream,
+                sequence=delivery.sequence,
+                **_whose(delivery.body),
+            )
             return await self._failed(delivery, error)
         self._faults.pop(delivery.sequence, None)
         return verdict
@@ -125,9 +133,16 @@ class PullConsumer(Generic[Body]):
             try:
                 await self._given_up(delivery, reason)
             except Exception as error:  # noqa: BLE001 - then it is tried again, later
-                self._bus.watch.fault("could not give up", error, stream=self._pull.spec.stream)
+                self._bus.watch.fault(
+                    "could not give up", error, stream=self._pull.spec.stream, **_whose(delivery.body)
+                )
                 return Later(REDELIVERY_S)
         return Drop(reason)
+
+
+def _whose(body: object) -> dict[str, object]:
+    """Of which invocation it is, where it is of one."""
+    return {name: getattr(body, name) for name in ("task_id", "tenant", "function") if hasattr(body, name)}
 
 
 def read(

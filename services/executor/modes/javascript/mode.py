@@ -217,7 +217,8 @@ class JavascriptMode:
                 worker.link.ask(wire.wait_of(), exchange)
                 await exchange.end
         except (TimeoutError, LostError, BrokenError, TooLargeError) as error:
-            _log.info("waitUntil was cut", tenant=worker.key.tenant, function=worker.key.function_id, why=repr(error))
+            key = worker.key
+            _log.info("waitUntil was cut", tenant=key.tenant, function_id=key.function_id, why=repr(error))
             worker.link.end("deadline")
         except BaseException:
             worker.link.end("closed")
