@@ -37,6 +37,8 @@ def plan(remote: Remote, wanted: Wanted, *, environ: Mapping[str, str] = os.envi
         if fault.code != NOT_FOUND:
             raise
         found = None
+    if found is not None and found["name"] != wanted.name:
+        found = None  # it has this slug, and another name: what is deployed under the name is another one
     env, config = _env(wanted, environ), wanted.settings.get("config", {})
     body = _body(wanted, found)
     if found is None:

@@ -16,6 +16,7 @@ NOT_YET = 8
 OUR_FAULT = 70
 INTERRUPTED = 130
 NOBODY_READS = 141
+TERMINATED = 143
 
 MEANING = {
     DONE: "it was done; a call has succeeded",
@@ -30,6 +31,7 @@ MEANING = {
     OUR_FAULT: "a fault of `shoal` itself; with SHOAL_TRACEBACK=1 it says where",
     INTERRUPTED: "Ctrl-C",
     NOBODY_READS: "who read the output has gone",
+    TERMINATED: "somebody has ended it",
 }
 """Every exit code, for the documentation."""
 

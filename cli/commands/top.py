@@ -1,6 +1,7 @@
 """`shoal top`: what is called now, how fast and how well, again and again."""
 
 import json
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from cyclopts import Parameter
 
 from cli.commands.ps import facts
-from cli.exits import DONE, REFUSED, UNAVAILABLE, Fault, plain
+from cli.exits import DONE, REFUSED, TERMINATED, UNAVAILABLE, Fault, plain
 from cli.keyboard import Keyboard
 from cli.rates import Rates, Row, Sort, ordered
 from cli.remote import HERE, Remote, Target, run
@@ -102,6 +103,7 @@ def _screen(looking: _Looking, sort: Sort, *, every: float, times: int) -> int:
     from rich.console import Console
     from rich.live import Live
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))  # not without giving the terminal back
     console = Console(markup=False, highlight=False)
     look, count = looking.look(), 1  # what will not be otherwise later is said before the screen is taken
     with Keyboard() as keyboard, Live(console=console, screen=True, auto_refresh=False) as live:

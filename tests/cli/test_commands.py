@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from cli import exits
-from tests.api.dead import FAILING, dead_letter_of
+from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.cli.conftest import Ask, Made
 from tests.platform import Platform
 
@@ -206,6 +206,26 @@ async def test_dead_over_http(ask: Ask, made: Made, client: httpx.AsyncClient, p
     assert (await ask("dead", "show", ids[0], **where)).code == exits.NOT_FOUND
     assert (await ask("dead", "remove", "--all", "--function", f"dies-{app}", **where)).code == exits.UNDONE
     assert (await ask("dead", "list", "--tenant", "other", **where)).code == exits.MISUSED
+
+
+async def test_dead_letters_are_redriven_and_removed_over_http(
+    ask: Ask, made: Made, client: httpx.AsyncClient, platform: Platform
+):
+    app = await made.app({"dies": FAILING})
+    slug, where = f"dies-{app}", {"SHOAL_URL": platform.url, "SHOAL_TOKEN": platform.token, "SHOAL_DATA_DIR": ""}
+    for number in range(5):
+        await call(client, slug, n=number)
+    ids = [row["id"] for row in await letters(client, slug, 5)]
+    version = {"version": "2.0.0", "code": ONE, "is_active": True}
+    assert (await client.post(f"/api/functions/{slug}/code/", json=version)).status_code == 201
+    redriven = (await ask("dead", "redrive", ids[0], "--params", '{"n": "other"}', "--json", **where)).json
+    assert (await ended(client, redriven["task_id"]))["result"]["result"] == {"got": {"n": "other"}}
+    both = (await ask("dead", "redrive", ids[1], ids[2], "--json", **where)).json
+    assert [one["id"] for one in both["redriven"]] == ids[1:3]
+    assert (await ask("dead", "remove", ids[3], **where)).out == "1 removed\n"
+    assert (await ask("dead", "redrive", ids[3], ids[4], "--json", **where)).code == exits.UNDONE  # one is gone
+    assert (await ask("dead", "remove", "--all", "--function", slug, "--yes", "--json", **where)).json == {"removed": 0}
+    assert (await ask("dead", "redrive", **where)).code == exits.UNDONE
 
 
 async def test_token_over_http(ask: Ask, platform: Platform):

@@ -1,6 +1,8 @@
 """`shoal top` and `shoal logs -f` in a real terminal, by a person's hands."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 
 import httpx
@@ -53,6 +55,16 @@ async def test_top_ends_on_ctrl_c_with_the_terminal_as_it_was(platform: Platform
         await tty.type("echo typed is seen")
         await tty.shows(r"^typed is seen$")
         assert "Traceback" not in await tty.screen()
+
+
+async def test_top_gives_the_terminal_back_when_it_is_ended(platform: Platform, made: Made, tmp_path: Path):
+    app = await made.app({"calm": "def main(params, c):\n return 1"})
+    async with terminal(tmp_path, SHOAL_DATA_DIR=str(platform.data_dir)) as tty:
+        await tty.type(f"{SHOAL} top --app {app} & echo $! > pid; mv pid {tmp_path}; fg; echo ended $?")
+        await tty.shows(r"^calm ")
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+        await tty.shows(r"ended 143$")
+        assert not await tty.is_alternate()
 
 
 async def test_logs_follow_what_is_made_and_end_on_ctrl_c(
