@@ -74,7 +74,8 @@ def write(contexts: Contexts, environ: Mapping[str, str] = os.environ) -> None:
     file = path(environ)
     lines = [f"current = {_quoted(contexts.current)}", ""]
     for name, one in contexts.known.items():
-        lines += [f"[contexts.{name}]", f"url = {_quoted(one.url)}", f"token = {_quoted(one.token)}"]
+        key = name if _NAME.fullmatch(name) else _quoted(name)  # somebody has written it there
+        lines += [f"[contexts.{key}]", f"url = {_quoted(one.url)}", f"token = {_quoted(one.token)}"]
         lines += [f"app = {_quoted(one.app)}", ""]
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -82,5 +82,7 @@ def _function(folder: Path, name: str, one: Any) -> Wanted:
             )
         if not isinstance(value, kind) or isinstance(value, bool):
             raise Fault(REFUSED, f"{FILE}: {key} of functions.{name} is of another kind")
+    if not all(isinstance(each, str | dict) for each in one.get("triggers", [])):
+        raise Fault(REFUSED, f"{FILE}: triggers of functions.{name} are types, or tables with a type")
     settings = {key: value for key, value in one.items() if key != "file"}
     return of_file(folder / one.get("file", f"{name}.py"), name=name, settings=settings, whole=True)

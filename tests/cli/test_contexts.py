@@ -67,7 +67,9 @@ async def test_what_is_no_shoal_is_told(ask: Ask):
 def test_what_is_named_goes_before_what_is_usual(tmp_path: Path):
     environ = {"SHOAL_CONFIG": str(tmp_path / "c.toml"), "HOME": str(tmp_path)}
     one = contexts.Context("https://one", 't"\\', "é", "one")
-    contexts.write(contexts.Contexts({"one": one, "two": one._replace(url="https://two", name="two")}, "one"), environ)
+    two = one._replace(url="https://two", name="two")
+    contexts.write(contexts.Contexts({"one": one, "two": two, 'w "x"': two}, "one"), environ)
+    assert set(contexts.read(environ).known) == {"one", "two", 'w "x"'}
     assert contexts.read(environ).known["one"][:4] == one[:4]
     assert contexts.wanted(environ=environ).url == "https://one"
     assert contexts.wanted(environ={**environ, "SHOAL_CONTEXT": "two"}).url == "https://two"
