@@ -1,10 +1,14 @@
 """`GET /api/queues/`: what waits and what runs, of one's own tenant, and to the operator of all."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 
-from services.api.core.queues import Pool, pools
+from services.api.core.queues import Pool, Queues, pools
+from shared.domain.caller import Caller, User
+from shared.domain.problem import Problem
 from tests.conftest import Deploy
 from tests.hooks import Received, response, serving
 from tests.people import stranger_to
@@ -17,6 +21,21 @@ def test_lanes_are_summed_by_pool():
     assert pools(stored, taken, tenant="acme") == [Pool("proxy", 1, 0), Pool("python", 4, 3)]
     assert pools(stored, taken) == [Pool("proxy", 1, 0), Pool("python", 4, 12)]
     assert pools({}, taken) == []
+
+
+async def test_while_the_bus_is_away_one_waits_for_it_and_not_each_after_the_other():
+    asked = 0
+
+    async def away(*_: Any, **__: Any) -> None:
+        nonlocal asked
+        asked += 1
+        raise TimeoutError
+
+    queues = Queues(cast(Any, SimpleNamespace(client=SimpleNamespace(request=away), timeout_s=1.0)))
+    caller = Caller(tenant="acme", user=User(1, "ada", "ada@example.com"), role="user")
+    told = await asyncio.gather(*(queues.shown(caller) for _ in range(50)), return_exceptions=True)
+    assert all(isinstance(one, Problem) and one.code == "unavailable" for one in told)
+    assert asked == 1
 
 
 async def test_what_runs_is_in_hand_and_others_do_not_see_it(

@@ -9,8 +9,10 @@ from shared.bus import streams, subjects
 from shared.bus.backlog import in_hand, routing, stored
 from shared.bus.broker import Bus
 from shared.bus.lanes import LaneKey
+from shared.bus.publisher import AWAY
 from shared.bus.subjects_in import subjects_in
 from shared.domain.caller import Caller
+from shared.domain.problem import Problem
 
 _FRESH_S = 1.0  # who asks more often, or together with others, is told the same
 
@@ -48,19 +50,30 @@ class Queues:
         self._bus = bus
         self._lock = asyncio.Lock()
         self._look = _Look(float("-inf"), {}, {})
+        self._away_until = float("-inf")
 
     async def shown(self, caller: Caller) -> Waiting:
         """The queues that concern a caller. Raises Problem(forbidden, unavailable)."""
         must_read(caller)
-        async with self._lock:
-            if time.monotonic() - self._look.at >= _FRESH_S:
-                found = await subjects_in(self._bus, streams.WORK, subjects.WORK)
-                self._look = _Look(time.monotonic(), found, await in_hand(self._bus))
-            look = self._look
+        look = await self._looked()
         if is_operator(caller):
             delayed = max(0, await stored(self._bus) - sum(look.stored.values()))
             return Waiting(None, pools(look.stored, look.taken), (await routing(self._bus)).waiting, delayed)
         return Waiting(caller.tenant, pools(look.stored, look.taken, tenant=caller.tenant))
+
+    async def _looked(self) -> _Look:
+        async with self._lock:
+            if time.monotonic() - self._look.at < _FRESH_S:
+                return self._look
+            if time.monotonic() < self._away_until:  # who waited for the one that asked does not wait as long again
+                raise Problem("unavailable", AWAY)
+            try:
+                found = await subjects_in(self._bus, streams.WORK, subjects.WORK)
+                self._look = _Look(time.monotonic(), found, await in_hand(self._bus))
+            except Problem:
+                self._away_until = time.monotonic() + _FRESH_S
+                raise
+            return self._look
 
 
 def pools(stored: dict[str, int], taken: dict[str, int], *, tenant: str | None = None) -> list[Pool]:
