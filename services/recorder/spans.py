@@ -16,6 +16,8 @@ from shared.tracing.facts import facts_of
 def tell(ends: Iterable[Delivery[Finished]], *, began: float, recorded: float) -> None:
     """These have ended; they were written down from `began` until `recorded`, Unix seconds."""
     for delivery in ends:
+        if not tracing.trace_id(delivery.trace):
+            continue
         end = delivery.body
         outcome = end.outcome
         tracing.ended(

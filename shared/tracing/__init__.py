@@ -71,7 +71,7 @@ class Span:
         return ""
 
 
-_NO_SPAN = Span()
+NO_SPAN = Span()
 _NOWHERE = nullcontext()
 
 
@@ -97,27 +97,27 @@ def stop(*, within_s: float) -> None:
 
 def span(name: str, *, kind: Kind = "internal", facts: Facts | None = None) -> Span:
     """Something that is done, as a part of whatever this task is doing."""
-    return _NO_SPAN if _spans is None else _spans.span(name, kind=kind, facts=facts)
+    return NO_SPAN if _spans is None else _spans.span(name, kind=kind, facts=facts)
 
 
 def serving(name: str, caller: Trace, *, believed: bool) -> Span:
     """A request that is served. Its sender's trace goes on where he is `believed`, else it is only linked to."""
-    return _NO_SPAN if _spans is None else _spans.serving(name, caller, believed=believed)
+    return NO_SPAN if _spans is None else _spans.serving(name, caller, believed=believed)
 
 
 def answering(name: str, asker: Trace) -> Span:
     """A question of another service is answered."""
-    return _NO_SPAN if _spans is None else _spans.answering(name, asker)
+    return NO_SPAN if _spans is None else _spans.answering(name, asker)
 
 
 def submitting(name: str, began: float, *, facts: Facts | None = None) -> Span:
     """An invocation is submitted since `began`, Unix seconds: what is stored meanwhile carries its place."""
-    return _NO_SPAN if _spans is None else _spans.submitting(name, began, facts=facts)
+    return NO_SPAN if _spans is None else _spans.submitting(name, began, facts=facts)
 
 
 def attempt(name: str, *, facts: Facts | None = None) -> Span:
     """A try of the invocation whose message this task handles. It is linked to the one before."""
-    return _NO_SPAN if _spans is None else _spans.attempt(name, facts=facts)
+    return NO_SPAN if _spans is None else _spans.attempt(name, facts=facts)
 
 
 def ended(of: Trace, name: str, stages: Sequence[Stage], *, facts: Facts, error_type: str = "") -> None:

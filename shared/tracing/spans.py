@@ -5,34 +5,52 @@ made, so that every service knows under which span to put what it did, though it
 all is over.
 """
 
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry import context, trace
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
-from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceState
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode
 
 from shared import tracing
 from shared.tracing import Facts, Kind, Stage, Trace
+from shared.tracing.places import (
+    FOLLOWED,
+    NOT_KEPT,
+    SPAN_ID,
+    W3C,
+    invocation_id,
+    invocation_of,
+    kept_id,
+    lines_of,
+    moved,
+    outside,
+    place_of,
+    told_of,
+    under,
+)
 
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
-_FOLLOWED = "shoal"  # our entry in the state: the try that another one follows
-_SPAN_ID = re.compile("(?!0{16})[0-9a-f]{16}")
-_INVOCATION = 0x53686F616C526E73
 _NOWHERE = Context()
-_W3C = TraceContextTextMapPropagator()
 _NS = 1_000_000_000
 
 _carried: ContextVar[SpanContext | None] = ContextVar("carried", default=None)
 _followed: ContextVar[SpanContext | None] = ContextVar("followed", default=None)
+_dropped: ContextVar[Trace | None] = ContextVar("dropped", default=None)
+
+
+class Place(NamedTuple):
+    """Where a task is: under which span, or in a trace of which nothing is kept."""
+
+    under: Context
+    dropped: Trace | None
 
 
 class Ids(RandomIdGenerator):
@@ -86,7 +104,25 @@ class _Span(tracing.Span):
 
     @property
     def trace_id(self) -> str:
-        return _kept_id(self._made.get_span_context())
+        return kept_id(self._made.get_span_context())
+
+
+class _Dropped(tracing.Span):
+    """One that is not kept, nor is anything under it: what is to be told of it is its place alone."""
+
+    __slots__ = ("_place", "_token")
+
+    def __init__(self, place: Trace) -> None:
+        self._place = place
+
+    def __enter__(self) -> "_Dropped":
+        self._token = _dropped.set(self._place)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        _dropped.reset(self._token)
 
 
 class Spans:
@@ -98,6 +134,8 @@ class Spans:
         self.provider = provider
         self._closed = closed
         self._ids = ids
+        # Then what is under one that is not kept is not kept either, and need not be made.
+        self._parents_decide = isinstance(provider.sampler, ParentBased)
         self._tracer = provider.get_tracer("shoal", version)
 
     def close(self, *, within_s: float) -> None:
@@ -107,45 +145,60 @@ class Spans:
         closing.join(within_s)
         self._closed()
 
-    def span(self, name: str, *, kind: Kind, facts: Facts | None) -> _Span:
+    def _begun(self, made: trace.Span, *, carries: bool = False) -> tracing.Span:
+        place = made.get_span_context()
+        if self._parents_decide and not place.trace_flags.sampled:
+            return _Dropped(told_of(place))
+        return _Span(made, carries=carries)
+
+    def span(self, name: str, *, kind: Kind, facts: Facts | None) -> tracing.Span:
         """See `tracing.span`."""
-        return _Span(self._tracer.start_span(name, kind=_KINDS[kind], attributes=_attributes(facts)))
+        if _dropped.get() is not None:
+            return tracing.NO_SPAN
+        return self._begun(self._tracer.start_span(name, kind=_KINDS[kind], attributes=_attributes(facts)))
 
-    def serving(self, name: str, caller: Trace, *, believed: bool) -> _Span:
+    def serving(self, name: str, caller: Trace, *, believed: bool) -> tracing.Span:
         """See `tracing.serving`."""
-        place = _place(caller)
+        place = place_of(caller)
         if place is None or believed:
-            beginning = _NOWHERE if place is None else _under(_outside(place))
-            return _Span(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
-        return _Span(self._tracer.start_span(name, context=_NOWHERE, kind=SpanKind.SERVER, links=[Link(place)]))
+            beginning = _NOWHERE if place is None else under(outside(place))
+            return self._begun(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
+        links = [Link(place)]
+        return self._begun(self._tracer.start_span(name, context=_NOWHERE, kind=SpanKind.SERVER, links=links))
 
-    def answering(self, name: str, asker: Trace) -> _Span:
+    def answering(self, name: str, asker: Trace) -> tracing.Span:
         """See `tracing.answering`."""
-        place = _place(asker)
-        beginning = _NOWHERE if place is None else _under(place)
-        return _Span(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
+        place = place_of(asker)
+        beginning = _NOWHERE if place is None else under(place)
+        return self._begun(self._tracer.start_span(name, context=beginning, kind=SpanKind.SERVER))
 
-    def submitting(self, name: str, began: float, *, facts: Facts | None) -> _Span:
+    def submitting(self, name: str, began: float, *, facts: Facts | None) -> tracing.Span:
         """See `tracing.submitting`."""
+        if _dropped.get() is not None:
+            return tracing.NO_SPAN
         made = self._tracer.start_span(
             name, kind=SpanKind.PRODUCER, attributes=_attributes(facts), start_time=_ns(began)
         )
-        return _Span(made, carries=True)
+        return self._begun(made, carries=True)
 
-    def attempt(self, name: str, *, facts: Facts | None) -> _Span:
+    def attempt(self, name: str, *, facts: Facts | None) -> tracing.Span:
         """See `tracing.attempt`."""
+        if _dropped.get() is not None:
+            return tracing.NO_SPAN
         before = _followed.get()
         links = [Link(before)] if before is not None else None
-        return _Span(self._tracer.start_span(name, kind=SpanKind.CONSUMER, attributes=_attributes(facts), links=links))
+        return self._begun(
+            self._tracer.start_span(name, kind=SpanKind.CONSUMER, attributes=_attributes(facts), links=links)
+        )
 
     def ended(self, of: Trace, name: str, stages: Sequence[Stage], *, facts: Facts, error_type: str) -> None:
         """See `tracing.ended`."""
-        submitted = _place(of)
-        if submitted is None or not submitted.trace_flags.sampled or not stages:
+        submitted = place_of(of)
+        if submitted is None or not stages:
             return
-        self._ids.next_span = _invocation_id(submitted)
+        self._ids.next_span = invocation_id(submitted)
         whole = self._tracer.start_span(
-            name, context=_under(submitted), attributes=_attributes(facts), start_time=_ns(stages[0].began)
+            name, context=under(submitted), attributes=_attributes(facts), start_time=_ns(stages[0].began)
         )
         beneath = trace.set_span_in_context(whole)
         for stage in stages:
@@ -164,33 +217,42 @@ class Spans:
     @contextmanager
     def within(self, of: Trace) -> Iterator[None]:
         """See `tracing.within`."""
-        submitted = _place(of)
-        with self.at(_NOWHERE if submitted is None else _under(_invocation(submitted))):
+        submitted = place_of(of)
+        place = _NOWHERE if submitted is None else under(invocation_of(submitted))
+        with self.at(Place(place, self._drops(of))):
             yield
+
+    def _drops(self, of: Trace) -> Trace | None:
+        """This one, where nothing of it is kept."""
+        return of if self._parents_decide and NOT_KEPT.fullmatch(of.parent) else None
 
     def carry(self, of: Trace) -> None:
         """See `tracing.carry`."""
-        place = _place(of)
+        if (dropped := self._drops(of)) is not None:
+            _dropped.set(dropped)
+            return
+        place = place_of(of)
         if place is None:
             return
-        before = place.trace_state.get(_FOLLOWED, "")
-        place = _outside(place)
-        if _SPAN_ID.fullmatch(before):
-            _followed.set(_moved(place, int(before, 16)))
+        before = place.trace_state.get(FOLLOWED, "")
+        place = outside(place)
+        if SPAN_ID.fullmatch(before):
+            _followed.set(moved(place, int(before, 16)))
         _carried.set(place)
-        context.attach(_under(_invocation(place)))
+        context.attach(under(invocation_of(place)))
 
-    def here(self) -> Context:
+    def here(self) -> Place:
         """See `tracing.here`."""
-        return context.get_current()
+        return Place(context.get_current(), _dropped.get())
 
     @contextmanager
-    def at(self, place: Context) -> Iterator[None]:
+    def at(self, place: Place) -> Iterator[None]:
         """See `tracing.at`."""
-        token = context.attach(place)
+        token, dropped = context.attach(place.under), _dropped.set(place.dropped)
         try:
             yield
         finally:
+            _dropped.reset(dropped)
             context.detach(token)
 
     def note(self, facts: Facts) -> None:
@@ -199,66 +261,34 @@ class Spans:
 
     def stamp(self, headers: dict[str, str], *, followed: bool) -> None:
         """See `tracing.stamped`."""
+        if (dropped := _dropped.get()) is not None:
+            headers.update(lines_of(dropped))
+            return
         place = _carried.get()
         if place is None:
             return
         if followed:
             this = trace.get_current_span().get_span_context()
-            state = place.trace_state.update(_FOLLOWED, trace.format_span_id(this.span_id))
-            place = _moved(place, place.span_id, state=state)
-        _W3C.inject(headers, _under(place))
+            state = place.trace_state.update(FOLLOWED, trace.format_span_id(this.span_id))
+            place = moved(place, place.span_id, state=state)
+        W3C.inject(headers, under(place))
 
     def passed_on(self) -> list[tuple[str, str]]:
         """See `tracing.passed_on`."""
+        if (dropped := _dropped.get()) is not None:
+            return list(lines_of(dropped).items())
         headers: dict[str, str] = {}
-        _W3C.inject(headers)
+        W3C.inject(headers)
         return list(headers.items())
 
     def trace_id(self) -> str:
         """That of the current span."""
-        return _kept_id(trace.get_current_span().get_span_context())
+        return kept_id(trace.get_current_span().get_span_context())
 
     def trace_id_of(self, of: Trace) -> str:
         """That of another place."""
-        place = _place(of)
-        return "" if place is None else _kept_id(place)
-
-
-def _place(of: Trace) -> SpanContext | None:
-    """Where it was; None for nowhere, and for what cannot be read."""
-    if not of.parent:
-        return None
-    headers = {tracing.PARENT: of.parent, tracing.STATE: of.state} if of.state else {tracing.PARENT: of.parent}
-    found = trace.get_current_span(_W3C.extract(headers, Context())).get_span_context()
-    return found if found.is_valid else None
-
-
-def _outside(place: SpanContext) -> SpanContext:
-    """Without our entry, which is for messages alone, whoever wrote it."""
-    state = place.trace_state
-    return _moved(place, place.span_id, state=state.delete(_FOLLOWED)) if _FOLLOWED in state else place
-
-
-def _under(place: SpanContext) -> Context:
-    return trace.set_span_in_context(NonRecordingSpan(place), Context())
-
-
-def _invocation_id(submitted: SpanContext) -> int:
-    return submitted.span_id ^ _INVOCATION or _INVOCATION
-
-
-def _invocation(submitted: SpanContext) -> SpanContext:
-    return _moved(submitted, _invocation_id(submitted))
-
-
-def _moved(place: SpanContext, span_id: int, *, state: TraceState | None = None) -> SpanContext:
-    """Another place of the same trace."""
-    kept = place.trace_state if state is None else state
-    return SpanContext(place.trace_id, span_id, is_remote=True, trace_flags=place.trace_flags, trace_state=kept)
-
-
-def _kept_id(place: SpanContext) -> str:
-    return trace.format_trace_id(place.trace_id) if place.is_valid and place.trace_flags.sampled else ""
+        place = place_of(of)
+        return "" if place is None else kept_id(place)
 
 
 def _attributes(facts: Facts | None) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ def test_a_collector_that_is_away_keeps_nobody(traced: list[str]) -> None:
     assert (tracing.on, tracing.span("none").trace_id) == (False, "")
 
 
-def test_log_lines_and_exemplars_say_of_which_trace_they_are(traced: list[str]) -> None:
+async def test_log_lines_and_exemplars_say_of_which_trace_they_are(traced: list[str]) -> None:
     with tracing.span("something") as span:
         assert tracing.into_log(None, "info", {"event": "said"}) == {"event": "said", "trace_id": span.trace_id}
         assert tracing.trace_id() == span.trace_id
@@ -74,7 +74,7 @@ def test_log_lines_and_exemplars_say_of_which_trace_they_are(traced: list[str]) 
 
 
 @pytest.mark.parametrize("parent", ["", "00-zz", "00-" + "0" * 32 + "-" + "1" * 16 + "-01", "x" * 5000])
-def test_what_is_no_place_in_a_trace_is_none(traced: list[str], parent: str) -> None:
+async def test_what_is_no_place_in_a_trace_is_none(traced: list[str], parent: str) -> None:
     with tracing.serving("POST", Trace(parent), believed=True) as span:
         assert len(span.trace_id) == 32
     assert tracing.trace_id(Trace(parent)) == ""
@@ -82,7 +82,7 @@ def test_what_is_no_place_in_a_trace_is_none(traced: list[str], parent: str) -> 
     assert tracing.stamped({}) == {}
 
 
-def test_the_state_of_other_makers_travels_and_ours_does_not_leave(traced: list[str]) -> None:
+async def test_the_state_of_other_makers_travels_and_ours_does_not_leave(traced: list[str]) -> None:
     tracing.carry(Trace(TRACED, "shoal=00f067aa0ba902b7,vendor=1"))
     with tracing.attempt("attempt 2"):
         assert dict(tracing.passed_on())["tracestate"] == "vendor=1"
@@ -94,13 +94,33 @@ def test_the_state_of_other_makers_travels_and_ours_does_not_leave(traced: list[
 
 
 @pytest.mark.parametrize("state", ["shoal=zz", "shoal=0000000000000000", "shoal", "=,=", "x" * 5000, "shoal=,a=1"])
-def test_nobody_can_say_which_try_is_followed_but_we(traced: list[str], state: str) -> None:
+async def test_nobody_can_say_which_try_is_followed_but_we(traced: list[str], state: str) -> None:
     tracing.carry(Trace(TRACED, state))
     with tracing.attempt("attempt 2"):
         assert "shoal" not in dict(tracing.passed_on()).get("tracestate", "")
     with tracing.serving("POST", Trace(TRACED, "shoal=00f067aa0ba902b7,vendor=1"), believed=True):
         assert dict(tracing.passed_on())["tracestate"] == "vendor=1"
     assert traced == []
+
+
+async def test_what_is_not_kept_is_passed_on_as_it_came_and_nothing_is_made_of_it(traced: list[str]) -> None:
+    dropped = TRACED[:-2] + "00"
+    with tracing.serving("POST", Trace(dropped, "vendor=1"), believed=True) as span:
+        assert span.trace_id == ""
+        [(_, below), (_, state)] = tracing.passed_on()
+        assert (below[:36], below[-3:], state) == (dropped[:36], "-00", "vendor=1")
+        with tracing.submitting("send INVOKE", 1.0) as sent:
+            assert sent is tracing.NO_SPAN
+            assert tracing.stamped({}) == dict(tracing.passed_on())
+        here = tracing.here()
+    assert tracing.passed_on() == []
+    with tracing.at(here), tracing.span("run") as run:
+        assert run is tracing.NO_SPAN
+    with tracing.within(Trace(dropped)):
+        assert tracing.stamped({}) == {"traceparent": dropped}
+    tracing.carry(Trace(dropped))
+    assert tracing.attempt("attempt 1") is tracing.NO_SPAN
+    assert tracing.stamped({}, followed=True) == {"traceparent": dropped}
 
 
 def test_off_costs_nothing_to_speak_of() -> None:
