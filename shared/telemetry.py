@@ -1,5 +1,7 @@
 """Log actions and metrics, one vocabulary. A log line is an action (a few words, always the same) and its facts."""
 
+import re
+
 from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 from shared.log_lines import About, Logger, about, configure, logger, no_more
@@ -112,6 +114,9 @@ REQUEST = Histogram(
 )
 
 
+_QUOTED = re.compile(r"'[^']*'")  # a decoder repeats what it could not take: that is for DEAD, and not for the log
+
+
 class BusWatch:
     """Logs and counts what the bus tells (`shared.bus.watch.Watch`)."""
 
@@ -133,7 +138,7 @@ class BusWatch:
     def buried(self, stream: str, sequence: int, reason: str) -> None:
         """A message went to DEAD."""
         DEAD.labels(stream, "unreadable").inc()
-        self._log.error("dead letter", stream=stream, sequence=sequence, reason=reason)
+        self._log.error("dead letter", stream=stream, sequence=sequence, reason=_QUOTED.sub("'…'", reason))
 
     def died(self, stream: str, error_class: str) -> None:
         """An invocation went to DEAD: that is in its record, too, and may be as often as its function fails."""
