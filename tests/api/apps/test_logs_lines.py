@@ -2,15 +2,18 @@
 
 import asyncio
 import time
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import httpx
 
-from services.api.core.lines import Hub
+from services.api.core.lines import Hub, Lines
+from services.api.core.runs import Gap, Item, Written
 from shared.bus import lines as wire
 from shared.bus import subjects
 from shared.bus.broker import Bus
 from shared.bus.lines import Batch, Said
+from shared.domain.function import Function
 from shared.domain.line import Line, Missed
 from shared.domain.outcome import Outcome
 from shared.store.client import Store
@@ -177,3 +180,26 @@ def test_who_comes_later_is_told_what_was_before() -> None:
     hub.runs.take(said([line(1), line(2)]))
     hub.runs.take(said([line(1)], task_id="over", total=1))
     assert [(gap.task_id, gap.first, gap.last, gap.why) for gap in hub.runs.running()] == [("t", 1, 2, "before")]
+
+
+async def test_what_a_slow_reader_does_not_take_is_named_and_no_more_is_kept(bus: Bus) -> None:
+    lines, function = Lines(bus, most_bytes=2000), cast("Function", SimpleNamespace(tenant="slow", id=1))
+    heard, again = await lines.follow(function), await lines.follow(function)
+    for first in range(1, 100, 2):
+        batch = Batch([said([line(first), line(first + 1)]), said([line(first)], task_id=f"t-{first}", total=first)])
+        await bus.send(subjects.lines("slow", 1), batch)
+    async with asyncio.timeout(15):
+        while [gap.last for gap in heard.runs.running()] != [100]:
+            heard.news.clear()
+            await heard.news.wait()
+    told: list[Item] = []
+    while (chunk := heard.take()) is not None:
+        told += chunk.items
+    of_one = [one for one in told if one.task_id == "t"]
+    named = [n for one in of_one if isinstance(one, Gap) for n in range(one.first or 0, (one.last or 0) + 1)]
+    written = [one.line.n for one in of_one if isinstance(one, Written)]
+    assert sorted(named + written) == list(range(1, 101))
+    assert {one.why for one in of_one if isinstance(one, Gap)} == {"slow"}
+    assert len(again._came) < 20  # nobody has taken a thing of it, and it has not grown
+    await heard.close()
+    await again.close()
