@@ -37,7 +37,7 @@ async def test_the_log_and_the_metrics_of_a_function(client: httpx.AsyncClient, 
     for entry in told["logs"]:
         assert entry.keys() >= ENTRY
         assert "boom" in entry["error"]
-        assert [set(line) for line in entry["consoleLogs"]] == [LINE]
+        assert [line.keys() >= LINE for line in entry["consoleLogs"]] == [True]
         assert (entry["consoleLogs"][0]["level"], entry["consoleLogs"][0]["message"]) == ("log", "asked")
     async with asyncio.timeout(10):
         while (shown := (await client.get(detail)).json())["total_invocations"] < 4:
