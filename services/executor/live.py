@@ -1,9 +1,11 @@
 """Lines of calls, passed on while they run to whoever follows: in batches, within bounds, and never waited for."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import msgspec
+from prometheus_client import Counter
 
 from services.executor.config import Executor
 from shared import telemetry
@@ -14,7 +16,7 @@ from shared.domain.line import Line, Missed
 
 _BATCH_BYTES = 64 << 10  # of what waits to be sent: then it is sent at once
 _LINE_BYTES = 64  # of a line beside its message
-_MOST_SENT = 16  # batches on their way to the bus at once: with more it is too slow for lines
+_MOST_QUEUED = 8 << 20  # bytes on their way to the bus: with more it is too slow for lines
 
 _Key = tuple[str, int]
 
@@ -47,7 +49,7 @@ class Live:
         self._key = key
         self._of = said
         self._rate = Rate(*passing.most_of_one)
-        self._lines = telemetry.LOG_LINES.labels(pool)
+        self._lines = passing.counter(pool)
         self._told: Callable[[bool], None] | None = None
         self._last = 0  # the number of the last line that came here
         self._start = 0 if self.wanted else -1
@@ -133,7 +135,10 @@ class Passing:
         self._waiting: dict[_Key, dict[str, Said]] = {}  # by run
         self._sizes: dict[_Key, int] = {}
         self._timer: asyncio.TimerHandle | None = None
-        self._sending: set[asyncio.Task[None]] = set()
+        self._queue: deque[tuple[_Key, list[Said], int]] = deque()  # with sizes
+        self._queued = 0
+        self._sending: asyncio.Task[None] | None = None
+        self._counters: dict[str, Counter] = {}
         self.dropped = telemetry.LOGS_DROPPED.labels("executor")
 
     async def open(self) -> None:
@@ -161,6 +166,12 @@ class Passing:
         self._running.setdefault(key, set()).add(live)
         return live
 
+    def counter(self, pool: str) -> Counter:
+        """Of lines that are passed on: looked up once, as labels cost more than the count."""
+        if pool not in self._counters:
+            self._counters[pool] = telemetry.LOG_LINES.labels(pool)
+        return self._counters[pool]
+
     def left(self, key: _Key, live: Live) -> None:
         """This one has ended."""
         running = self._running[key]
@@ -187,6 +198,8 @@ class Passing:
         """Send nothing more."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._sending is not None:
+            self._sending.cancel()
 
     def _followed(self, tenant: str, function_id: int, lease_s: float) -> None:
         key, now = (tenant, function_id), asyncio.get_running_loop().time()
@@ -204,19 +217,25 @@ class Passing:
             self._send(key)
 
     def _send(self, key: _Key) -> None:
-        said = list(self._waiting.pop(key).values())
-        del self._sizes[key]
-        count = sum(len(one.lines) for one in said)
-        if len(self._sending) >= _MOST_SENT:
-            self.dropped.inc(count)
+        said, size = list(self._waiting.pop(key).values()), self._sizes.pop(key)
+        if self._queued + size > _MOST_QUEUED:
+            self._lost(said)
             return
-        sending = asyncio.create_task(self._publish(key, said, count))
-        self._sending.add(sending)
-        sending.add_done_callback(self._sending.discard)
+        self._queue.append((key, said, size))
+        self._queued += size
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._send_queued())
 
-    async def _publish(self, key: _Key, said: list[Said], count: int) -> None:
-        if not await wire.publish(self._bus, *key, said):
-            self.dropped.inc(count)
+    async def _send_queued(self) -> None:
+        while self._queue:
+            key, said, size = self._queue.popleft()
+            sent = await wire.publish(self._bus, *key, said)
+            self._queued -= size
+            if not sent:
+                self._lost(said)
+
+    def _lost(self, said: list[Said]) -> None:
+        self.dropped.inc(sum(len(one.lines) for one in said))
 
 
 def _joined(missed: list[Missed]) -> list[Missed]:
