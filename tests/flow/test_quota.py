@@ -111,7 +111,8 @@ async def test_one_replica_lets_in_exactly_the_limit_and_says_what_is_left(repli
 async def test_many_at_once_ask_one_at_a_time(replicas: list[Asked]) -> None:
     quota, who = Quota(replicas[0], most=100, clock=Clock()), name()
     assert await spent(quota, who, limit=700, times=1000) == 700
-    assert (replicas[0].times, replicas[0].most_at_once) == (2, 1)
+    assert replicas[0].times <= 2  # one takes for all who wait by then
+    assert replicas[0].most_at_once == 1
 
 
 async def test_who_gives_up_waiting_holds_up_nobody(replicas: list[Asked]) -> None:
