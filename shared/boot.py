@@ -189,11 +189,9 @@ def _check_carries(bus: broker.Bus, platform: config.Platform, settings: Any) ->
         )
 
 
-async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> bool:
-    """Streams and indexes are there. INVOKE, made anew, goes on above the highest id that was ever given."""
-    await indexes.ensure(store)
-    first = 1 if await bus.has_stream(streams.INVOKE) else await store.highest("invocations", "id") + 1
-    bounds = streams.Bounds(
+def bounds(platform: config.Platform) -> streams.Bounds:
+    """What the settings say of the streams."""
+    return streams.Bounds(
         replicas=platform.stream_replicas,
         invoke_age_s=platform.invoke_days * streams.DAY_S,
         invoke_bytes=platform.invoke_bytes,
@@ -207,7 +205,13 @@ async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> boo
         dead_age_s=platform.dead_days * streams.DAY_S,
         dead_per_function=platform.dead_per_function,
     )
-    for stream in streams.streams(bounds, first_invocation=first):
+
+
+async def _laid(bus: broker.Bus, store: Store, platform: config.Platform) -> bool:
+    """Streams and indexes are there. INVOKE, made anew, goes on above the highest id that was ever given."""
+    await indexes.ensure(store)
+    first = 1 if await bus.has_stream(streams.INVOKE) else await store.highest("invocations", "id") + 1
+    for stream in streams.streams(bounds(platform), first_invocation=first):
         await bus.ensure_stream(stream)
     return True
 

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from cli import contexts, deployment, manifest, show
 from cli.exits import DONE, NOT_FOUND, REFUSED, UNDONE, Fault, plain, tell
+from cli.options import json_object
 from cli.remote import HERE, Remote, Target, run
 
 _COLUMNS = ("name", "action", "changes", "url", "error")
@@ -55,7 +56,7 @@ def deploy(  # noqa: PLR0913 - a setting each
         settings = {key: value for key, value in said.items() if value is not None}
         if env:
             settings["env"] = _pairs(env)
-        more = _object(config) | ({} if retries is None else {"max_retries": retries})
+        more = json_object(config, option="--config") | ({} if retries is None else {"max_retries": retries})
         if more:
             settings["config"] = more
         if path.is_dir():
@@ -132,13 +133,3 @@ def _pairs(texts: list[str]) -> dict[str, str]:
     if wrong := [text for text in texts if "=" not in text]:
         raise Fault(REFUSED, f"--env must be like NAME=VALUE, got '{wrong[0]}'")
     return {name: value for name, _, value in (text.partition("=") for text in texts)}
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise Fault(REFUSED, f"--config is no JSON object: {error}") from None
-    if not isinstance(found, dict):
-        raise Fault(REFUSED, "--config is no JSON object but another value")
-    return found

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from cli import show
-from cli.exits import REFUSED, Fault
+from cli.options import json_object
 from cli.remote import HERE, Remote, Target, run
 
 schedule = App(name="schedule", help="Functions that run by themselves: when, and whether they did.")
@@ -78,7 +78,7 @@ def set_(
         said = {"timezone": timezone, "missed_runs": missed_runs, "overlap": overlap}
         body: dict[str, Any] = {f"schedule_{key}": value for key, value in said.items() if value is not None}
         if params is not None:
-            body["schedule_params"] = _object(params)
+            body["schedule_params"] = json_object(params, option="--params")
         _change(remote, name, {**body, "cron_expression": cron, "schedule_enabled": True}, target)
 
     return run(target, work)
@@ -119,13 +119,3 @@ def _change(remote: Remote, name: str, body: dict[str, Any], target: Target) -> 
     remote.do("PATCH", f"/api/functions/{slug}/", body=body)
     found = remote.get(f"/api/functions/{slug}/schedule/")
     show.one({"function": name, **found}, (*_SHOWN, *(["next_runs"] if target.json else [])), as_json=target.json)
-
-
-def _object(text: str) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except ValueError as error:
-        raise Fault(REFUSED, f"--params is no JSON object: {error}") from None
-    if not isinstance(found, dict):
-        raise Fault(REFUSED, "--params is no JSON object but another value")
-    return found

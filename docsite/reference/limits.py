@@ -1,6 +1,7 @@
 """What is bounded by default: of one call, of callers, of streams."""
 
 from docsite.reference.tables import code, page, table
+from shared.boot import bounds
 from shared.bus import streams
 from shared.config import Platform
 from shared.domain.limits import FIELDS, key_of
@@ -45,21 +46,7 @@ def made() -> str:
 def all_streams() -> list[streams.Stream]:
     """The streams of a platform with nothing set."""
     platform = Platform(nats_url="", mongodb_url="")
-    bounds = streams.Bounds(
-        replicas=platform.stream_replicas,
-        invoke_age_s=platform.invoke_days * streams.DAY_S,
-        invoke_bytes=platform.invoke_bytes,
-        event_age_s=platform.event_days * streams.DAY_S,
-        event_bytes=platform.event_bytes,
-        dedupe_s=platform.dedupe_s,
-        delivery_age_s=platform.delivery_days * streams.DAY_S,
-        deliveries=platform.deliveries,
-        idempotency_s=platform.idempotency_s,
-        idempotency_keys=platform.idempotency_keys,
-        dead_age_s=platform.dead_days * streams.DAY_S,
-        dead_per_function=platform.dead_per_function,
-    )
-    return [*streams.streams(bounds, first_invocation=1), streams.rates(replicas=platform.stream_replicas)]
+    return [*streams.streams(bounds(platform), first_invocation=1), streams.rates(replicas=platform.stream_replicas)]
 
 
 def _kept(stream: streams.Stream) -> tuple[str, str, str, str, str]:
