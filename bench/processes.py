@@ -35,7 +35,7 @@ def python(module: str, *arguments: str) -> list[str]:
 
 @asynccontextmanager
 async def child(
-    name: str, command: list[str], *, log: Path, ready: bool = False, **environ: str
+    name: str, command: list[str], *, log: Path, ready: bool = False, cwd: Path = ROOT, **environ: str
 ) -> AsyncIterator[Child]:
     """Run `command` for the length of the block, its stderr in `log`. NotRun when it dies before it is ready."""
     with log.open("wb") as sink:
@@ -44,7 +44,7 @@ async def child(
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE if ready else sink,
             stderr=sink,
-            cwd=ROOT,
+            cwd=cwd,
             env={**os.environ, **environ},
             start_new_session=True,  # Ctrl-C is for the benchmark alone: it ends its children in order
         )

@@ -1,13 +1,11 @@
 """Shoal, as a user starts it: `shoal up` on a fresh data folder."""
 
 import asyncio
-import shutil
-import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ from motor.motor_asyncio import AsyncIOMotorClient
 from bench import tax
 from bench.contenders.contender import HttpTarget
 from bench.options import Options
-from bench.processes import NotRun, child, python, tail
+from bench.processes import ROOT, NotRun, child, python, tail
 from bench.procfs import Processes, descendants, name, parent, rss_bytes
 from bench.sample import Sample
 
@@ -102,17 +100,21 @@ class Shoal:
             client.close()
 
 
-@asynccontextmanager
-async def running(_: Options, folder: Path) -> AsyncIterator[Shoal]:
+def running(_: Options, folder: Path) -> AbstractAsyncContextManager[Shoal]:
     """Shoal for the length of the block; NotRun with its last words when it does not come up."""
-    script = shutil.which("shoal", path=str(Path(sys.executable).parent))
-    command = [*([script] if script else python("cli")), "up", "--port", "0", "--data-dir", str(folder / "data")]
+    return started(folder)
+
+
+@asynccontextmanager
+async def started(folder: Path, *, checkout: Path = ROOT, **settings: str) -> AsyncIterator[Shoal]:
+    """The same, with the code of another checkout, or settings of its own."""
+    command = python("cli", "up", "--port", "0", "--data-dir", str(folder / "data"))
     log = folder / "up.log"
-    started = time.monotonic()
-    # One client asks for everything, as often as it can.
-    async with child("shoal up", command, log=log, SHOAL_API_RATE_LIMITS="false") as up:
+    environ = {"PYTHONPATH": str(checkout), "SHOAL_API_RATE_LIMITS": "false"}  # one client asks for everything
+    since = time.monotonic()
+    async with child("shoal up", command, log=log, cwd=checkout, **environ, **settings) as up:
         ready = await _ready(folder / "data" / "ready.json", up.pid, log)
-        shoal = Shoal(ready, up.pid, start_s=time.monotonic() - started)
+        shoal = Shoal(ready, up.pid, start_s=time.monotonic() - since)
         await asyncio.sleep(REST_S)
         shoal.resting_mb = shoal.resident_mb()
         try:

@@ -18,7 +18,7 @@ from bench.contenders import shoal as contender
 from bench.contenders.contender import HttpTarget
 from bench.contenders.shoal import Shoal
 from bench.context import Context
-from bench.sample import Sample, middle
+from bench.sample import Sample, middle, percentile
 from bench.table import Check, Row, Table, at_most
 from shared.domain.caller import SCOPES
 from shared.store import tenants, tokens
@@ -31,6 +31,7 @@ PAUSE_S = 0.02
 MOST = 1.2  # a neighbour's p99 may be so many times what it is alone
 QUIET_S = 300.0
 NEIGHBOUR = "neighbour"
+CALM = "alone"
 WORK = "WORK"
 WAITING = """import time
 def main(params, user_data):
@@ -48,15 +49,17 @@ async def measure(context: Context) -> Table | None:
     waiting = await asyncio.to_thread(contender.create_with, shoal.ready, "Waiting", WAITING)
     floods = {"short calls": tax.SLUG, "waiting calls": waiting}
     alone: list[Sample] = []
+    late: dict[str, list[float]] = {name: [] for name in (CALM, *floods)}
     flooded: dict[str, list[Sample]] = {name: [] for name in floods}
     left: dict[str, list[int]] = {name: [] for name in floods}
     for _ in range(context.options.rounds):
         for name, slug in floods.items():
-            alone.append(await _load(context, there))
-            sample, rest = await _flooded(context, shoal, slug, lambda: _load(context, there))
+            alone.append(await _watched(context, there, late[CALM]))
+            sample, rest = await _flooded(context, shoal, slug, lambda: _watched(context, there, late[name]))  # noqa: B023
             flooded[name].append(sample)
             left[name].append(rest)
-    return _table(context, middle(alone), {name: middle(samples) for name, samples in flooded.items()}, left)
+    middles = {name: middle(samples) for name, samples in flooded.items()}
+    return _table(context, middle(alone), middles, left=left, late=late)
 
 
 async def _neighbour(shoal: Shoal) -> HttpTarget:
@@ -77,6 +80,17 @@ async def _neighbour(shoal: Shoal) -> HttpTarget:
 async def _load(context: Context, there: HttpTarget) -> Sample:
     timing = ("--seconds", str(context.options.seconds), "--warm", str(context.options.warm_s), "--pause", str(PAUSE_S))
     return await there.run("--in-flight", "1", *timing, "--body", tax.BODY, "--expect", tax.EXPECT)
+
+
+async def _watched(context: Context, there: HttpTarget, late: list[float]) -> Sample:
+    """The same; and how late, in ms, this process woke up meanwhile, which only sleeps: what the machine costs."""
+    loop = asyncio.get_running_loop()
+    load = asyncio.create_task(_load(context, there))
+    while not load.done():
+        due = loop.time() + PAUSE_S
+        await asyncio.sleep(PAUSE_S)
+        late.append((loop.time() - due) * 1e3)
+    return load.result()
 
 
 async def _flooded(
@@ -133,7 +147,14 @@ async def _until(shoal: Shoal, enough: Callable[[int], bool]) -> None:
             await asyncio.sleep(0.05)
 
 
-def _table(context: Context, alone: Sample, flooded: dict[str, Sample], left: dict[str, list[int]]) -> Table:
+def _table(
+    context: Context,
+    alone: Sample,
+    flooded: dict[str, Sample],
+    *,
+    left: dict[str, list[int]],
+    late: dict[str, list[float]],
+) -> Table:
     rows = [_row("a neighbour alone, p50", alone, "p50_ms"), _row("a neighbour alone, p99", alone, "p99_ms")]
     for name, sample in flooded.items():
         what = f"beside {_count(context):,} {name} queued"
@@ -141,8 +162,12 @@ def _table(context: Context, alone: Sample, flooded: dict[str, Sample], left: di
         check = at_most(sample.p99_ms, alone.p99_ms, MOST, "alone")
         if not sample.p99_ms:  # none of its calls began and ended within the measurement
             check = Check("none answered in time", check.target, False)
-        late = Check(f"{sample.errors} of {sample.served} not answered in time", "0", sample.errors == 0)
-        rows.append(_row(f"{what}, p99", sample, "p99_ms", check, late))
+        late_calls = Check(f"{sample.errors} of {sample.served} not answered in time", "0", sample.errors == 0)
+        rows.append(_row(f"{what}, p99", sample, "p99_ms", check, late_calls))
+    for name, lateness in late.items():
+        what = f"a process that only sleeps wakes up late, p99, {name}"
+        ordered = sorted(int(one * 1e6) for one in lateness)
+        rows.append(Row(what=what, cells={Shoal.name: f"{percentile(ordered, 0.99) / 1e6:.2f} ms"}))
     notes = [f"{name} still queued after the measurement, by round: {counts}" for name, counts in left.items()]
     return Table(title=TITLE, columns=[Shoal.name], rows=rows, notes=notes)
 
