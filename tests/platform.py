@@ -100,9 +100,15 @@ async def running(data_dir: Path, **settings: str) -> AsyncIterator[Platform]:
 
 
 async def _until_ready(platform: Platform) -> None:
-    async with asyncio.timeout(START_S):
-        while not (platform.data_dir / "ready.json").exists():
-            if platform.process.returncode is not None:
-                message = f"shoal up ended with {platform.process.returncode}:\n{platform.log.read_text()[-4000:]}"
-                raise AssertionError(message)
-            await asyncio.sleep(0.02)
+    try:
+        async with asyncio.timeout(START_S):
+            while not (platform.data_dir / "ready.json").exists():
+                if platform.process.returncode is not None:
+                    raise AssertionError(f"shoal up ended with {platform.process.returncode}:\n{_said(platform)}")
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"shoal up was not ready within {START_S:g} s:\n{_said(platform)}") from None
+
+
+def _said(platform: Platform) -> str:
+    return platform.log.read_text()[-4000:]
