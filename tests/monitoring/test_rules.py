@@ -70,10 +70,28 @@ CASES = [
         "ShoalAnswersFail",
         {
             'shoal_http_requests_total{method="GET",status="200"}': "0+600x40",
-            'shoal_http_requests_total{method="GET",status="503"}': "0x15 100+100x24",
+            # Functions fail, and answer 5xx themselves, all the time; Shoal fails from the 25th minute on.
+            'shoal_http_requests_total{method="POST",status="500"}': "0+600x60",
+            'shoal_invocations_finished_total{status="FAILURE",mode="app",trigger="api"}': "0+300x60",
+            'shoal_invocations_finished_total{status="SUCCESS",mode="app",trigger="http"}': "0+300x60",
+            'shoal_http_requests_total{method="GET",status="503"}': "0x25 100+100x34",
         },
-        "15m",
-        "30m",
+        "25m",
+        "45m",
+        {},
+    ),
+    Case(
+        "ShoalServerErrors",
+        {
+            'shoal_http_requests_total{method="POST",status="200"}': "0+600x60",
+            'shoal_invocations_finished_total{status="SUCCESS",mode="app",trigger="api"}': "0+600x60",
+            # Calls that fail are told by another alert.
+            'shoal_http_requests_total{method="POST",status="500"}': "0+600x60",
+            'shoal_invocations_finished_total{status="FAILURE",mode="app",trigger="api"}': "0+600x60",
+            'shoal_http_requests_total{method="POST",status="503"}': "0x25 200+200x34",
+        },
+        "25m",
+        "50m",
         {},
     ),
     Case(
@@ -170,10 +188,16 @@ CASES = [
     ),
     Case(
         "ShoalLogsDropped",
-        {'shoal_logs_dropped_total{where="follower"}': "5x20 7x9"},
+        {
+            'shoal_logs_lines_total{pool="python"}': "0+1000x40",
+            # A loud function and a slow follower lose theirs all the time; so does the bus a few after an outage.
+            'shoal_logs_dropped_total{where="executor"}': "0+5000x40",
+            'shoal_logs_dropped_total{where="follower"}': "0+5000x40",
+            'shoal_logs_dropped_total{where="bus"}': "0x5 50x15 50+100x20",
+        },
         "20m",
-        "22m",
-        {"where": "follower"},
+        "30m",
+        {},
     ),
     Case(
         "ShoalTicksLate",
