@@ -4,6 +4,7 @@ The only door to OpenTelemetry, which `start` loads. Where it was not called, `o
 every function here returns at once; whoever would have to make facts for one looks at `on` before.
 """
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
@@ -78,9 +79,12 @@ _NOWHERE = nullcontext()
 def start(service: str, *, trouble: Callable[[str], None]) -> None:
     """Have traces from now on; where they go to, and how many, OpenTelemetry reads from its own variables.
 
-    `trouble` is told what went wrong on the way to the collector.
+    `trouble` is told what went wrong on the way to the collector. Raises ConfigError for a number that cannot be read.
     """
     global _spans, on  # noqa: PLW0603 - one for the process, like the logger
+    from shared.tracing import numbers
+
+    numbers.check(os.environ)
     from shared.tracing.exporting import exporting
 
     _spans = exporting(service, trouble=trouble)
