@@ -10,6 +10,8 @@ from shared.bus.messages import Dispatch
 from shared.domain.outcome import Outcome
 from shared.tracing.facts import taken
 
+_ERROR = 400  # statuses of answers from here on
+
 Handle = Callable[[Delivery[Dispatch]], Awaitable[Verdict]]
 
 
@@ -41,3 +43,16 @@ def tell(span: tracing.Span, end: Outcome | Again) -> None:
     span.set({"shoal.status": outcome.status})
     if outcome.failed:
         span.failed(outcome.error_type)
+
+
+def tell_posted(span: tracing.Span, status: int, *, error_type: str) -> None:
+    """How a request went: by the HTTP status of its answer, or, where that is 0, by why there is none."""
+    if not tracing.on:
+        return
+    span.set({"http.request.method": "POST"})
+    if status:
+        span.set({"http.response.status_code": status})
+    if status >= _ERROR:
+        span.failed(str(status))
+    elif not status:
+        span.failed(error_type)

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import socket
 from itertools import pairwise
 
 import httpx
@@ -130,9 +131,41 @@ async def test_proxy(client: httpx.AsyncClient, collector: Collector, make: Make
     task_id, _ = await called(client, slug, {}, parent)
     spans = await traced(collector, task_id, "proxy", parent)
     post = named(spans, "POST")
-    assert (post.parent, post.kind) == (named(spans, "run proxy").id, "client")
+    assert (post.parent, post.kind, post.failed) == (named(spans, "run proxy").id, "client", False)
     assert post.facts == {"http.request.method": "POST", "http.response.status_code": 200}
     assert hook.received[0].headers["traceparent"] == f"00-{trace}-{post.id}-01"
+
+
+async def failing(client: httpx.AsyncClient, collector: Collector, slug: str) -> Span:
+    """The span of the one request that a PROXY function makes, in a call that fails."""
+    answer = await client.post(f"/api/functions/{slug}/execute/", json={"params": {}})
+    assert answer.json()["status"] == "FAILURE", answer.text
+    spans = await collector.trace(answer.json()["task_id"], "POST", "run proxy")
+    post = named(spans, "POST")
+    assert (post.kind, post.failed, named(spans, "run proxy").failed) == ("client", True, True)
+    return post
+
+
+@pytest.mark.parametrize("status", [404, 503])
+async def test_the_request_of_a_proxy_function_failed_where_it_is_answered_so(
+    client: httpx.AsyncClient, collector: Collector, make: Make, hook: Hook, *, status: int
+) -> None:
+    hook.answer = lambda _, writer: _write(writer, "{}", status=status)
+    slug = await make(None, execution_mode="proxy", webhook_url=hook.url, config={"max_retries": 0})
+    post = await failing(client, collector, slug)
+    told = {"http.request.method": "POST", "http.response.status_code": status, "error.type": str(status)}
+    assert post.facts == told
+
+
+async def test_the_request_of_a_proxy_function_failed_where_nobody_is_reached(
+    client: httpx.AsyncClient, collector: Collector, make: Make
+) -> None:
+    with socket.socket() as unheard:  # bound, and never listening
+        unheard.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unheard.getsockname()[1]}"
+        slug = await make(None, execution_mode="proxy", webhook_url=url, config={"max_retries": 0})
+        post = await failing(client, collector, slug)
+    assert post.facts == {"http.request.method": "POST", "error.type": "ConnectError"}
 
 
 async def test_system(client: httpx.AsyncClient, collector: Collector) -> None:
@@ -180,5 +213,5 @@ async def test_no_secret_and_nothing_of_the_call_is_in_a_span(
         assert secret.encode() not in collector.raw
 
 
-async def _write(writer: asyncio.StreamWriter, body: str) -> None:
-    writer.write(response(200, body.encode()))
+async def _write(writer: asyncio.StreamWriter, body: str, *, status: int = 200) -> None:
+    writer.write(response(status, body.encode()))

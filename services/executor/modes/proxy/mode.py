@@ -12,6 +12,7 @@ from services.executor.modes.proxy.doubts import Doubts
 from services.executor.modes.proxy.forwarding import RedirectRefusedError, forward
 from services.executor.modes.proxy.request import Envelope, envelope
 from services.executor.modes.proxy.response import Answer, result_of, sentence_of
+from services.executor.spans import tell_posted
 from shared import egress, tracing
 from shared.domain.function import Function
 from shared.domain.outcome import Outcome, failure
@@ -25,12 +26,16 @@ _MOST_SAID = 500  # characters of what the other side did wrong
 
 
 class Tried(NamedTuple):
-    """What became of a try. `reached` None: it does not say. `passes`: another try may end better."""
+    """What became of a try. `reached` None: it does not say. `passes`: another try may end better.
+
+    `status` is what the webhook answered, 0 where it has not.
+    """
 
     outcome: Outcome
     reached: bool | None = None
     passes: bool = False
     asked_s: float = 0.0
+    status: int = 0
 
 
 class ProxyMode:
@@ -64,7 +69,8 @@ class ProxyMode:
         reached = None
         try:
             with tracing.span("POST", kind="client") as span:
-                tried = await self._try(call, function, span)
+                tried = await self._try(call, function)
+                tell_posted(span, tried.status, error_type=tried.outcome.error_type)
             reached = tried.reached
         finally:
             self._doubts.leave(endpoint, reached=reached)
@@ -80,7 +86,7 @@ class ProxyMode:
         """Close every connection; requests that are under way fail."""
         await self._client.aclose()
 
-    async def _try(self, call: Call, function: Function, span: tracing.Span) -> Tried:
+    async def _try(self, call: Call, function: Function) -> Tried:
         try:
             sent = envelope(call, function, self._keyring, trace=tracing.passed_on())
         except SealBrokenError:
@@ -101,9 +107,7 @@ class ProxyMode:
             return Tried(failure("InvalidURL", "webhook_url is not an address that can be sent to"))
         except httpx.HTTPError as error:
             return Tried(failure(_name(error), str(error)[:_MOST_SAID]), reached=False, passes=True)
-        if tracing.on:
-            span.set({"http.request.method": "POST", "http.response.status_code": answer.status})
-        return _judged(answer, sent, most_bytes=most_bytes)
+        return _judged(answer, sent, most_bytes=most_bytes)._replace(status=answer.status)
 
 
 def _judged(answer: Answer, sent: Envelope, *, most_bytes: int) -> Tried:
