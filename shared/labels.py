@@ -1,5 +1,6 @@
 """Values of labels that come from users, bounded: a series for each would fill the memory of whoever reads them."""
 
+from collections import Counter
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
@@ -7,6 +8,8 @@ from shared.domain.outcome import STATUS_CODES
 
 OTHER = "other"
 """All that have no label of their own."""
+NAMED_OTHER = "slug:other"
+"""A tenant or a function that is really called so: no slug has a colon."""
 NONE = "none"
 """What is not known, or is not there."""
 
@@ -67,14 +70,34 @@ class Bounded(Generic[Value]):
 
 
 class FunctionLabels:
-    """Tenant and function as labels: up to so many `functions`, of up to so many `tenants`."""
+    """Tenant and function as labels: up to so many `functions`, of up to so many `tenants`.
+
+    The first to come are given them, for as long as the process lives. No tenant has more than are left for all others:
+    the first one may take half of them, the next one half of the rest. Where `tenants` is 1, it may have them all.
+    """
 
     def __init__(self, *, functions: int, tenants: int) -> None:
-        self._functions: Bounded[tuple[str, str]] = Bounded(functions)
+        self._left = functions
+        self._shared = tenants > 1
         self._tenants: Bounded[str] = Bounded(tenants)
+        self._functions: dict[tuple[str, str], tuple[str, str]] = {}
+        self._taken: Counter[str] = Counter()
 
     def of(self, tenant: str, function: str) -> tuple[str, str]:
         """The two labels. Functions of a tenant without a label have none."""
+        own = self._functions.get((tenant, function))
+        if own is not None:
+            return own
         if not self._tenants.has_own(tenant):
             return OTHER, OTHER
-        return tenant, function if self._functions.has_own((tenant, function)) else OTHER
+        taken = self._taken[tenant] if self._shared else 0
+        if taken >= self._left:
+            return _shown(tenant), OTHER
+        self._left -= 1
+        self._taken[tenant] += 1
+        own = self._functions[tenant, function] = _shown(tenant), _shown(function)
+        return own
+
+
+def _shown(slug: str) -> str:
+    return NAMED_OTHER if slug == OTHER else slug

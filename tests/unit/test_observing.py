@@ -40,7 +40,7 @@ def _afresh() -> Iterator[None]:
 
 @pytest.fixture
 def observing() -> Observing:
-    made = Observing(FunctionLabels(functions=2, tenants=2))
+    made = Observing(FunctionLabels(functions=4, tenants=2))
     made.begin("stream")
     return made
 
