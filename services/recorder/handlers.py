@@ -142,8 +142,8 @@ class Shift:
         """Hear of deletions."""
         bus = self._service.bus
         await bus.listen(subjects.changed("*", "*"), self._changed, body=FunctionChanged)
-        await bus.listen(subjects.identity("*"), self._retention.tenants.changed, body=IdentityChanged)
-        bus.on_return(self._retention.tenants.doubt)
+        await bus.listen(subjects.identity("*"), self._retention.changed, body=IdentityChanged)
+        bus.on_return(self._retention.doubt)
 
     async def _changed(self, notice: FunctionChanged) -> None:
         if notice.is_deletion:

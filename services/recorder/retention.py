@@ -1,26 +1,31 @@
 """Which records are kept for how long, and what has to be forgotten when some of them have gone.
 
 MongoDB removes a record by itself when its `forget_at` has come, which is written with its end. It tells nobody: so
-what is known of long lists is forgotten while any of their records go.
+what is known of long lists is forgotten when any of their records have gone. That they go is noted in the store before,
+for whoever records by then.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from shared import telemetry
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Finished
+from shared.bus.notices import IdentityChanged
 from shared.config import Platform
 from shared.directory import Tenants
+from shared.domain.limits import Amount
 from shared.domain.problem import Problem
-from shared.domain.retention import kept_s
-from shared.store import invocations, milestones
+from shared.domain.retention import RETENTION, kept_s
+from shared.remembered import Remembered
+from shared.store import invocations, milestones, tenants
 from shared.store.client import Store
 
 _EVERY_S = 60.0  # as often as MongoDB looks
 _LATE = timedelta(minutes=5)  # that it may be, when it has much to remove
-_MOST = 5000  # records of which it is asked whose they are
+_FOR_GOOD: Mapping[str, float] = MappingProxyType({})
 _log = telemetry.logger("recorder")
 
 
@@ -31,16 +36,35 @@ class Retention:
         self._store = store
         self._days = platform.retention_days
         self._streams_days = max(platform.invoke_days, platform.event_days)
-        self.tenants = Tenants(store, cache_s=platform.cache_s)
-        self._going: dict[str, datetime] = {}
+        self._tenants = Tenants(store, cache_s=platform.cache_s)
+        self._any_own: Remembered[str, bool] = Remembered(self._ask, believed_s=platform.cache_s)
 
-    async def of(self, ends: Iterable[Delivery[Finished]]) -> dict[str, float]:
-        """Seconds by tenant. Raises Problem(unavailable)."""
-        kept: dict[str, float] = {}
-        for slug in {end.body.tenant for end in ends}:
-            limits = (await self.tenants.find(slug)).limits
-            kept[slug] = kept_s(self._days, streams_days=self._streams_days, tenant=limits)
-        return kept
+    async def of(self, ends: Iterable[Delivery[Finished]]) -> Mapping[str, float]:
+        """Seconds by tenant; one that is not there has its records for good. Raises Problem(unavailable)."""
+        any_own = await self._any_own.find(RETENTION)
+        if not (self._days or any_own):
+            return _FOR_GOOD
+        slugs = {end.body.tenant for end in ends}
+        if not any_own:
+            return dict.fromkeys(slugs, self._kept_s({}))
+        return {slug: self._kept_s((await self._tenants.find(slug)).limits) for slug in slugs}
+
+    def _kept_s(self, limits: Mapping[str, Amount]) -> float:
+        return kept_s(self._days, streams_days=self._streams_days, tenant=limits)
+
+    async def _ask(self, limit: str) -> bool:
+        return await tenants.any_limited(self._store, limit)
+
+    async def changed(self, notice: IdentityChanged) -> None:
+        """A tenant may have another value: ask again, unless it is a user's or a token's matter."""
+        if not (notice.user_id or notice.token or notice.login):
+            self._any_own.expire(RETENTION)
+        await self._tenants.changed(notice)
+
+    def doubt(self) -> None:
+        """Notices may have been missed: ask again for everything."""
+        self._any_own.doubt()
+        self._tenants.doubt()
 
     async def run(self) -> None:
         """Look whose records go, again and again, until cancelled."""
@@ -54,12 +78,14 @@ class Retention:
             await asyncio.sleep(_EVERY_S)
 
     async def look(self, now: datetime) -> None:
-        """Forget what is known of the long lists whose records go just now. Raises Problem(unavailable)."""
+        """Note whose records go just now, and forget what is known of long lists whose records have gone.
+
+        While records of a tenant go all the time, this is every few minutes: what is forgotten is to be walked anew.
+        Raises Problem(unavailable).
+        """
         soon = now + timedelta(seconds=2 * _EVERY_S)
-        found = await invocations.going(self._store, after=now - _LATE, before=soon, most=_MOST)
-        self._going |= dict.fromkeys(found, soon + _LATE)
-        self._going = {slug: until for slug, until in self._going.items() if until > now}
-        for slug in self._going:
-            await milestones.forget(self._store, slug)
-        if self._going:
-            _log.debug("records go", tenants=len(self._going))
+        going = await invocations.going(self._store, after=now - _LATE, before=soon)
+        forgotten = await milestones.forget_outdated(self._store, now)
+        await milestones.outdate(self._store, going, at=soon + _LATE)
+        if going or forgotten:
+            _log.debug("records go", tenants=len(going), forgotten=forgotten)

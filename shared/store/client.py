@@ -244,6 +244,11 @@ class Store:
             cursor = self._database[collection].find(query, list(fields) or None, limit=limit)
             return await (cursor.sort(list(order)) if order else cursor).to_list(length=limit)
 
+    async def global_distinct(self, collection: str, field: str, query: Document) -> list[Any]:
+        """The values that a field has in the documents that match, of all tenants."""
+        async with _within(self._timeout_s * _LONGER):
+            return await self._database[collection].distinct(field, query)
+
     async def global_insert(self, collection: str, document: Document) -> None:
         """Add a document to a collection that stands above the tenants. Raises Problem(conflict)."""
         async with _within(self._timeout_s):

@@ -302,11 +302,10 @@ async def statuses(store: Store, task_ids: Sequence[str]) -> dict[str, Status]:
     return {document["_id"]: document["status"] for document in found}
 
 
-async def going(store: Store, *, after: datetime, before: datetime, most: int) -> set[str]:
-    """Tenants of records that go by themselves between these moments, found from `most` of these."""
+async def going(store: Store, *, after: datetime, before: datetime) -> set[str]:
+    """Tenants of records that go by themselves between these moments. Raises Problem(unavailable)."""
     query = {"forget_at": {"$gt": after, "$lte": before}}
-    found = await store.global_many(COLLECTION, query, order=[("forget_at", 1)], limit=most, fields=["tenant"])
-    return {document["tenant"] for document in found}
+    return set(await store.global_distinct(COLLECTION, "tenant", query))
 
 
 def outcome_of(found: Invocation) -> Outcome:

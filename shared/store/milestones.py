@@ -4,7 +4,8 @@ They make counting and far pages cheap: what lies before a milestone need not be
 generation, for which all is to be walked anew: what is still being written for the former one harms nobody.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from shared.store import tenants
@@ -12,6 +13,7 @@ from shared.store.client import Store, Table, Upsert
 
 COLLECTION = "milestones"
 _GENERATIONS = "milestone_generations"
+_OUTDATED = "outdated_at"
 _AT_ONCE = 2000
 _MOST_TENANTS = 100_000
 
@@ -65,6 +67,29 @@ async def forget(store: Store, tenant: str) -> None:
     former = {"generation": {"$lt": begun["number"] if begun else 0}}
     while await store.table(COLLECTION, tenant).delete_some(former, most=_AT_ONCE):
         pass
+
+
+async def outdate(store: Store, slugs: Iterable[str], *, at: datetime) -> None:
+    """Records of these tenants will have gone by this moment: then is the time to `forget_outdated`.
+
+    Of several moments the first one counts. Raises Problem(unavailable).
+    """
+    change = {"$min": {_OUTDATED: at}, "$setOnInsert": {"number": 0}}
+    if writes := [Upsert({"tenant": slug}, change) for slug in slugs]:
+        await store.write_many(_GENERATIONS, writes)
+
+
+async def forget_outdated(store: Store, now: datetime) -> int:
+    """`forget` of the tenants whose moment has come; how many they were. Raises Problem(unavailable).
+
+    Whoever is killed meanwhile leaves some of them to the next one.
+    """
+    outdated = {_OUTDATED: {"$lte": now}}
+    found = await store.global_many(_GENERATIONS, outdated, limit=_MOST_TENANTS, fields=["tenant"])
+    for document in found:
+        await forget(store, document["tenant"])
+        await store.table(_GENERATIONS, document["tenant"]).update(outdated, {"$unset": {_OUTDATED: ""}})
+    return len(found)
 
 
 async def forget_all(store: Store) -> None:

@@ -58,6 +58,11 @@ async def inactive(store: Store, slugs: Iterable[str]) -> set[str]:
     return {document["_id"] for document in found}
 
 
+async def any_limited(store: Store, field: str) -> bool:
+    """Whether any tenant has a value of its own for this limit. Raises Problem(unavailable)."""
+    return await store.global_one(_COLLECTION, {f"limits.{field}": {"$exists": True}}) is not None
+
+
 async def named(store: Store, slug: str) -> Tenant:
     """The tenant. Raises Problem(not_found)."""
     found = await find(store, slug)
