@@ -20,8 +20,9 @@ from shared.domain.limits import Amount
 from shared.domain.problem import Problem
 from shared.domain.retention import RETENTION, kept_s
 from shared.remembered import Remembered
-from shared.store import invocations, milestones, tenants
+from shared.store import invocations, milestones, retention, tenants
 from shared.store.client import Store
+from shared.store.retention import Kept
 
 _EVERY_S = 60.0  # as often as MongoDB looks
 _LATE = timedelta(minutes=5)  # that it may be, when it has much to remove
@@ -34,15 +35,14 @@ class Retention:
 
     def __init__(self, store: Store, platform: Platform) -> None:
         self._store = store
-        self._days = platform.retention_days
-        self._streams_days = max(platform.invoke_days, platform.event_days)
+        self._kept = Kept(platform.retention_days, max(platform.invoke_days, platform.event_days))
         self._tenants = Tenants(store, cache_s=platform.cache_s)
         self._any_own: Remembered[str, bool] = Remembered(self._ask, believed_s=platform.cache_s)
 
     async def of(self, ends: Iterable[Delivery[Finished]]) -> Mapping[str, float]:
         """Seconds by tenant; one that is not there has its records for good. Raises Problem(unavailable)."""
         any_own = await self._any_own.find(RETENTION)
-        if not (self._days or any_own):
+        if not (self._kept.days or any_own):
             return _FOR_GOOD
         slugs = {end.body.tenant for end in ends}
         if not any_own:
@@ -50,7 +50,7 @@ class Retention:
         return {slug: self._kept_s((await self._tenants.find(slug)).limits) for slug in slugs}
 
     def _kept_s(self, limits: Mapping[str, Amount]) -> float:
-        return kept_s(self._days, streams_days=self._streams_days, tenant=limits)
+        return kept_s(self._kept.days, streams_days=self._kept.streams_days, tenant=limits)
 
     async def _ask(self, limit: str) -> bool:
         return await tenants.any_limited(self._store, limit)
@@ -67,9 +67,10 @@ class Retention:
         self._tenants.doubt()
 
     async def run(self) -> None:
-        """Look whose records go, again and again, until cancelled."""
+        """Note what holds here, and look whose records go, again and again, until cancelled."""
         while True:
             try:
+                await retention.note(self._store, self._kept)
                 await self.look(datetime.now(UTC))
             except Problem as problem:
                 _log.warning("retention waits", reason=problem.message)

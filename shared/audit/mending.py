@@ -5,7 +5,7 @@ them to the next one.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -17,16 +17,20 @@ from shared.bus.broker import Bus
 from shared.bus.delivery import Delivery
 from shared.bus.messages import Event, Finished, Invoke
 from shared.cancelling import end_of_record
+from shared.directory import Tenants
 from shared.domain.invocation import FINAL, Invocation, Timeline
 from shared.domain.outcome import failure
-from shared.store import checkpoints, invocations, metrics, states
+from shared.domain.retention import kept_s
+from shared.store import checkpoints, invocations, metrics, retention, states
 from shared.store.client import Store, Upsert
 from shared.store.invocations import Invocations
+from shared.store.retention import Kept
 
-Project = Callable[[Iterable[Delivery[Invoke]], Sequence[Delivery[Event]]], list[Upsert]]
-"""The recorder's own: commands and events to writes."""
+Project = Callable[[Iterable[Delivery[Invoke]], Sequence[Delivery[Event]], Mapping[str, float]], list[Upsert]]
+"""The recorder's own: commands and events to writes, of records kept for so many seconds by tenant."""
 
 _AT_ONCE = 16
+_BELIEVED_S = 60.0  # a tenant's limits
 _TRIED = ("retrying", "cut")
 _KNOWN = "its end was in EVENTS a moment ago, and has gone; the bus takes none before SHOAL_DEDUPE_S have passed"
 _NOTHING = "the streams have nothing of it any more"
@@ -61,6 +65,8 @@ class Mending:
         self._bus = bus
         self._store = store
         self._project = project
+        self._tenants = Tenants(store, cache_s=_BELIEVED_S)
+        self._kept: Kept | None = None
         self._tries: dict[str, list[int]] = {}  # of what is missing, the sequences of what was told of it in between
         self._routed = 0
         self._mended = Mended()
@@ -68,6 +74,7 @@ class Mending:
     async def mend(self, findings: Sequence[Finding], *, told: Told = nobody) -> Mended:
         """Mend them all, in their order, some side by side. Raises Problem(unavailable)."""
         self._routed = (await backlog.routing(self._bus)).floor
+        self._kept = await retention.noted(self._store)
         await self._look_up({finding.task_id for finding in findings if finding.kind == "missing"})
         for first in range(0, len(findings), _AT_ONCE):
             await asyncio.gather(*(self._mend(finding) for finding in findings[first : first + _AT_ONCE]))
@@ -110,7 +117,7 @@ class Mending:
         if not commands and not events:
             return self._mended.leave(finding, _NOTHING)
         commands = [one for one in commands if one.body.task_id == finding.task_id]
-        await invocations.write(self._store, self._project(commands, events))
+        await invocations.write(self._store, await self._writes(events, commands))
         return self._mended.did("recorded again")
 
     async def _put_in_anew(self, finding: Finding) -> None:
@@ -136,7 +143,7 @@ class Mending:
         stored = await self._bus.store(_ends_of(finding), end, id=_end_id(finding))
         if stored.duplicate:
             return self._mended.leave(finding, _KNOWN)
-        await invocations.write(self._store, self._project([], [Delivery(end, stored.sequence, 1)]))
+        await invocations.write(self._store, await self._writes([Delivery(end, stored.sequence, 1)]))
         return self._mended.did("closed")
 
     async def _take_out_end(self, finding: Finding) -> None:
@@ -146,7 +153,7 @@ class Mending:
             return self._mended.leave(finding, "it is not on record")
         if found.event == finding.event:
             ends = await self._read(streams.EVENTS, finding.kept, Finished)
-            writes = self._project([], ends)
+            writes = await self._writes(ends)
             if not writes:
                 return self._mended.leave(finding, _NOTHING)
             await states.replace_end(self._store, found, writes[0].change["$set"])
@@ -158,6 +165,18 @@ class Mending:
             return self._mended.leave(finding, "it is not routed yet")
         await scan.remove(self._bus, streams.INVOKE, finding.command)
         return self._mended.did("taken out")
+
+    async def _writes(
+        self, events: Sequence[Delivery[Event]], commands: Iterable[Delivery[Invoke]] = ()
+    ) -> list[Upsert]:
+        """The recorder's, kept for as long as what it writes now."""
+        kept: dict[str, float] = {}
+        if self._kept is not None:
+            days, streams_days = self._kept
+            for slug in {event.body.tenant for event in events}:
+                limits = (await self._tenants.find(slug)).limits
+                kept[slug] = kept_s(days, streams_days=streams_days, tenant=limits)
+        return self._project(commands, events, kept)
 
     async def _read(self, stream: str, sequence: int, body: Any) -> list[Delivery[Any]]:
         """The message of this sequence, or nothing where it has gone."""
