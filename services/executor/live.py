@@ -16,6 +16,7 @@ from shared.domain.line import Line, Missed
 
 _BATCH_BYTES = 64 << 10  # of what waits to be sent: then it is sent at once
 _LINE_BYTES = 64  # of a line beside its message
+_MOST_COUNTED = 1_000_000  # lines of one run that are counted as left out: its worker may name any number
 _MOST_QUEUED = 8 << 20  # bytes on their way to the bus: with more it is too slow for lines
 
 _Key = tuple[str, int]
@@ -51,6 +52,7 @@ class Live:
         self._rate = Rate(*passing.most_of_one)
         self._lines = passing.counter(pool)
         self._told: Callable[[bool], None] | None = None
+        self._uncounted = _MOST_COUNTED
         self._last = 0  # the number of the last line that came here
         self._start = 0 if self.wanted else -1
         self.most_lines, self.most_bytes = passing.most_of_one
@@ -116,7 +118,10 @@ class Live:
 
     def _pass(self, lines: list[Line], missed: list[Missed], *, total: int = -1) -> None:
         of = self._of
-        self._passing.dropped.inc(sum(one.last - one.first + 1 for one in missed if one.last is not None))
+        left_out = sum(one.last - one.first + 1 for one in missed if one.last is not None)
+        counted = min(left_out, self._uncounted)
+        self._uncounted -= counted
+        self._passing.dropped.inc(counted)
         said = Said(of.task_id, of.run, of.attempt, self._start, lines, _joined(missed), total)
         self._passing.put(self._key, said, size=sum(_LINE_BYTES + len(line.message) for line in lines))
 
