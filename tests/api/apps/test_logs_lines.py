@@ -70,6 +70,23 @@ async def test_lines_come_before_the_end_of_their_call(client: httpx.AsyncClient
     assert [first.data["level"], second.data["level"]] == ["log", "warning"]
     assert {first.data["task_id"], second.data["task_id"], told.end["task_id"]} == {(await made).json()["task_id"]}
     assert [(gap["from"], gap["to"], gap["why"]) for gap in told.gaps] == [(3, None, "died")]  # killed: who knows
+    assert [one.get("n") for one in told.end["consoleLogs"]] == [1, 2, None]
+
+
+async def test_a_call_that_was_killed_has_its_lines_in_the_log(client: httpx.AsyncClient, deploy: Deploy) -> None:
+    """Nobody follows it; what may be missing is named, and who comes later is told the same."""
+    source = "import time\ndef main(p, c):\n print('first')\n log('second', 'warning')\n time.sleep(60)"
+    slug = await deploy(source, config={"timeout": 1})
+    await client.post(f"/api/functions/{slug}/execute/", json={"params": {}})
+    (listed,) = (await client.get(path_of(slug).removesuffix("/stream"))).json()["logs"]
+    assert (listed["status_code"], listed["error"]) == (504, "execution exceeded the limit of 1 s")
+    *lines, gap = listed["consoleLogs"]
+    assert [(one["n"], one["level"], one["message"]) for one in lines] == [(1, "log", "first"), (2, "warn", "second")]
+    assert gap["message"] == "Lines from number 3 on may be missing: the call was cut before it could tell them."
+    assert (gap["level"], gap.get("n")) == ("error", None)
+    async with following(client, path_of(slug), params={**LINES, "since": "2020-01-01"}) as events:
+        told = await Told().until_end(events)
+    assert told.end == listed
 
 
 async def test_every_number_is_told_and_the_end_has_the_same_ones(client: httpx.AsyncClient, deploy: Deploy) -> None:

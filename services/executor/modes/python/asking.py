@@ -5,7 +5,7 @@ import socket
 
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import BROKEN_EXIT, MEMORY_EXIT
-from services.executor.modes.python.frames import AnswerFrame, Question
+from services.executor.modes.python.frames import AnswerFrame, InvokeFrame, Question
 from services.executor.modes.python.telling import Telling
 
 
@@ -30,6 +30,8 @@ class Ask:
         frame = frames.pack(question)
         if self._data is None:
             raise RuntimeError("nobody can be asked here, or not any more")
+        if self.telling is not None and isinstance(question, InvokeFrame):  # it may take longer than there is time
+            self.telling.keep()
         answer = _exchange(self._data, frame, self.telling)
         if answer.error:
             raise RuntimeError(answer.error)

@@ -12,6 +12,7 @@ from types import CoroutineType
 from typing import Any
 
 from services.executor.modes.python.coroutines import Ready, awaitable, finished
+from services.executor.modes.python.waiting import sleep as sleep_for
 
 _FOREVER = "would wait for ever: nothing else runs in this call that could end it"
 
@@ -226,7 +227,7 @@ def _check_self(target: Any, kind: type) -> None:
 
 
 def _pause(wait_s: float) -> None:
-    time.sleep(wait_s)
+    sleep_for(wait_s)
 
 
 def _coroutine(value: Any) -> Any:

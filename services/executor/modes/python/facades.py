@@ -14,6 +14,7 @@ from services.executor.modes.python import asyncio_facade, copy_facade, hints, l
 from services.executor.modes.python.instead import instead
 from services.executor.modes.python.models.names import names as names_of_pydantic
 from services.executor.modes.python.own_code import is_own
+from services.executor.modes.python.waiting import sleep
 
 _EXPORTS = {
     "base64": (
@@ -70,7 +71,7 @@ _EXPORTS = {
     "textwrap": "dedent fill indent shorten wrap",
     "time": (
         "asctime ctime gmtime localtime mktime monotonic monotonic_ns perf_counter perf_counter_ns process_time "
-        "sleep strftime strptime struct_time time time_ns"
+        "strftime strptime struct_time time time_ns"
     ),
     "urllib.parse": (
         "parse_qs parse_qsl quote quote_plus unquote unquote_plus urlencode urljoin urlparse urlsplit urlunparse "
@@ -164,6 +165,7 @@ def _extras() -> dict[str, dict[str, Any]]:
         "pydantic": names_of_pydantic(),
         "random": {"Random": Random, "seed": _randomness.seed},
         "re": _flags(importlib.import_module("re")),
+        "time": {"sleep": sleep},
         "traceback": traceback_facade.NAMES,
         "typing": hints.OF_TYPING,
     }

@@ -111,6 +111,23 @@ class LinesFrame(msgspec.Struct, frozen=True, array_like=True, tag="lines"):
     lines: list[Line]
 
 
+class KeptFrame(msgspec.Struct, frozen=True, array_like=True, tag="kept"):
+    """What a call that takes long has printed and logged since the last one, in case it is cut before its reply.
+
+    The fields are those of a `ReplyFrame`. `stdout`, UTF-8, and `lines` are what is new, `printed` begins with the pair
+    that ended the last one, and the rest is the state of things.
+    """
+
+    nonce: int
+    stdout: bytes
+    lines: list["LineFrame"]
+    printed: list[tuple[int, int]]
+    said: int
+    truncated: bool
+    lines_too_large: int
+    lines_too_many: int
+
+
 class AnswerFrame(msgspec.Struct, frozen=True, array_like=True, tag="answer"):
     """The answer to a question, or why there is none: `error`. Which of the fields are filled the question says."""
 
@@ -224,13 +241,13 @@ _requests: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
 _said: msgspec.msgpack.Decoder[ReplyFrame | Question] = msgspec.msgpack.Decoder(ReplyFrame | Question)
 _answers = msgspec.msgpack.Decoder(AnswerFrame)
 _compiled = msgspec.msgpack.Decoder(CompiledFrame)
-_lines = msgspec.msgpack.Decoder(LinesFrame)
-_LINES = b"\x93\xa5lines"
+_told: msgspec.msgpack.Decoder[LinesFrame | KeptFrame] = msgspec.msgpack.Decoder(LinesFrame | KeptFrame)
+_TOLD = (b"\x93\xa5lines", b"\x99\xa4kept")
 _TELL = b"\x92\xa4tell"
 _TRUE = 0xC3
 
 
-def pack(frame: Request | AnswerFrame | ReplyFrame | LinesFrame | Question | CompiledFrame) -> bytes:
+def pack(frame: Request | AnswerFrame | ReplyFrame | LinesFrame | KeptFrame | Question | CompiledFrame) -> bytes:
     """A frame as it goes over the socket."""
     payload = _encoder.encode(frame)
     return HEADER.pack(len(payload)) + payload
@@ -262,15 +279,15 @@ def parse_reply(payload: bytes, nonce: int) -> ReplyFrame | Question:
     return reply
 
 
-def parse_lines(payload: bytes, nonce: int) -> list[Line]:
+def parse_told(payload: bytes, nonce: int) -> LinesFrame | KeptFrame:
     """Lines of the call `nonce`. Raises FrameError when they are anything else."""
     try:
-        told = _lines.decode(payload)
+        told = _told.decode(payload)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise FrameError(f"undecodable lines: {error}") from error
     if told.nonce != nonce:
         raise FrameError("lines of another call")
-    return told.lines
+    return told
 
 
 def parse_compiled(payload: bytes, nonce: int) -> CompiledFrame:
@@ -303,7 +320,7 @@ class Assembly:
         while self._is_whole(pieces):
             wanted_bytes, self._wanted_bytes = self._wanted_bytes, 0
             payload = bytes(memoryview(pieces)[HEADER.size : wanted_bytes])
-            if self._lines is None or not payload.startswith(_LINES):
+            if self._lines is None or not payload.startswith(_TOLD):
                 if len(pieces) > wanted_bytes:
                     raise FrameError("bytes after the reply")
                 return payload

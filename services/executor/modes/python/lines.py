@@ -26,7 +26,7 @@ def log_of(reply: ReplyFrame, limits: Limits, *, room_bytes: int) -> list[LogLin
         raise FrameError("log lines left out for which there was room")
     if any(not 0 <= line.n < _MOST_COUNTED for line in reply.lines):
         raise FrameError("log lines with impossible numbers")
-    if sum(_cost_bytes(line) for line in reply.lines) > room_bytes:
+    if sum(cost_bytes(line) for line in reply.lines) > room_bytes:
         raise FrameError("log lines over the limit of output")
     return [_line(line) for line in reply.lines]
 
@@ -80,7 +80,8 @@ def checked(text: bytes) -> msgspec.Raw:
     return msgspec.Raw(text)
 
 
-def _cost_bytes(line: LineFrame) -> int:
+def cost_bytes(line: LineFrame) -> int:
+    """What it takes of the bytes of output."""
     return LINE_BYTES + len(line.message.encode()) + len(line.data)
 
 

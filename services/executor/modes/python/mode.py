@@ -9,7 +9,7 @@ from typing import Any
 from services.executor.mode import Artefact, Call, Opening, Refusal, Unavailable
 from services.executor.modes.python import frames
 from services.executor.modes.python.exits import MEMORY_EXIT, VIOLATION_STATUS, way_of
-from services.executor.modes.python.frames import CompileFrame, FrameError, InitFrame, TellFrame
+from services.executor.modes.python.frames import CallFrame, CompileFrame, FrameError, InitFrame, TellFrame
 from services.executor.modes.python.outcomes import outcome_of, outcome_of_end
 from services.executor.modes.python.settings import COMPILER, PythonSettings
 from services.executor.modes.python.spares import Spares
@@ -84,13 +84,14 @@ class PythonMode:
         is_plugin = call.function is not None and call.function.plugin is not None
         valves = await call.host.valves() if is_plugin and call.host is not None else b""
         for _ in range(_ATTEMPTS):
-            worker = await self._pool.take(key, call)
+            worker, nonce = await self._pool.take(key, call), _nonce()
+            talk, request = Talk(call, nonce), call_frame(call, nonce, valves=valves)
             try:
-                return await self._attempt(worker.link, call, valves)
+                return await self._attempt(worker.link, call, talk, request)
             except WorkerEndedError as ended:
                 outcome = await self._explain(worker.link, call, ended)
                 if outcome is not None:
-                    return outcome
+                    return talk.cut(outcome)
             finally:
                 if not call.function_id:  # of a function that is yet to be: nobody will call it by this key
                     worker.link.end("unused")
@@ -123,9 +124,8 @@ class PythonMode:
         link.send(frames.pack(InitFrame(call.artefact.data, key.memory_mb)))
         return link
 
-    async def _attempt(self, link: WorkerLink, call: Call, valves: bytes) -> Outcome:
-        limits, nonce = call.limits, _nonce()
-        talk, request = Talk(call, nonce), call_frame(call, nonce, valves=valves)
+    async def _attempt(self, link: WorkerLink, call: Call, talk: Talk, request: CallFrame) -> Outcome:
+        limits = call.limits
         limit_bytes = max(limits.result_bytes + limits.output_bytes, limits.params_bytes) + frames.REPLY_MARGIN_BYTES
         if call.live is not None:
             call.live.watch(partial(_tell, link))

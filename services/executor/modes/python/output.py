@@ -3,7 +3,7 @@
 from time import time
 from typing import Any, get_args
 
-from services.executor.modes.python.frames import LINE_BYTES, LineFrame
+from services.executor.modes.python.frames import LINE_BYTES, KeptFrame, LineFrame
 from services.executor.modes.python.json_text import NotJsonError, json_text
 from services.executor.modes.python.telling import Telling
 from shared.domain.line import MOST_CHARS, line
@@ -34,6 +34,9 @@ class Output:
         self.lines: list[LineFrame] = []
         self.lines_too_large = 0
         self.lines_too_many = 0
+        self._sent = (0, 0, 0)  # bytes, lines and pairs of `printed` that the executor has already
+        if telling is not None:
+            telling.fresh = self._fresh
 
     def write(self, text: str) -> None:
         """Keep the text as far as there is room. Lone surrogates, which UTF-8 cannot hold, are escaped."""
@@ -45,6 +48,7 @@ class Output:
         self._room_bytes -= len(encoded)
         if text:
             self._count(text, kept=bool(encoded))
+            self._keep_due()
 
     def log(self, message: object, level: str = "info", data: Any = None) -> None:
         """The built-in `log` of a function. Raises ValueError for another level, TypeError for data that is no JSON."""
@@ -59,6 +63,12 @@ class Output:
         except NotJsonError as error:
             raise TypeError(f"the data of log() is not JSON serializable: {error}") from None
         self._keep(level, text, encoded)
+        self._keep_due()
+
+    def hand_over(self) -> None:
+        """Have the executor keep what there is until now: the call is going to wait."""
+        if self._telling is not None:
+            self._telling.keep()
 
     def finish(self) -> None:
         """Nothing more will come: a line without an end is one."""
@@ -68,6 +78,27 @@ class Output:
     def text(self) -> str:
         """All that was printed and kept, whole characters only."""
         return self._kept.decode("utf-8", "ignore")
+
+    def _keep_due(self) -> None:
+        if self._telling is not None and self._telling.due:
+            self._telling.keep()
+
+    def _fresh(self, nonce: int) -> KeptFrame | None:
+        """What was kept since this was asked for the last time, which is taken as sent then."""
+        sent_bytes, lines, pairs = self._sent
+        self._sent = (len(self._kept), len(self.lines), len(self.printed))
+        if self._sent[:2] == (sent_bytes, lines):
+            return None
+        return KeptFrame(
+            nonce,
+            bytes(memoryview(self._kept)[sent_bytes:]),
+            self.lines[lines:],
+            [(first, count) for first, count in self.printed[max(0, pairs - 1) :]],
+            said=self.said,
+            truncated=self.truncated,
+            lines_too_large=self.lines_too_large,
+            lines_too_many=self.lines_too_many,
+        )
 
     def _count(self, text: str, *, kept: bool) -> None:
         """The lines that end in what is printed."""

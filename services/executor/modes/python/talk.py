@@ -13,6 +13,7 @@ from services.executor.modes.python.frames import (
     ExamineFrame,
     FrameError,
     InvokeFrame,
+    KeptFrame,
     NeedFrame,
     PersonFrame,
     PluginFrame,
@@ -21,10 +22,12 @@ from services.executor.modes.python.frames import (
     ReplyFrame,
     RequestFrame,
     pack,
-    parse_lines,
     parse_reply,
+    parse_told,
 )
+from services.executor.modes.python.kept import Kept
 from services.executor.modes.python.lines import check_told
+from shared.domain.outcome import Outcome
 from shared.domain.problem import Problem
 from shared.domain.request import Request, Response
 
@@ -42,6 +45,7 @@ class Talk:
         self._nonce = nonce
         self._questions = 0
         self._said = 0
+        self._kept: Kept | None = None
         self.reply: ReplyFrame
 
     def hear(self, payload: bytes) -> Awaitable[bytes] | None:
@@ -55,11 +59,22 @@ class Talk:
 
     def told(self, payload: bytes) -> None:
         """Take lines that the worker tells. Raises FrameError for what no honest worker says."""
-        lines, live = parse_lines(payload, self._nonce), self._call.live
+        told, live = parse_told(payload, self._nonce), self._call.live
+        kept = self._kept = self._kept or Kept(self._call.limits)
+        if isinstance(told, KeptFrame):
+            kept.take(told)
+            return
         if live is None:
             raise FrameError("lines where nobody wants any")
-        self._said = check_told(lines, after=self._said)
-        live.say(lines)
+        self._said = check_told(told.lines, after=self._said)
+        kept.hear(told.lines)
+        live.say(told.lines)
+
+    def cut(self, outcome: Outcome) -> Outcome:
+        """The outcome of a call that did not reply, with what is known of what it has written."""
+        if self._call.examination is not None:
+            return outcome
+        return (self._kept or Kept(self._call.limits)).completed(outcome)
 
     def _check(self, question: Question) -> None:
         if self._call.examination is not None:
