@@ -15,6 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from shared.bus import streams
 from shared.bus.broker import Bus
+from shared.bus.consumers_in import consumers_in
 from shared.bus.publisher import AWAY, MESSAGE_ID
 from shared.domain.problem import Problem
 
@@ -61,25 +62,6 @@ class _Dispatch(msgspec.Struct, frozen=True):
     attempt: int = 1
 
 
-class _Config(msgspec.Struct, frozen=True):
-    filter_subject: str = ""
-
-
-class _Delivered(msgspec.Struct, frozen=True):
-    stream_seq: int = 0
-
-
-class _Consumer(msgspec.Struct, frozen=True):
-    config: _Config
-    delivered: _Delivered
-    num_ack_pending: int = 0
-
-
-class _Consumers(msgspec.Struct, frozen=True):
-    total: int
-    consumers: list[_Consumer] | None = None
-
-
 async def routing(bus: Bus) -> Routing:
     """How far the router is; at the beginning where there never was one. Raises Problem(unavailable)."""
     try:
@@ -94,7 +76,7 @@ async def routing(bus: Bus) -> Routing:
 
 async def takers(bus: Bus) -> Takers:
     """Who takes from WORK. Raises Problem(unavailable)."""
-    return Takers({one.config.filter_subject: one.delivered.stream_seq for one in await _consumers(bus)})  # a lane each
+    return Takers({one.subject: one.delivered for one in await consumers_in(bus, streams.WORK)})  # a lane each
 
 
 async def stored(bus: Bus) -> int:
@@ -107,21 +89,7 @@ async def stored(bus: Bus) -> int:
 
 async def in_hand(bus: Bus) -> dict[str, int]:
     """How much of each subject of WORK executors have been handed, and not done. Raises Problem(unavailable)."""
-    return {one.config.filter_subject: one.num_ack_pending for one in await _consumers(bus)}
-
-
-async def _consumers(bus: Bus) -> list[_Consumer]:
-    found: list[_Consumer] = []
-    while True:
-        request = b'{"offset":%d}' % len(found)
-        try:
-            answer = await bus.client.request(f"$JS.API.CONSUMER.LIST.{streams.WORK}", request, timeout=bus.timeout_s)
-            page = msgspec.json.decode(answer.data, type=_Consumers)
-        except (*_FAULTS, msgspec.ValidationError) as error:
-            raise Problem("unavailable", AWAY) from error
-        found.extend(page.consumers or [])
-        if not page.consumers or len(found) >= page.total:
-            return found
+    return {one.subject: one.unacknowledged for one in await consumers_in(bus, streams.WORK)}
 
 
 async def queued(bus: Bus, *, after: int = 0) -> AsyncIterator[list[Queued]]:

@@ -15,6 +15,7 @@ from nats.js.errors import APIError, NotFoundError
 
 from shared.bus import streams, subjects
 from shared.bus.broker import Bus
+from shared.bus.consumers_in import consumers_in
 from shared.bus.lanes import LaneKey
 from shared.bus.publisher import AWAY
 from shared.bus.subjects_in import subjects_in
@@ -78,11 +79,6 @@ NOTHING = BusState(held={}, readers={}, pools={}, oldest_s={}, later=0)
 
 class _Config(msgspec.Struct, frozen=True):
     name: str = ""
-    filter_subject: str = ""
-
-
-class _Delivered(msgspec.Struct, frozen=True):
-    stream_seq: int = 0
 
 
 class _Stream(msgspec.Struct, frozen=True):
@@ -93,18 +89,6 @@ class _Stream(msgspec.Struct, frozen=True):
 class _Streams(msgspec.Struct, frozen=True):
     total: int
     streams: list[_Stream] | None = None
-
-
-class _Consumer(msgspec.Struct, frozen=True):
-    config: _Config
-    delivered: _Delivered
-    num_pending: int = 0
-    num_ack_pending: int = 0
-
-
-class _Consumers(msgspec.Struct, frozen=True):
-    total: int
-    consumers: list[_Consumer] | None = None
 
 
 class _Lane(msgspec.Struct, frozen=True):
@@ -155,17 +139,10 @@ async def _reader(bus: Bus, stream: str, consumer: str) -> Reader:
 
 async def _lanes(bus: Bus) -> list[_Lane]:
     """Those that have work; one that no executor has opened yet has all of it waiting."""
-    found: dict[str, _Lane] = {}
-    seen, total = 0, 1
-    while seen < total:
-        request, subject = b'{"offset":%d}' % seen, f"$JS.API.CONSUMER.LIST.{streams.WORK}"
-        page = msgspec.json.decode(
-            (await bus.client.request(subject, request, timeout=bus.timeout_s)).data, type=_Consumers
-        )
-        for one in page.consumers or []:
-            name = one.config.filter_subject
-            found[name] = _Lane(name, one.num_pending, one.num_ack_pending, one.delivered.stream_seq)
-        seen, total = seen + len(page.consumers or []), page.total if page.consumers else 0
+    found = {
+        one.subject: _Lane(one.subject, one.pending, one.unacknowledged, one.delivered)
+        for one in await consumers_in(bus, streams.WORK)
+    }
     for name, count in (await subjects_in(bus, streams.WORK, subjects.WORK)).items():
         found.setdefault(name, _Lane(name, count, 0))
     return [lane for lane in found.values() if lane.waiting or lane.in_hand]
