@@ -17,12 +17,12 @@ from faststream.nats import NatsBroker
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import APIError, NotFoundError
 
 from shared import tracing
 from shared.bus import traced
 from shared.bus.delivery import Last, Stored
+from shared.bus.laying import lay_consumer, lay_stream
 from shared.bus.publisher import AWAY, MESSAGE_ID, Publisher
 from shared.bus.servers import servers_of
 from shared.bus.streams import UNBOUNDED, Consumer, Stream
@@ -33,8 +33,6 @@ from shared.domain.problem import Problem
 Answer = TypeVar("Answer")
 Body = TypeVar("Body")
 
-_NAME_IN_USE = 10058
-_NO_ROOM = 10047
 _EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 _UNANSWERED = "No service answered; try again in a moment"
 _SAY_AGAIN_S = 30.0
@@ -44,13 +42,6 @@ _ENCODER = msgspec.json.Encoder()
 def encode(body: msgspec.Struct) -> bytes:
     """A message's bytes."""
     return _ENCODER.encode(body)
-
-
-def _too_small(stream: Stream) -> str:
-    return (
-        f"the disk of the NATS server has no room for {stream.max_bytes >> 20:,} MiB of the stream {stream.name}; "
-        "make room, or lower SHOAL_INVOKE_BYTES and SHOAL_EVENT_BYTES"
-    )
 
 
 class UnheardError(Problem):
@@ -247,32 +238,7 @@ class Bus:
 
     async def ensure_stream(self, stream: Stream) -> None:
         """Create the stream, or bring its bounds up to date. Safe to run by several services at once."""
-        config = StreamConfig(
-            name=stream.name,
-            subjects=stream.subjects,
-            retention=RetentionPolicy.WORK_QUEUE if stream.retention == "workqueue" else RetentionPolicy.LIMITS,
-            storage=StorageType.MEMORY if stream.counters else StorageType.FILE,
-            max_age=stream.max_age_s,
-            max_bytes=stream.max_bytes,
-            max_msgs=stream.max_messages,
-            num_replicas=stream.replicas,
-            duplicate_window=min(stream.dedupe_s, stream.max_age_s or stream.dedupe_s),
-            allow_direct=True,
-            allow_msg_schedules=stream.schedules or None,
-            allow_msg_counter=stream.counters or None,
-            max_msgs_per_subject=1 if stream.counters or stream.latest else stream.per_subject,
-        )
-        try:
-            await self.stream.stream_info(stream.name)
-            await self.stream.update_stream(config)
-        except NotFoundError:
-            try:
-                await self.stream.add_stream(config.evolve(first_seq=stream.first_sequence))
-            except APIError as error:
-                if error.err_code == _NO_ROOM:
-                    raise Problem("unavailable", _too_small(stream)) from error
-                if error.err_code != _NAME_IN_USE:  # else another service made it a moment ago
-                    raise
+        await lay_stream(self.stream, stream)
 
     async def has_stream(self, name: str) -> bool:
         """Whether the stream exists."""
@@ -306,19 +272,7 @@ class Bus:
 
     async def ensure_consumer(self, consumer: Consumer) -> float:
         """Create the durable pull consumer, or bring its bounds up to date; when it was made, Unix seconds."""
-        info = await self.stream.add_consumer(
-            consumer.stream,
-            ConsumerConfig(
-                durable_name=consumer.name,
-                filter_subject=consumer.subject,
-                ack_wait=consumer.lease_s,
-                max_deliver=-1,
-                max_ack_pending=consumer.unsettled,
-                max_waiting=2048,
-                inactive_threshold=consumer.unused_s or None,
-            ),
-        )
-        return info.created.timestamp()
+        return await lay_consumer(self.stream, consumer)
 
     async def unsettled(self, stream: str, name: str) -> int | None:
         """How many messages a consumer may have handed out; None where there is no such consumer."""
