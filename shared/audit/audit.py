@@ -6,6 +6,7 @@ on meanwhile is seen further on. What looks wrong all the same is looked at agai
 
 import asyncio
 import time
+from itertools import islice
 from typing import NamedTuple
 
 from shared.audit import counted
@@ -21,6 +22,7 @@ from shared.store.client import Store
 
 SETTLE_S = 5.0
 _LOOKS = 3  # at what seems wrong, `settle_s` apart
+_MOST_ASKED = 1000  # of what seems wrong, whether it was deleted: beyond, a while costs less than the questions
 
 
 class _Begun(NamedTuple):
@@ -48,7 +50,7 @@ async def audit(bus: Bus, store: Store, *, tenant: str = "", settle_s: float = S
         await passes.letters()
         read = await passes.ends(report, after=0, marked=marks.ends)
         for _ in range(_LOOKS - 1):
-            if not _suspects(passes, marks):
+            if not await _suspects(passes, marks):
                 break
             await asyncio.sleep(settle_s)
             await passes.places()
@@ -74,9 +76,17 @@ async def _begun(bus: Bus, store: Store) -> _Begun:
     return _Begun(found[streams.INVOKE].last, recorded, found[streams.DEAD].messages, at)
 
 
-def _suspects(passes: Passes, marks: Marks) -> bool:
-    """Whether anything seems wrong that another look may put right."""
-    return any(finding_of(row, marks) for page in passes.sheet.rows() for row in page)
+async def _suspects(passes: Passes, marks: Marks) -> bool:
+    """Whether anything seems wrong that another look may put right: what was deleted stays away."""
+    seeming = (found for page in passes.sheet.rows() for row in page if (found := finding_of(row, marks)))
+    suspects = list(islice(seeming, _MOST_ASKED + 1))
+    if not suspects or len(suspects) > _MOST_ASKED:
+        return bool(suspects)
+    deleted = await Deleted.read(passes.bus, passes.store)
+    for finding in suspects:
+        if not await deleted.has(finding):
+            return True
+    return False
 
 
 async def _judge(passes: Passes, report: Report, marks: Marks) -> None:

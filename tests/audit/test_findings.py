@@ -239,7 +239,19 @@ async def test_what_was_deleted_is_not_missing(shoal: Audited, done: Function) -
     task_id = await ended(shoal, done)
     await deletions.note(shoal.store, deletions.Gone(TENANT, done.id), kept_s=3600)
     await shoal.store.global_delete("invocations", {"_id": task_id})
-    assert (await shoal.audit()).is_clean
+    report = await shoal.audit(settle_s=WITHIN_S)
+    assert report.is_clean
+    assert report.took_s < WITHIN_S  # it will not come back, and is not waited for
+
+
+async def test_what_is_missing_beside_what_was_deleted_is_given_its_time(shoal: Audited, done: Function) -> None:
+    gone, missing = await ended(shoal, done), await ended(shoal, await shoal.function("Kept", shoal.done))
+    await deletions.note(shoal.store, deletions.Gone(TENANT, done.id), kept_s=3600)
+    for task_id in (gone, missing):
+        await shoal.store.global_delete("invocations", {"_id": task_id})
+    report = await shoal.audit(settle_s=0.3)
+    assert only(report).task_id == missing
+    assert report.took_s >= 0.6
 
 
 async def _until_ended(shoal: Audited, task_id: str) -> tuple[int, Finished]:
