@@ -57,16 +57,18 @@ def read(environ: Mapping[str, str] = os.environ) -> Contexts:
     """What there is; nothing where there is no file. Raises Fault."""
     file = path(environ)
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
         if file.stat().st_mode & _OTHERS:
             print(f"shoal: {file} holds tokens, and others may read it: chmod 600 {file}", file=sys.stderr)
         found = tomllib.loads(text)
-        known = {name: _context(name, one) for name, one in found.get("contexts", {}).items()}
+        known = {name: _context(name, one) for name, one in _table(found.get("contexts", {}), "contexts").items()}
+        return Contexts(known, _text(found.get("current", ""), "current"))
     except FileNotFoundError:
         return Contexts({})
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+    except OSError as error:
+        raise Fault(UNDONE, f"{file} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError, Fault) as error:
         raise Fault(UNDONE, f"{file} cannot be read: {error}") from None
-    return Contexts(known, str(found.get("current", "")))
 
 
 def write(contexts: Contexts, environ: Mapping[str, str] = os.environ) -> None:
@@ -74,14 +76,17 @@ def write(contexts: Contexts, environ: Mapping[str, str] = os.environ) -> None:
     file = path(environ)
     lines = [f"current = {_quoted(contexts.current)}", ""]
     for name, one in contexts.known.items():
-        key = name if _NAME.fullmatch(name) else _quoted(name)  # somebody has written it there
-        lines += [f"[contexts.{key}]", f"url = {_quoted(one.url)}", f"token = {_quoted(one.token)}"]
+        lines += [f"[contexts.{_key(name)}]", f"url = {_quoted(one.url)}", f"token = {_quoted(one.token)}"]
         lines += [f"app = {_quoted(one.app)}", ""]
+    try:
+        text = "\n".join(lines).encode()
+    except UnicodeEncodeError:
+        raise Fault(UNDONE, f"{file} cannot be written: there is something in a context that is no UTF-8") from None
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor, draft = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")  # mkstemp's mode is 0600
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write("\n".join(lines))
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(text)
         Path(draft).replace(file)
     except OSError as error:
         raise Fault(UNDONE, f"{file} cannot be written: {error.strerror}") from None
@@ -129,13 +134,16 @@ def of_folder(folder: str) -> Context:
 def checked_name(name: str) -> str:
     """Raises Fault."""
     if not _NAME.fullmatch(name):
-        raise Fault(UNDONE, "a context's name has 1 to 50 letters, digits, - and _")
+        raise Fault(UNDONE, f"'{name}' is no name of a context", "it has 1 to 50 letters, digits, - and _")
     return name
 
 
 def checked_url(url: str) -> str:
     """Raises Fault for what is no address of a server."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
         raise Fault(UNDONE, f"'{url}' is no address of a server", "like https://shoal.example.org")
     if parts.username or parts.password:
@@ -150,9 +158,35 @@ def checked_token(token: str) -> str:
     return token
 
 
-def _context(name: str, one: Mapping[str, Any]) -> Context:
-    url, token = checked_url(str(one["url"])), checked_token(str(one.get("token", "")))
-    return Context(url, token, str(one.get("app") or APP), name, source=f"context {name}")
+def _context(name: str, one: Any) -> Context:
+    """One table of the file. Raises Fault that names it."""
+    where = f"contexts.{_key(name)}"
+    table = _table(one, where)
+    if "url" not in table:
+        has_dot = any(isinstance(inner, dict) for inner in table.values())
+        raise Fault(UNDONE, f"{where} has no url", "a name with a dot in it is written in quotes" if has_dot else "")
+    url, token, app = (_text(table.get(each, ""), f"{where}.{each}") for each in ("url", "token", "app"))
+    try:
+        return Context(checked_url(url), checked_token(token), app or APP, name, source=f"context {name}")
+    except Fault as fault:
+        raise Fault(fault.code, f"{where}: {fault}") from None
+
+
+def _table(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise Fault(UNDONE, f"{what} is no table")
+    return value
+
+
+def _text(value: Any, what: str) -> str:
+    if not isinstance(value, str):
+        raise Fault(UNDONE, f"{what} is no text")
+    return value
+
+
+def _key(name: str) -> str:
+    """A name as it is written in the file: those of `_NAME` as they are, what somebody else has written in quotes."""
+    return name if _NAME.fullmatch(name) else _quoted(name)
 
 
 def _quoted(text: str) -> str:

@@ -38,8 +38,57 @@ async def test_added_used_shown_and_removed(ask: Ask, platform: Platform, tmp_pa
     assert (await ask("context", "remove", "two", "--yes", **where)).out == "Context two is removed\n"
     file.chmod(0o644)
     assert "others may read it" in (await ask("context", "list", **where)).errors
-    file.write_text("[contexts")
-    assert (await ask("ps", **where)).code == exits.UNDONE
+
+
+@pytest.mark.parametrize("name", ["prod.eu", "a b", '"q"', "a'b", "a\\b", "x]\n[y", "é", "", "#", "=", "a\x7f"])
+async def test_a_name_that_only_the_file_s_owner_could_give_stays_what_it_is(ask: Ask, tmp_path: Path, name: str):
+    said = await ask("context", "add", name, "http://x", "--no-check", "--token-stdin", typed="t")
+    assert (said.code, said.errors.count("\n"), "is no name of a context" in said.errors) == (exits.UNDONE, 1, True)
+    environ = {"SHOAL_CONFIG": str(tmp_path / "contexts.toml")}
+    one = contexts.Context("https://one", "t", "default", name, source=f"context {name}")
+    two = one._replace(name="two", source="context two")
+    contexts.write(contexts.Contexts({name: one, "two": two}, name), environ)
+    assert contexts.read(environ) == contexts.Contexts({name: one, "two": two}, name)
+    assert contexts.wanted(context="two", environ=environ) == two
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"[contexts", "at end of document"),
+        (b'contexts = "one"', "contexts is no table"),
+        (b"[contexts]\none = 1", "contexts.one is no table"),
+        (b"[contexts.one]\nurl = 1", "contexts.one.url is no text"),
+        (b'[contexts.one]\nurl = "https://one"\ntoken = ["t"]', "contexts.one.token is no text"),
+        (b'[contexts.one]\ntoken = "t"', "contexts.one has no url"),
+        (b'[contexts.prod.eu]\nurl = "https://one"', "contexts.prod has no url (a name with a dot in it is written in"),
+        (b'[contexts.one]\nurl = "one"', "contexts.one: 'one' is no address of a server"),
+        (b'[contexts.one]\nurl = "http://["', "contexts.one: 'http://[' is no address of a server"),
+        (b'[contexts.one]\nurl = "https://one"\ntoken = "very\\nsecret"', "contexts.one: a token is one word"),
+        (b"current = 7", "current is no text"),
+        (b"\xff", "utf-8"),
+        (b"a = " + b"[" * 5000, ""),
+    ],
+)
+async def test_a_file_that_somebody_broke_is_named_in_one_line(ask: Ask, tmp_path: Path, text: bytes, words: str):
+    file = tmp_path / "contexts.toml"
+    file.write_bytes(text)
+    file.chmod(0o600)
+    said = await ask("context", "list")
+    assert (said.code, said.out, said.errors.count("\n")) == (exits.UNDONE, "", 1)
+    assert said.errors.startswith(f"shoal: {file} cannot be read: ")
+    assert words in said.errors
+    assert "secret" not in said.errors
+    assert (await ask("context", "add", "x", "http://x", "--no-check", "--token-stdin", typed="t")).code == exits.UNDONE
+    assert file.read_bytes() == text  # what cannot be read is not written over
+
+
+async def test_what_is_no_utf_8_is_not_kept(ask: Ask, tmp_path: Path):
+    said = await ask(
+        "context", "add", "x", "http://127.0.0.1:9", "--app", "\udcff", "--no-check", "--token-stdin", typed="t"
+    )
+    assert (said.code, said.errors.count("\n"), "no UTF-8" in said.errors) == (exits.UNDONE, 1, True)
+    assert not (tmp_path / "contexts.toml").exists()
 
 
 async def test_a_token_that_the_server_does_not_know_is_not_kept(ask: Ask, platform: Platform, tmp_path: Path):
