@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from cli.exits import NOT_FOUND, UNDONE, Fault
 from cli.manifest import Wanted
-from cli.remote import Remote
+from cli.remote import Remote, part
 
 _MS = 1000
 _STAYS = ("agent_tool", "agent_tool_description", "agent_tool_mode", "agent_tool_exposed_to")
@@ -46,7 +46,7 @@ def plan(remote: Remote, wanted: Wanted, *, environ: Mapping[str, str] = os.envi
     changes = [name for name, value in body.items() if not _same(name, value, found)]
     changes += [f"env {name}" for name in env]
     if config:
-        known = remote.get(f"/api/functions/{found['slug']}/")["config"]
+        known = remote.get(f"/api/functions/{part(found['slug'])}/")["config"]
         changes += [f"config.{name}" for name, value in config.items() if known.get(name) != value]
     return Plan(wanted.name, False, body, env, config, changes)
 
@@ -57,7 +57,7 @@ def carry_out(remote: Remote, planned: Plan) -> dict[str, Any]:
         remote.do("PATCH", f"{remote.function(planned.name)}/env", body={"envVars": planned.env})
     made: dict[str, Any] = remote.do("POST", remote.deployed, body=planned.body)
     if planned.config:
-        path = f"/api/functions/{remote.slug(planned.name)}/"
+        path = remote.by_slug(planned.name)
         remote.do("PATCH", path, body={"config": {**remote.get(path)["config"], **planned.config}})
     return made
 

@@ -6,7 +6,7 @@ import time
 from typing import Any, NamedTuple
 
 from cli.exits import DONE, FUNCTION_FAILED, NOT_YET, plain
-from cli.remote import Remote
+from cli.remote import Remote, part
 
 SUCCESS = "SUCCESS"
 FINAL = (SUCCESS, "FAILURE", "CANCELLED", "EXPIRED")
@@ -40,10 +40,15 @@ class Ended(NamedTuple):
 
 
 def read(found: dict[str, Any]) -> Ended:
-    """Of an answer that has a task: of a call, of a result by task or by number."""
-    found = found.get("task_result", found)
+    """Of an answer that has a task: of a call, of a result by task or by number.
+
+    Only by number the result is the function's own, and what it printed beside it; else the two are in one object. What
+    a function returns may look like either, so it is never asked.
+    """
+    is_bare = "task_result" in found
+    found = found["task_result"] if is_bare else found
     result, failed = found.get("result"), found["status"] != SUCCESS
-    output = result if isinstance(result, dict) and "stdout" in result and "result" in result else found
+    output: dict[str, Any] = found if is_bare or not isinstance(result, dict) else result
     return Ended(
         task_id=found["task_id"],
         status=found["status"],
@@ -59,8 +64,12 @@ def read(found: dict[str, Any]) -> Ended:
 
 def asked(remote: Remote, task: str) -> Ended:
     """What is known of a task, or of an invocation by its number. Raises Fault."""
-    path = f"/api/invocations/{task}/result/" if task.isdecimal() else f"/api/result/{task}/"
-    return read(remote.get(path))
+    return read(remote.get(f"/api/invocations/{task}/result/" if is_number(task) else f"/api/result/{part(task)}/"))
+
+
+def is_number(task: str) -> bool:
+    """Whether that names an invocation by its number, and not a task."""
+    return task.isascii() and task.isdecimal()
 
 
 def awaited(remote: Remote, task: str, *, within_s: float) -> Ended:

@@ -11,7 +11,7 @@ import httpx
 from cyclopts import Parameter
 
 from cli import contexts
-from cli.exits import DONE, FORBIDDEN, INTERRUPTED, NOT_FOUND, UNAVAILABLE, Fault, refused, tell
+from cli.exits import DONE, FORBIDDEN, INTERRUPTED, NOT_FOUND, REFUSED, UNAVAILABLE, Fault, refused, tell
 from shared import __version__
 
 CALL_S = 60.0
@@ -72,6 +72,11 @@ class Remote:
             trust_env=parts.hostname not in _LOOPBACK,
         )
 
+    @property
+    def place(self) -> str:
+        """Which server that is, and by what it was chosen."""
+        return f"{self.context.url} ({self.context.source})"
+
     def close(self) -> None:
         """Let go of the server."""
         self._http.close()
@@ -79,11 +84,11 @@ class Remote:
     @property
     def deployed(self) -> str:
         """The path of the app's functions."""
-        return f"/v1/{quote(self.app, safe='')}/functions"
+        return f"/v1/{part(self.app)}/functions"
 
     def function(self, name: str) -> str:
         """The path of a function of the app."""
-        return f"{self.deployed}/{quote(name, safe='')}"
+        return f"{self.deployed}/{part(name)}"
 
     def ask(self, method: str, path: str, *, body: Any = None, within_s: float = CALL_S, **options: Any) -> Answer:
         """Whatever is answered. `options` are `params` and `headers`; a body of bytes is sent as it is."""
@@ -135,14 +140,15 @@ class Remote:
             if not found["hasMore"] or not found["functions"]:
                 return
 
-    def slug(self, name: str) -> str:
-        """That of a function of the app; of what is none, as system functions are, the name itself."""
+    def by_slug(self, name: str) -> str:
+        """The path of a function of the app by its slug; of what is none, as system functions are, by the name."""
         try:
-            return str(self.get(self.function(name))["slug"])
+            slug = str(self.get(self.function(name))["slug"])
         except Fault as fault:
             if fault.code not in (NOT_FOUND, FORBIDDEN):
                 raise
-            return name
+            slug = name
+        return f"/api/functions/{part(slug)}/"
 
     @contextmanager
     def stream(self, path: str, *, silent_s: float, **options: Any) -> Iterator[httpx.Response]:
@@ -161,6 +167,13 @@ class Remote:
         """What it means that there was no answer."""
         why = str(error) or type(error).__name__
         return Fault(UNAVAILABLE, f"no answer from {self.context.url}: {why}", "does it run, and is it the address?")
+
+
+def part(text: str) -> str:
+    """A name as a part of a path. Raises Fault for what would lead to another one."""
+    if text in ("", ".", ".."):
+        raise Fault(REFUSED, f"'{text}' is no name")
+    return quote(text, safe="")
 
 
 def run(target: Target, work: Callable[[Remote], int | None]) -> int:

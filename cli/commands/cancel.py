@@ -1,10 +1,8 @@
 """`shoal cancel`: ends calls that have not ended, and what they have called."""
 
-from urllib.parse import quote
-
-from cli import show
+from cli import outcome, show
 from cli.exits import DONE, MISUSED, Fault, tell
-from cli.remote import HERE, Remote, Target, run
+from cli.remote import HERE, Remote, Target, part, run
 
 _COLUMNS = ("id", "task_id", "function", "status")
 
@@ -20,9 +18,9 @@ def cancel(*tasks: str, target: Target = HERE) -> int:
             raise Fault(MISUSED, "name the calls by their tasks' ids or by their numbers")
         rows, code = [], DONE
         for task in tasks:
-            part = task if task.isdecimal() else f"by-task-id/{quote(task, safe='')}"
             try:
-                row = remote.do("POST", f"/api/invocations/{part}/cancel/")
+                which = task if outcome.is_number(task) else f"by-task-id/{part(task)}"
+                row = remote.do("POST", f"/api/invocations/{which}/cancel/")
             except Fault as fault:
                 tell(fault)
                 code = code or fault.code

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 from cli import asking, show
 from cli.exits import UNDONE, Fault
 from cli.opened import OpenError
-from cli.remote import HERE, Remote, Target, run
+from cli.remote import HERE, Remote, Target, part, run
 
 
 def delete(
@@ -31,7 +31,7 @@ def delete(
         except OpenError as error:
             raise Fault(UNDONE, str(error)) from None
         if for_good:
-            remote.do("DELETE", f"/api/functions/{found['slug']}/")
+            remote.do("DELETE", f"/api/functions/{part(found['slug'])}/")
         else:
             remote.do("DELETE", remote.function(name))
         show.done(f"{name} is deleted", {"name": name, "deleted": True, "for_good": for_good}, as_json=target.json)

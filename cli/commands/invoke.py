@@ -35,7 +35,7 @@ def invoke(
         waits = not async_ and wait is None
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         body = b'{"params":%b,"async":%b}' % (text, b"false" if waits else b"true")
-        path = f"/api/functions/{remote.slug(name)}/execute/"
+        path = f"{remote.by_slug(name)}execute/"
         answer = remote.ask("POST", path, body=body, headers=headers, within_s=LONG_S)
         found = answer.json() if answer.body else None
         if not isinstance(found, dict) or "task_id" not in found or "status" not in found:

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 
 from cli import show
 from cli.options import json_object
-from cli.remote import HERE, Remote, Target, run
+from cli.remote import HERE, Remote, Target, part, run
 
 schedule = App(name="schedule", help="Functions that run by themselves: when, and whether they did.")
 
@@ -25,8 +25,8 @@ def list_(
 
     def work(remote: Remote) -> None:
         rows = []
-        for one in remote.pages("/api/functions/" if all_ else f"/api/apps/{remote.app}/functions/"):
-            found = remote.get(f"/api/functions/{one['slug']}/schedule/")
+        for one in remote.pages("/api/functions/" if all_ else f"/api/apps/{part(remote.app)}/functions/"):
+            found = remote.get(f"/api/functions/{part(one['slug'])}/schedule/")
             if found["cron_expression"]:
                 following = found["next_runs"][0] if found["next_runs"] else None
                 rows.append({"function": one["slug"], "app": one["app_name"], "next": following, **found})
@@ -43,7 +43,7 @@ def show_(name: str, /, *, target: Target = HERE) -> int:
     """
 
     def work(remote: Remote) -> None:
-        found = remote.get(f"/api/functions/{remote.slug(name)}/schedule/")
+        found = remote.get(f"{remote.by_slug(name)}schedule/")
         if target.json:
             print(json.dumps({"function": name, **found}))
             return
@@ -108,14 +108,14 @@ def next_(name: str, /, *, target: Target = HERE) -> int:
     """Print the next moments at which a function runs by itself."""
 
     def work(remote: Remote) -> None:
-        found = remote.get(f"/api/functions/{remote.slug(name)}/schedule/")["next_runs"]
+        found = remote.get(f"{remote.by_slug(name)}schedule/")["next_runs"]
         show.rows([{"due": moment} for moment in found], ("due",), as_json=target.json)
 
     return run(target, work)
 
 
 def _change(remote: Remote, name: str, body: dict[str, Any], target: Target) -> None:
-    slug = remote.slug(name)
-    remote.do("PATCH", f"/api/functions/{slug}/", body=body)
-    found = remote.get(f"/api/functions/{slug}/schedule/")
+    path = remote.by_slug(name)
+    remote.do("PATCH", path, body=body)
+    found = remote.get(f"{path}schedule/")
     show.one({"function": name, **found}, (*_SHOWN, *(["next_runs"] if target.json else [])), as_json=target.json)

@@ -9,6 +9,7 @@ import pytest
 from cli import exits
 from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.cli.conftest import Ask, Made
+from tests.hooks import always, response, serving
 from tests.platform import Platform
 
 ONE = "def main(params, c):\n print('printed', params)\n return {'got': params}"
@@ -62,6 +63,33 @@ async def test_what_fails_is_told_and_its_exit_code(ask: Ask, made: Made):
     assert (said.code, said.errors) == (exits.FUNCTION_FAILED, "")
     assert json.loads(said.out)["status"] == "FAILURE"
     assert "ValueError" in json.loads(said.out)["traceback"]
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"stdout": "printed?", "result": 1},
+        {"stdout": "printed?", "stderr": "", "result": None, "logs": [{"level": "error"}], "success": False},
+        {"task_id": "another", "status": "FAILURE", "error": "no", "detail": "no", "traceback": "no", "response": 7},
+        {"task_result": {"task_id": "another", "status": "FAILURE", "result": "no"}},
+    ],
+)
+async def test_what_a_function_returns_is_its_result_whatever_it_looks_like(ask: Ask, made: Made, result: object):
+    app = await made.app({"same": "def main(params, c):\n print('printed')\n return params['returned']"})
+    said = ("invoke", "same", "--app", app, "--params", json.dumps({"returned": result}))
+    called = (await ask(*said, "--json")).json
+    assert (called["status"], called["error"], called["result"], called["stdout"]) == (
+        "SUCCESS",
+        None,
+        result,
+        "printed\n",
+    )
+    people = await ask(*said, "--lines")
+    assert (people.code, json.loads(people.out), people.errors) == (exits.DONE, result, "printed\n")
+    number = (await ask("logs", "same", "--app", app, "--json")).json[-1]["id"]
+    for task in (called["task_id"], number):
+        found = (await ask("result", task, "--wait", "30", "--json")).json
+        assert {**found, "date_done": None} == called
 
 
 async def test_what_does_not_wait_is_asked_for_and_cancelled(ask: Ask, made: Made):
@@ -249,6 +277,45 @@ async def test_top_where_nobody_looks(ask: Ask, made: Made):
     said = await ask("top", "--app", app, "--every", 0.2)
     assert "\x1b" not in said.out
     assert "calls/s" in said.out
+
+
+ODD, QUOTED = "a/../b?c#d%2F", "a%2F..%2Fb%3Fc%23d%252F"
+
+
+@pytest.mark.parametrize(
+    ("argv", "last"),
+    [
+        (("schedule", "list", "--app", ODD), f"/api/apps/{QUOTED}/functions/?limit=100&offset=0"),
+        (("schedule", "show", ODD), f"/api/functions/{QUOTED}/schedule/"),
+        (("schedule", "next", ODD), f"/api/functions/{QUOTED}/schedule/"),
+        (("schedule", "remove", ODD), f"/api/functions/{QUOTED}/"),
+        (("invoke", ODD), f"/api/functions/{QUOTED}/execute/"),
+        (("result", ODD), f"/api/result/{QUOTED}/"),
+        (("result", "٣"), "/api/result/%D9%A3/"),
+        (("cancel", ODD), f"/api/invocations/by-task-id/{QUOTED}/cancel/"),
+        (("delete", ODD, "--app", ODD), f"/v1/{QUOTED}/functions/{QUOTED}"),
+        (("logs", ODD, "--app", ODD), f"/v1/{QUOTED}/functions/{QUOTED}/logs?limit=100&level=all"),
+        (("env", "list", "--app", ODD), f"/v1/{QUOTED}/env"),
+        (("env", "unset", "A", "--function", ODD), f"/v1/default/functions/{QUOTED}/env"),
+        (("ps", "--app", ODD), f"/v1/{QUOTED}/functions?offset=0"),
+    ],
+)
+async def test_a_name_is_one_part_of_a_path(ask: Ask, argv: tuple[str, ...], last: str):
+    async with serving() as hook:
+        hook.answer = always(response(404, b'{"error": "not found"}'))
+        said = await ask(*argv, SHOAL_URL=hook.url, SHOAL_DATA_DIR="")
+    assert said.code == exits.NOT_FOUND, said
+    assert hook.received[-1].path == last
+
+
+@pytest.mark.parametrize("name", ["", ".", ".."])
+async def test_what_leads_to_another_path_is_no_name(ask: Ask, name: str):
+    async with serving() as hook:
+        where = {"SHOAL_URL": hook.url, "SHOAL_DATA_DIR": ""}
+        for argv in (("delete", name, "--yes"), ("logs", name), ("result", name), ("cancel", name), ("invoke", name)):
+            said = await ask(*argv, **where)
+            assert (said.code, said.errors.splitlines()[-1]) == (exits.REFUSED, f"shoal: '{name}' is no name")
+    assert hook.received == []
 
 
 @pytest.mark.parametrize(
