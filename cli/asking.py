@@ -1,8 +1,9 @@
-"""What is asked at the terminal: passwords, which are never on a command line, and whether one is sure."""
+"""What is asked at the terminal: passwords, which are never on a command line, and whether one is sure, and where."""
 
 import getpass
 import sys
 
+from cli.exits import plain
 from cli.opened import OpenError
 
 
@@ -18,11 +19,22 @@ def password(*, stdin: bool) -> str:
     return first
 
 
-def sure(what: str, word: str, *, yes: bool) -> None:
-    """Let the word be typed before something is lost. Raises OpenError."""
+def sure(what: str, word: str, *, place: str, yes: bool, as_json: bool) -> None:
+    """Let the word be typed before something is lost at a place, if it is at one: a server, a store. Raises OpenError.
+
+    Who is not asked is told of the place.
+    """
     if yes:
+        tell_place(place, as_json=as_json)
         return
+    question = plain(f"{what}, at {place}" if place else what)
     if not sys.stdin.isatty():
-        raise OpenError(f"{what}; say --yes if that is what you want")
-    if input(f"{what}. Type {word} to go on: ").strip() != word:
+        raise OpenError(f"{question}; say --yes if that is what you want")
+    if input(f"{question}. Type {word} to go on: ").strip() != word:
         raise OpenError("nothing was changed")
+
+
+def tell_place(place: str, *, as_json: bool) -> None:
+    """Say on stderr where something is about to be lost; to a program, which asks for JSON, nothing."""
+    if place and not as_json:
+        print(f"shoal: at {plain(place)}", file=sys.stderr)

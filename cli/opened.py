@@ -41,8 +41,9 @@ InTenant = Annotated[str, Parameter(help="the tenant: default unless given")]
 class Opened:
     """An open store, and a word to the services that run on it."""
 
-    def __init__(self, store: "Store", nats_url: str) -> None:
+    def __init__(self, store: "Store", nats_url: str, *, place: str) -> None:
         self.store = store
+        self.place = place
         self._nats_url = nats_url
 
     @asynccontextmanager
@@ -106,23 +107,31 @@ async def _opened(where: Where) -> AsyncIterator[Opened]:
     from shared.store import indexes
     from shared.store.client import Store
 
-    mongodb_url, nats_url = _addresses(where)
+    mongodb_url, nats_url, source = _addresses(where)
     store = Store(mongodb_url, database=os.environ.get("SHOAL_MONGODB_DATABASE") or "shoal")
     try:
         await indexes.ensure(store)  # names are unique by an index: it may be that no service ran here yet
-        yield Opened(store, nats_url)
+        yield Opened(store, nats_url, place=f"the store at {_hosts(mongodb_url)} ({source})")
     finally:
         store.close()
 
 
-def _addresses(where: Where) -> tuple[str, str]:
-    """Of the store and the bus. A folder that is named goes before the environment, that before the usual folder."""
+def _hosts(mongodb_url: str) -> str:
+    """Of an address without its user and password."""
+    return mongodb_url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+
+
+def _addresses(where: Where) -> tuple[str, str, str]:
+    """Of the store and the bus, and who names them.
+
+    A folder that is named goes before the environment, that before the usual folder.
+    """
     if not where.data_dir and os.environ.get("MONGODB_URL"):
-        return os.environ["MONGODB_URL"], os.environ.get("NATS_URL", "")
+        return os.environ["MONGODB_URL"], os.environ.get("NATS_URL", ""), "MONGODB_URL"
     folder = Path(where.data_dir or os.environ.get("SHOAL_DATA_DIR") or ".shoal").absolute()
     try:
         facts = json.loads((folder / "ready.json").read_text())
     except (OSError, ValueError):
         message = f"nothing runs on data folder {folder}: start `shoal up`, name its --data-dir, or set MONGODB_URL"
         raise OpenError(message) from None
-    return str(facts["mongodb"]), str(facts["nats"])
+    return str(facts["mongodb"]), str(facts["nats"]), str(folder)

@@ -1,6 +1,6 @@
 """`shoal cancel`: ends calls that have not ended, and what they have called."""
 
-from cli import outcome, show
+from cli import asking, outcome, show
 from cli.exits import DONE, MISUSED, Fault, tell
 from cli.remote import HERE, Remote, Target, part, run
 
@@ -16,6 +16,7 @@ def cancel(*tasks: str, target: Target = HERE) -> int:
     def work(remote: Remote) -> int:
         if not tasks:
             raise Fault(MISUSED, "name the calls by their tasks' ids or by their numbers")
+        asking.tell_place(remote.place, as_json=target.json)
         rows, code = [], DONE
         for task in tasks:
             try:

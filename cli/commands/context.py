@@ -97,7 +97,7 @@ def remove(
     def work() -> None:
         known = contexts.read()
         known.named(name)
-        asking.sure(f"The token of context {name} will be forgotten", name, yes=yes)
+        asking.sure(f"The token of context {name} will be forgotten", name, place="", yes=yes, as_json=json)
         left = {other: one for other, one in known.known.items() if other != name}
         contexts.write(contexts.Contexts(left, known.current if known.current in left else ""))
         show.done(f"Context {name} is removed", {"name": name, "removed": True}, as_json=json)

@@ -91,6 +91,7 @@ def redrive(
         wanted = _params(params, ids)
         async with _letters(opened, tenant) as (bus, letters):
             redriver = _redriver(opened, bus, where)
+            asking.tell_place(opened.place, as_json=where.json)
             if wanted is not None:
                 made = await redriver.one(letters, ids[0], params=wanted)
                 show.done(made.task_id, made._asdict(), as_json=where.json)
@@ -102,6 +103,7 @@ def redrive(
         try:
             _check(ids, all_, function)
             wanted = _params(params, ids)
+            asking.tell_place(remote.place, as_json=where.json)
             if wanted is not None:
                 made = remote_letters.redriven(remote, ids, params=wanted)
                 show.done(made["task_id"], made, as_json=where.json)
@@ -126,14 +128,19 @@ def remove(
 ) -> int:
     """Remove dead letters for good."""
 
+    def sure(count: int, whose: str, word: str, place: str) -> None:
+        what = f"{count} dead letters of {whose} will be lost"
+        asking.sure(what, word, place=place, yes=yes, as_json=where.json)
+
     async def work(opened: Opened) -> None:
         _check(ids, all_, function)
         async with _letters(opened, tenant) as (_, letters):
             if all_:
                 count = await letters.count(function)
-                asking.sure(f"{count} dead letters of {function or tenant} will be lost", function or tenant, yes=yes)
+                sure(count, function or tenant, function or tenant, opened.place)
                 removed = await letters.remove_all(function)
             else:
+                asking.tell_place(opened.place, as_json=where.json)
                 missing = [id for id in ids if not await letters.remove(id)]
                 if missing:
                     raise OpenError(f"there is no dead letter {', '.join(map(str, missing))} in tenant {tenant}")
@@ -145,8 +152,9 @@ def remove(
             _check(ids, all_, function)
             if all_:
                 count, _ = remote_letters.listed(remote, function, limit=1, skip=0)
-                whose = function or "all functions"
-                asking.sure(f"{count} dead letters of {whose} will be lost", function or "all", yes=yes)
+                sure(count, function or "all functions", function or "all", remote.place)
+            else:
+                asking.tell_place(remote.place, as_json=where.json)
         except OpenError as error:
             raise Fault(UNDONE, str(error)) from None
         removed = remote_letters.all_removed(remote, function) if all_ else remote_letters.removed(remote, ids)

@@ -27,7 +27,8 @@ def delete(
         found = remote.get(remote.function(name))
         lost = "with all that belongs to it" if for_good else "until it is deployed again"
         try:
-            asking.sure(f"{name} of app {remote.app} will be gone {lost}", name, yes=yes)
+            what = f"{name} of app {remote.app} will be gone {lost}"
+            asking.sure(what, name, place=remote.place, yes=yes, as_json=target.json)
         except OpenError as error:
             raise Fault(UNDONE, str(error)) from None
         if for_good:

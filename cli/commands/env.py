@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from cli import show
+from cli import asking, show
 from cli.exits import REFUSED, UNDONE, Fault
 from cli.remote import HERE, Remote, Target, run
 
@@ -63,6 +63,7 @@ def unset(*names: str, function: Of = "", target: Target = HERE) -> int:
     def work(remote: Remote) -> None:
         if not names:
             raise Fault(REFUSED, "name the variables")
+        asking.tell_place(remote.place, as_json=target.json)
         _change(remote, function, dict.fromkeys(names), target)
 
     return run(target, work)

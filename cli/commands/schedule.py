@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import App, Parameter
 
-from cli import show
+from cli import asking, show
 from cli.options import json_object
 from cli.remote import HERE, Remote, Target, part, run
 
@@ -99,8 +99,12 @@ def resume(name: str, /, *, target: Target = HERE) -> int:
 @schedule.command
 def remove(name: str, /, *, target: Target = HERE) -> int:
     """Take a function's schedule away."""
-    body = {"schedule_enabled": False, "cron_expression": ""}
-    return run(target, lambda remote: _change(remote, name, body, target))
+
+    def work(remote: Remote) -> None:
+        asking.tell_place(remote.place, as_json=target.json)
+        _change(remote, name, {"schedule_enabled": False, "cron_expression": ""}, target)
+
+    return run(target, work)
 
 
 @schedule.command(name="next")

@@ -116,7 +116,8 @@ def delete(
         if slug == DEFAULT:
             raise OpenError(f"the tenant {DEFAULT} is the operator's own and stays")
         await tenants.named(opened.store, slug)
-        asking.sure(f"Everything that {slug} has will be lost", slug, yes=yes)
+        what = f"Everything that {slug} has will be lost"
+        asking.sure(what, slug, place=opened.place, yes=yes, as_json=where.json)
         await tenants.change(opened.store, slug, is_active=False)
         await _announce(opened, slug)  # from here on nobody asks for anything
         gone = await _functions(opened, slug)

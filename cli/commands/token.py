@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from cyclopts import App, Parameter
 
-from cli import show
+from cli import asking, show
 from cli.either import Either, over_http
 from cli.exits import MISUSED, NOT_FOUND, Fault
 from cli.opened import InTenant, Opened, OpenError, run
@@ -109,6 +109,7 @@ def revoke(id: int, /, *, tenant: InTenant = "default", where: Either = _HERE) -
         from shared.bus.notices import IdentityChanged
         from shared.store.tokens import Tokens
 
+        asking.tell_place(opened.place, as_json=where.json)
         token_hash = await Tokens(opened.store, tenant).revoke(id)
         await opened.announce(IdentityChanged(tenant=tenant, token=token_hash))
         revoked()
@@ -117,6 +118,7 @@ def revoke(id: int, /, *, tenant: InTenant = "default", where: Either = _HERE) -
         show.done(f"Token {id} is revoked", {"id": id, "revoked": True}, as_json=where.json)
 
     def ask(remote: "Remote") -> None:
+        asking.tell_place(remote.place, as_json=where.json)
         remote.do("DELETE", f"/api/tokens/{id}/")
         revoked()
 
