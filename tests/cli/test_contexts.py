@@ -1,11 +1,13 @@
 """Which server is meant, and how a token is kept."""
 
 import asyncio
+import json
 import os
 import stat
 import subprocess
 import sys
 from asyncio.subprocess import PIPE
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from cli import contexts, exits
 from cli.commands.up import up
 from cli.exits import Fault
 from tests.cli.conftest import Ask
-from tests.hooks import serving
+from tests.hooks import Received, response, serving
 from tests.platform import ROOT, Platform
 
 
@@ -137,18 +139,52 @@ def test_what_is_no_address(url: str):
         contexts.checked_url(url)
 
 
-async def test_who_reads_the_output_may_go(platform: Platform):
-    """As in `shoal logs … | head`."""
-    environ = {**os.environ, "SHOAL_DATA_DIR": str(platform.data_dir)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", "completion", "zsh", cwd=ROOT, env=environ, stdout=PIPE, stderr=PIPE
-    )
-    assert process.stdout is not None
-    process.stdout._transport.close()  # type: ignore[attr-defined]
-    async with asyncio.timeout(30):
+LONG = 4 * 2**20
+
+
+@pytest.mark.parametrize("more", [(), ("--json",), ("-f",)])
+async def test_who_reads_the_output_may_go(tmp_path: Path, more: tuple[str, ...]):
+    """As in `shoal logs … | head -1`, where far more comes than a pipe holds."""
+    entry = {
+        "id": 1,
+        "task_id": "t",
+        "timestamp": "2026-01-06T09:00:00Z",
+        "status_code": 200,
+        "trigger": "cron",
+        "duration_ms": 1.0,
+        "error": None,
+        "consoleLogs": [],
+        "method": "POST",
+        "path": "/",
+    }
+    logs = [{**entry, "id": number, "error": "x" * 1024} for number in range(LONG // 1024)]
+    body = json.dumps({"logs": logs, "hasMore": False}).encode()
+    told = b"".join(b"id: %d\nevent: log\ndata: %b\n\n" % (one["id"], json.dumps(one).encode()) for one in logs)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: following\n\n"
+
+    async def answer(asked: Received, writer: asyncio.StreamWriter) -> None:
+        if "/stream" not in asked.path:
+            writer.write(response(200, body if "-f" not in more else b'{"logs": [], "hasMore": false}'))
+            return
+        writer.write(head + told)
+        with suppress(ConnectionError):
+            await writer.drain()
+
+    async with serving() as hook:
+        hook.answer = answer
+        environ = {**os.environ, "SHOAL_URL": hook.url, "SHOAL_TOKEN": "t", "SHOAL_CONFIG": str(tmp_path / "none")}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "cli", "logs", "x", *more, cwd=ROOT, env=environ, stdout=PIPE, stderr=PIPE
+        )
+        assert process.stdout is not None
         assert process.stderr is not None
-        assert await process.stderr.read() == b""
-        assert await process.wait() in (exits.NOBODY_READS, 0)
+        async with asyncio.timeout(60):
+            assert await process.stdout.read(1)  # it has begun to write, and can not have ended: the pipe is full
+        assert process.returncode is None
+        process.stdout._transport.close()  # type: ignore[attr-defined]
+        async with asyncio.timeout(20):
+            assert await process.stderr.read() == b""
+            assert await process.wait() == exits.NOBODY_READS
 
 
 def test_services_are_started_without_what_is_the_command_line_s_alone(monkeypatch: pytest.MonkeyPatch):
