@@ -48,7 +48,9 @@ FAULTS: dict[Code, Fault] = {
     "conflict": Fault(409, "RESOURCE_CONFLICT", "Read it anew, and try again."),
     "too_large": Fault(413, "PAYLOAD_TOO_LARGE", "Send less, or ask the operator for more."),
     "rate_limited": Fault(429, "QUOTA_RATE_LIMIT", "Wait as long as the Retry-After header says."),
-    "unavailable": Fault(503, "SERVICE_UNAVAILABLE", "Try again in a moment; it is safe to."),
+    "unavailable": Fault(
+        503, "SERVICE_UNAVAILABLE", "Try again in a moment; what may not happen twice, with an Idempotency-Key."
+    ),
 }
 NOT_ALLOWED = Fault(405, "METHOD_NOT_ALLOWED", "Use one of the methods in the Allow header.")
 NO_TOKEN = "AUTH_REQUIRED"  # noqa: S105 - the code of the error

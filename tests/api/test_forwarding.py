@@ -171,6 +171,7 @@ async def test_where_nobody_is_behind_it_says_so_in_the_words_of_the_path() -> N
         answer = await http.post("/v1/a/webhook/b", content=b"x")
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
         assert "retry-after" in answer.headers
+        assert "Idempotency-Key" in answer.json()["error"]["remediation"]  # it may have been accepted all the same
         with pytest.raises(websockets.InvalidStatus) as refusal:
             await connect(front.replace("http", "ws") + "/v1/a/realtime")
         assert refusal.value.response.status_code == 503
