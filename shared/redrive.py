@@ -37,10 +37,11 @@ _OF_BODIES = frozenset(
 
 
 class Redriven(NamedTuple):
-    """A letter that became an invocation; one that was `repeated` had become it before."""
+    """A letter that became an invocation of `function`, a slug; one that was `repeated` had become it before."""
 
     id: int
     task_id: str
+    function: str
     repeated: bool
 
 
@@ -134,7 +135,7 @@ class Redriver:
             function = await self._function(found, command)
             repeated = await self._submit(function, command, task_id, params=params, found=found)
         await letters.remove(found.id)
-        return Redriven(found.id, task_id, repeated)
+        return Redriven(found.id, task_id, command.function, repeated)
 
     async def _submit(
         self, function: Function, command: Command, task_id: str, *, params: msgspec.Raw | None, found: Found

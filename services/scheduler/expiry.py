@@ -68,7 +68,8 @@ class Expiry:
         except Problem:
             raise
         except Exception:  # noqa: BLE001 - logged, and tried again by the next sweep
-            _log.exception("could not end what has expired", task_id=record.task_id)
+            facts = {"tenant": record.tenant, "function": record.function_slug}
+            _log.exception("could not end what has expired", task_id=record.task_id, **facts)
 
     async def _end(self, record: Invocation) -> None:
         async with self._places:

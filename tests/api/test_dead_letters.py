@@ -1,6 +1,7 @@
 """Dead letters over HTTP: what leaves one, what is told of it, and what becomes of it when it is redriven."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -182,6 +183,16 @@ async def test_redriven_by_many_at_once_it_is_one_invocation(client: httpx.Async
     await ended(client, made[0]["task_id"])
     listed = (await client.get(f"/api/functions/{slug}/executions/")).json()
     assert listed["count"] == 2  # the one that died, and this
+
+
+async def test_the_line_of_a_redrive_says_of_which_function(
+    client: httpx.AsyncClient, platform: Platform, deploy: Deploy
+):
+    slug = await deploy(FAILING)
+    task_id = await redrive(client, await dead_letter_of(client, slug))
+    lines = [json.loads(line) for line in platform.log.read_text().splitlines() if '"redriven"' in line]
+    (line,) = [line for line in lines if line["task_id"] == task_id]
+    assert (line["tenant"], line["function"]) == ("default", slug)
 
 
 async def test_one_that_dies_again_leaves_another(client: httpx.AsyncClient, deploy: Deploy):

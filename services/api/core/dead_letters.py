@@ -124,7 +124,8 @@ class DeadLetters:
     async def _made(self, caller: Caller, made: Sequence[Redriven]) -> None:
         """Whoever asks next for what was made shall find it: its id says the time of the one that died, not now."""
         for one in made:
-            _log.info("redriven", tenant=caller.tenant, letter=one.id, task_id=one.task_id, by=caller.user.username)
+            facts = {"tenant": caller.tenant, "task_id": one.task_id, "function": one.function}
+            _log.info("redriven", **facts, letter=one.id, by=caller.user.username)
         if made:
             self._recent.note(caller.tenant, made[-1].task_id, answered=False)
             await self._recent.settle(caller.tenant)

@@ -142,7 +142,8 @@ class Door:
         try:
             await self._world.deliveries.failed(place.function, event, task_id)
         except Problem as problem:
-            _log.warning("a failure is known to the record alone", task_id=task_id, reason=problem.message)
+            facts = {"tenant": place.function.tenant, "function": place.function.slug}
+            _log.warning("a failure is known to the record alone", task_id=task_id, **facts, reason=problem.message)
 
     def _secrets(self, place: Place) -> SigningSecrets:
         """Raises Problem(unavailable)."""
