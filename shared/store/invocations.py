@@ -42,6 +42,7 @@ _LOG_FIELDS = (
         "stderr",
         "logs",
         "printed",
+        "warnings",
     ),
     *("error_type", "error", "traceback"),
 )

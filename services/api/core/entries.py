@@ -31,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One call that has ended, at `ended_at`. `status` is the HTTP status that was answered, or would have been.
 
     `memory_bytes` is 0 where nobody could tell; `error` and `stack` are empty where there are none.
+    `warnings` say what of its lines is not kept.
     """
 
     id: int
@@ -45,6 +46,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     stack: str
     console: list[Console]
+    warnings: list[str]
 
 
 def of_record(record: Invocation) -> Entry:
@@ -58,6 +60,7 @@ def of_record(record: Invocation) -> Entry:
         error_type=record.error_type,
         error=record.error,
         traceback=record.traceback,
+        warnings=record.warnings,
     )
     ended_at = record.done_at or record.created_at
     began = (record.started_at or ended_at).timestamp()
@@ -101,6 +104,7 @@ def _told(outcome: Outcome, status: int, *, began: float, ended: float) -> dict[
         "status": status,
         "error": error,
         "stack": outcome.traceback,
+        "warnings": outcome.warnings,
         "console": [
             *(Console(began, "log", line, n) for line, n in _printed(outcome)),
             *(

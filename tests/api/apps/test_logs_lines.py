@@ -111,6 +111,10 @@ async def test_what_is_too_much_is_named(client: httpx.AsyncClient, deploy: Depl
     assert {gap["why"] for gap in told.gaps} == {"rate"}
     assert told.numbers == list(range(1, 30_001))
     assert all(one["message"] == str(one["n"] - 1) for one in told.lines)
+    assert len(told.end["consoleLogs"]) < 30_000
+    assert [warning.partition(":")[0] for warning in told.end["warnings"]] == ["OutputTruncated"]
+    (listed, *_) = (await client.get(path_of(slug).removesuffix("/stream"))).json()["logs"]
+    assert listed == told.end
 
 
 async def test_a_level_is_the_least(client: httpx.AsyncClient, deploy: Deploy) -> None:

@@ -58,6 +58,7 @@ def entry(one: core.Entry) -> wire.Entry:
         console_logs=[
             wire.Console(line.level, line.message, int(line.at * 1000), line.n or msgspec.UNSET) for line in one.console
         ],
+        warnings=one.warnings or msgspec.UNSET,
     )
 
 

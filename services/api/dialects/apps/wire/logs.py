@@ -19,6 +19,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One call that has ended, at `timestamp`. What came by no request is shown as the one its handler was asked.
 
     Durations are milliseconds, `memory_mb` is MiB at its peak, null where nobody could tell.
+    `warnings` say what of its lines is not kept.
     """
 
     id: int
@@ -36,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None
     stack: str | None
     console_logs: list[Console] = msgspec.field(name="consoleLogs")
+    warnings: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Entries(msgspec.Struct, frozen=True, kw_only=True):
