@@ -44,7 +44,8 @@ async def test_the_page_says_what_works(shoal: Platform, programs: Path, tmp_pat
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(programs)
     found = [block for block in blocks(ROOT, page) if not block.not_run]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("SHOAL_")}
+    # Nor where who runs the tests keeps his own contexts: the pages add some.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SHOAL_", "XDG_"))}
     path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
     environ = {**inherited, "PATH": path, "HOME": str(folder), "API": shoal.url, "TOKEN": shoal.token}
     process = await asyncio.create_subprocess_exec(
