@@ -14,6 +14,18 @@ ACTIONS: dict[str, str] = {
     "a look for the metrics failed": "a fault of ours: a figure is missing in what was asked for",
     "traces are lost": "whoever takes traces is away, or refuses them",
     "a library says": "a warning or an error of a library: `library`, `said`",
+    # of `shoal up`
+    "starting": "Shoal starts: at which address, and where its data are",
+    "up": "everything is ready; `admin_token_in` says which file or variable has the operator's token",
+    "stopping": "it was told to end, or cannot go on",
+    "a child is started again": "a service or a server has ended or did not start: `why`, and the pause before",
+    "a child starts slowly": "a service or a server is still starting",
+    "a child was killed": "it did not end in time",
+    "services are started anew": "one after the other, as `shoal restart` asks for",
+    "services are not ready": "not in time, after they were started anew",
+    "ready.json cannot be written": "nor prometheus.json; what runs goes on",
+    "the disk is full": "nothing new is accepted until there is room",
+    "there is room on the disk again": "the bus is started anew",
     # of the bus
     "bus connection": "the connection to the bus broke, or was made again",
     "batch failed": "a fault of ours with messages that are read many at a time: they are tried again",

@@ -20,7 +20,7 @@ Process = tuple[int, str]
 @pytest.mark.parametrize("end", ["shoal is told to stop", "the executor is killed", "the supervisor is killed"])
 async def test_no_worker_is_left(tmp_path: Path, end: str):
     async with Up(tmp_path / "data") as up:
-        await up.until("Shoal is up at")
+        await up.until('"action": "up"')
         facts = up.ready()
         await _run_a_function(facts)
         executor = facts["services"]["executor"]["pid"]

@@ -57,14 +57,15 @@ class Up:
     def ready(self) -> dict[str, Any]:
         return json.loads((self.data_dir / "ready.json").read_text())
 
-    async def until(self, text: str, *, stream: str = "stdout") -> str:
-        """The first line that holds the text."""
-        reader = getattr(self.process, stream)
+    async def until(self, *texts: str) -> str:
+        """The first line of its log that holds the texts."""
+        reader = self.process.stderr
+        assert reader is not None
         async with asyncio.timeout(START_S):
             while line := (await reader.readline()).decode():
-                if text in line:
+                if all(text in line for text in texts):
                     return line
-        pytest.fail(f"{text!r} was never said")
+        pytest.fail(f"{texts!r} was never said")
 
     async def end(self, how: signal.Signals) -> int:
         with contextlib.suppress(ProcessLookupError):
@@ -99,7 +100,7 @@ class Up:
 @pytest.fixture(scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Up]:
     async with Up(tmp_path_factory.mktemp("up") / "data") as up:
-        await up.until("Shoal is up at")
+        await up.until('"action": "up"')
         yield up
 
 
@@ -181,8 +182,9 @@ async def test_a_data_folder_has_one_user(running: Up):
 async def test_a_killed_service_is_started_again(running: Up, service: str):
     before = running.ready()["services"][service]
     os.kill(before["pid"], signal.SIGKILL)
-    line = await running.until(f"{service} (pid {before['pid']})", stream="stderr")
-    assert "was ended by SIGKILL; starting it again in 0." in line
+    line = json.loads(await running.until('"a child is started again"', f'"pid": {before["pid"]}'))
+    assert (line["service"], line["child"], line["why"]) == ("up", service, "was ended by SIGKILL")
+    assert line["pause_s"] < 1
     # The question waits in the socket's queue until the new process takes it.
     status, _ = await get(before["metrics"])
     assert status == 200
@@ -196,7 +198,8 @@ async def test_a_killed_service_is_started_again(running: Up, service: str):
 async def test_a_killed_server_is_started_again_where_it_was(running: Up, server: str):
     before = running.ready()
     os.kill(before["servers"][server]["pid"], signal.SIGKILL)
-    await running.until(f"{server} (pid {before['servers'][server]['pid']}) was ended by SIGKILL", stream="stderr")
+    killed = before["servers"][server]["pid"]
+    await running.until('"a child is started again"', f'"pid": {killed}', "was ended by SIGKILL")
     facts = await _changed(running, before)
     assert facts["nats"] == before["nats"]
     assert facts["mongodb"] == before["mongodb"]
@@ -214,7 +217,7 @@ async def test_what_is_kept_is_found_again_after_an_orderly_end_and_after_a_kill
     facts: list[dict[str, Any]] = []
     for how, code in ((signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL), (signal.SIGINT, 0)):
         async with Up(data_dir) as up:
-            await up.until("Shoal is up at")
+            await up.until('"action": "up"')
             facts.append(up.ready())
             async with asyncio.timeout(STOP_S):
                 assert await up.end(how) == code
@@ -228,9 +231,9 @@ async def test_what_is_kept_is_found_again_after_an_orderly_end_and_after_a_kill
 
 async def test_a_second_signal_ends_everything_at_once(tmp_path: Path):
     async with Up(tmp_path / "data") as up:
-        await up.until("Shoal is up at")
+        await up.until('"action": "up"')
         up.process.send_signal(signal.SIGTERM)
-        await up.until("stopping", stream="stderr")
+        await up.until('"action": "stopping"')
         async with asyncio.timeout(STOP_S):
             assert await up.end(signal.SIGTERM) in {0, 1}  # 0 when it was done before the second came
         assert up.left() == []
@@ -238,7 +241,7 @@ async def test_a_second_signal_ends_everything_at_once(tmp_path: Path):
 
 async def test_a_signal_while_starting_is_an_orderly_end(tmp_path: Path):
     async with Up(tmp_path / "data") as up:
-        await up.until("starting", stream="stderr")
+        await up.until('"action": "starting"')
         async with asyncio.timeout(STOP_S):
             assert await up.end(signal.SIGTERM) == 0
         assert up.left() == []

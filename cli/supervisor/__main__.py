@@ -6,19 +6,25 @@ import os
 import sys
 
 from cli.supervisor import run, settings
+from shared import log_lines
 from shared.embedded import EmbeddedError
 
 
 def main() -> int:
     """Run until told to stop; 0 after an orderly end."""
     try:
-        return asyncio.run(run.up(settings.read({}, os.environ), announce=_announce))
+        asked = settings.read({}, os.environ)
+        log_lines.configure(asked.log_format, asked.log_level, "up")
+        return asyncio.run(run.up(asked, announce=_announce))
     except (settings.UpError, EmbeddedError) as error:
         print(f"shoal: {error}", file=sys.stderr)
         return 1
 
 
 def _announce(url: str, token: str) -> None:
+    """For a person at a terminal. Elsewhere the output is kept, as by a journal: a token has no place in it."""
+    if not sys.stdout.isatty():
+        return
     example = json.dumps({"name": "Hello", "execution_mode": "app", "environment": "python", "is_active": True})
     print(
         f"\nShoal is up at {url}\nAdmin token: {token}\n\nCreate a function:\n\n"

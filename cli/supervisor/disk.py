@@ -8,9 +8,10 @@ import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from cli.supervisor.keep import say
+from shared import log_lines
 
 _LOOK_S = 1.0
+_log = log_lines.logger("disk")
 LEAST_BYTES = 64 << 20
 """With less than this a disk is as good as full: a message may have 12 MiB."""
 
@@ -28,9 +29,9 @@ async def watch(free: Callable[[], int], renew: Callable[[], Awaitable[None]], *
         left = free()
         if left < LEAST_BYTES and not full:
             full = True
-            say(f"the disk is full ({left >> 20} MiB left): nothing new is accepted until there is room")
+            _log.error("the disk is full", left_mib=left >> 20)
         elif left >= 2 * LEAST_BYTES and full:
-            say("there is room on the disk again: the bus is started anew")
+            _log.info("there is room on the disk again")
             await renew()
             full = False
         await asyncio.sleep(every_s)

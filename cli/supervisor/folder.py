@@ -40,9 +40,14 @@ class Folder:
         self.withdraw()
         os.close(self._lock)
 
+    @property
+    def token_file(self) -> Path:
+        """Where the admin token is kept, unless the operator gave one."""
+        return self.path / "admin.token"
+
     def token(self) -> str:
         """The admin token: made once, readable by the owner alone."""
-        path = self.path / "admin.token"
+        path = self.token_file
         if not path.exists():
             self._write(path, f"shoal_{secrets.token_urlsafe(32)}\n")
         return path.read_text().strip()

@@ -3,11 +3,11 @@
 import asyncio
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from shared import log_lines
 from shared.embedded import EmbeddedError
 
 FIRST_PAUSE_S = 0.2
@@ -15,6 +15,7 @@ LONGEST_PAUSE_S = 10.0
 SETTLED_S = 30.0
 """A child that lived this long is started again at once, as the first time."""
 SLOW_START_S = 15.0
+_log = log_lines.logger("supervisor")
 
 
 class Child(Protocol):
@@ -34,11 +35,6 @@ class Child(Protocol):
 
     async def stop(self, *, within_s: float) -> int:
         """SIGTERM, and SIGKILL when the time is up; the exit code."""
-
-
-def say(line: str) -> None:
-    """Tell the user, beside the services' own lines."""
-    print(f"shoal: {line}", file=sys.stderr, flush=True)
 
 
 class Keeper:
@@ -63,7 +59,7 @@ class Keeper:
         pid = self.child.pid
         code = await self.child.stop(within_s=within_s)
         if pid and code == -signal.SIGKILL:
-            say(f"{self.child.name} (pid {pid}) did not end within {within_s:.1f} s and was killed")
+            _log.warning("a child was killed", child=self.child.name, pid=pid, within_s=round(within_s, 1))
         await asyncio.gather(self.task, return_exceptions=True)
 
     async def renew(self, *, within_s: float) -> None:
@@ -71,7 +67,7 @@ class Keeper:
         self._renewed = renewed = asyncio.Event()
         pid = self.child.pid
         if await self.child.stop(within_s=within_s) == -signal.SIGKILL:
-            say(f"{self.child.name} (pid {pid}) did not end within {within_s:.1f} s and was killed")
+            _log.warning("a child was killed", child=self.child.name, pid=pid, within_s=round(within_s, 1))
         await renewed.wait()
 
     async def _keep(self) -> None:
@@ -84,26 +80,28 @@ class Keeper:
             since = time.monotonic()
             self._changed()
             pid = self.child.pid
-            why = f"(pid {pid}) {_ending(await self.child.wait())}"
+            why = _ending(await self.child.wait())
             if self._renewed is not None:
                 pause_s = 0.0
             elif time.monotonic() - since >= SETTLED_S:
                 pause_s = FIRST_PAUSE_S
-            pause_s = await self._start_again(why, pause_s)
+            pause_s = await self._start_again(why, pid, pause_s)
             if self._renewed is not None:
                 self._renewed.set()
                 self._renewed = None
 
-    async def _start_again(self, why: str, pause_s: float) -> float:
+    async def _start_again(self, why: str, pid: int | None, pause_s: float) -> float:
         """Until it starts; the pause for the next time."""
         while True:
-            say(f"{self.child.name} {why}; starting it again in {pause_s:g} s")
+            (_log.warning if self._renewed is None else _log.info)(
+                "a child is started again", child=self.child.name, pid=pid, why=why, pause_s=pause_s
+            )
             await asyncio.sleep(pause_s)
             pause_s = min(max(pause_s * 2, FIRST_PAUSE_S), LONGEST_PAUSE_S)
             try:
                 await self._start()
             except EmbeddedError as error:
-                why = f"did not start ({error})"
+                why, pid = f"did not start ({error})", None
             else:
                 return pause_s
 
@@ -120,7 +118,7 @@ class Keeper:
     async def _say_that_it_takes_long(self) -> None:
         while True:
             await asyncio.sleep(SLOW_START_S)
-            say(f"{self.child.name} is still starting")
+            _log.warning("a child starts slowly", child=self.child.name)
 
 
 def _ending(code: int) -> str:

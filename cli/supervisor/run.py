@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 from cli.supervisor import doors, readiness
 from cli.supervisor.fleet import Fleet
 from cli.supervisor.folder import Folder
-from cli.supervisor.keep import say
 from cli.supervisor.settings import Settings, UpError
-from shared import embedded
+from shared import embedded, log_lines
 
 READY_S = 60.0
+_log = log_lines.logger("supervisor")
 
 
 async def up(settings: Settings, *, announce: Callable[[str, str], None]) -> int:
@@ -23,14 +23,18 @@ async def up(settings: Settings, *, announce: Callable[[str, str], None]) -> int
         try:
             with doors.public(settings.host, settings.port) as door:
                 token = settings.token or folder.token()
+                token_in = "SHOAL_ADMIN_TOKEN" if settings.token else str(folder.token_file)
                 fleet = Fleet(settings, door=door, token=token, lock=lock)
-                await _serve(fleet, folder, {"url": doors.url(door), "token": token, "pid": os.getpid()}, announce)
+                facts: dict[str, object] = {"url": doors.url(door), "token": token, "pid": os.getpid()}
+                await _serve(fleet, folder, facts, token_in=token_in, announce=announce)
         finally:
             os.close(lock)
     return 1 if fleet.killed else 0
 
 
-async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announce: Callable[[str, str], None]) -> None:
+async def _serve(
+    fleet: Fleet, folder: Folder, facts: dict[str, object], *, token_in: str, announce: Callable[[str, str], None]
+) -> None:
     stop, ready, told = asyncio.Event(), asyncio.Event(), asyncio.Event()
     renewals = 0
     _on_signal(stop.set)
@@ -41,31 +45,32 @@ async def _serve(fleet: Fleet, folder: Folder, facts: dict[str, object], announc
             try:
                 folder.publish({**facts, **fleet.facts(), "renewals": renewals}, targets=fleet.targets())
             except OSError as error:  # a full disk is no reason to end what runs
-                say(f"ready.json and prometheus.json cannot be written: {error}")
+                _log.error("ready.json cannot be written", error=str(error))
 
     async def renew() -> None:
         """Whenever we are told to: `shoal restart` looks for the number that says that it is done."""
         nonlocal renewals
         while await told.wait():
             told.clear()
-            say("starting all services anew, one after the other")
+            _log.info("services are started anew")
             if late := await fleet.renew(within_s=READY_S):
-                say(f"not ready within {READY_S:.0f} s: {', '.join(late)}")
+                _log.error("services are not ready", services=late, within_s=READY_S)
             renewals += 1
             publish()
 
-    say(f"starting on {facts['url']}, data in {folder.path}")
+    _log.info("starting", url=facts["url"], data_dir=str(folder.path))
     running = fleet.start(changed=publish)
     try:
         if await _first(_ready(fleet), stop, running):
             ready.set()
             publish()
+            _log.info("up", url=facts["url"], admin_token_in=token_in)
             announce(str(facts["url"]), str(facts["token"]))
             await _first(renew(), stop, running)
     finally:
         folder.withdraw()
         _on_signal(fleet.kill)
-        say("stopping")
+        _log.info("stopping")
         await fleet.stop(early=not ready.is_set())
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from shared import config
+from shared import config, log_lines
 from shared.embedded import LOOPBACK
 
 _HIGHEST_PORT = 65535
@@ -33,6 +33,8 @@ class Settings(NamedTuple):
     mongod: str | None
     token: str | None
     drain_s: float
+    log_format: log_lines.Format
+    log_level: str
     environ: dict[str, str]
 
 
@@ -57,6 +59,8 @@ def read(options: Mapping[str, str | None], environ: Mapping[str, str]) -> Setti
         mongod=given("mongod"),
         token=given("admin_token"),
         drain_s=shared.drain_s,
+        log_format=shared.log_format,
+        log_level=shared.log_level,
         environ=inherited,
     )
 

@@ -3,9 +3,12 @@
 import asyncio
 import errno
 import os
+import sys
 
 import pytest
+from structlog.testing import capture_logs
 
+from cli.supervisor import __main__ as supervisor
 from cli.supervisor import disk, keep
 from cli.supervisor.fleet import stop_order
 from cli.supervisor.settings import UpError, read
@@ -43,15 +46,32 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keep, "FIRST_PAUSE_S", 0.001)
 
 
-async def test_a_machine_without_room_for_a_process_is_tried_again(capsys: pytest.CaptureFixture[str]):
+async def test_a_machine_without_room_for_a_process_is_tried_again():
     child = Child(None, OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)), EmbeddedError("no port"), None)
-    keeper = keep.Keeper(child, changed=lambda: None)
-    async with asyncio.timeout(5):
-        await child.settled.wait()
-    await keeper.stop(within_s=1)
-    said = capsys.readouterr().err
-    assert "child cannot be started: [Errno 12] Cannot allocate memory); starting it again in 0.002 s" in said
-    assert "did not start (no port); starting it again in 0.004 s" in said
+    with capture_logs() as said:
+        keeper = keep.Keeper(child, changed=lambda: None)
+        async with asyncio.timeout(5):
+            await child.settled.wait()
+        await keeper.stop(within_s=1)
+    assert {(line["event"], line["child"], line["log_level"]) for line in said} == {
+        ("a child is started again", "child", "warning")
+    }
+    assert [(line["pid"], line["why"], line["pause_s"]) for line in said] == [
+        (1, "ended with code 1", 0.001),
+        (None, "did not start (child cannot be started: [Errno 12] Cannot allocate memory)", 0.002),
+        (None, "did not start (no port)", 0.004),
+    ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_token_is_shown_at_a_terminal_alone(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal)
+    supervisor._announce("http://127.0.0.1:8000", "shoal_x")
+    said = capsys.readouterr().out
+    assert ("Shoal is up at http://127.0.0.1:8000\nAdmin token: shoal_x\n" in said) is terminal
+    assert bool(said) is terminal
 
 
 async def test_what_goes_wrong_the_first_time_is_for_the_user():
@@ -77,19 +97,20 @@ def test_the_drain_time_is_shorter_at_a_terminal_and_can_be_chosen():
         read({}, {"SHOAL_DRAIN_S": "soon"})
 
 
-async def test_a_disk_that_was_full_has_the_bus_started_anew_once(capsys: pytest.CaptureFixture[str]):
+async def test_a_disk_that_was_full_has_the_bus_started_anew_once():
     free = iter([1 << 40, disk.LEAST_BYTES - 1, 0, disk.LEAST_BYTES, 2 * disk.LEAST_BYTES, 1 << 40, 1 << 40])
     renewed: list[int] = []
 
     async def renew() -> None:
         renewed.append(1)
 
-    with pytest.raises(RuntimeError, match="StopIteration"):  # the disk has been looked at as often as it says
+    with (
+        capture_logs() as said,
+        pytest.raises(RuntimeError, match="StopIteration"),
+    ):  # the disk has been looked at as often as it says
         await asyncio.wait_for(disk.watch(lambda: next(free), renew, every_s=0.0), 5)
     assert renewed == [1]
-    said = capsys.readouterr().err
-    assert said.count("the disk is full") == 1
-    assert said.count("room on the disk again") == 1
+    assert [line["event"] for line in said] == ["the disk is full", "there is room on the disk again"]
 
 
 class Lasting:
@@ -116,14 +137,17 @@ class Lasting:
         return 0
 
 
-async def test_a_child_is_renewed_at_once_and_waited_for(capsys: pytest.CaptureFixture[str]):
+async def test_a_child_is_renewed_at_once_and_waited_for():
     child = Lasting()
-    keeper = keep.Keeper(child, changed=lambda: None)
-    async with asyncio.timeout(5):
-        await keeper.started.wait()
-        await keeper.renew(within_s=1)
-        assert child.starts == 2
-        await keeper.renew(within_s=1)
-        assert child.starts == 3
-    await keeper.stop(within_s=1)
-    assert capsys.readouterr().err.count("starting it again in 0 s") == 2
+    with capture_logs() as said:
+        keeper = keep.Keeper(child, changed=lambda: None)
+        async with asyncio.timeout(5):
+            await keeper.started.wait()
+            await keeper.renew(within_s=1)
+            assert child.starts == 2
+            await keeper.renew(within_s=1)
+            assert child.starts == 3
+        await keeper.stop(within_s=1)
+    assert [(line["event"], line["log_level"], line["pause_s"]) for line in said] == [
+        ("a child is started again", "info", 0.0)
+    ] * 2
