@@ -36,14 +36,16 @@ class Orphans:
         ending.add_done_callback(self._ending.discard)
 
     async def _end(self, tenant: str, parent_task_id: str, *, child: str, since: float) -> None:
+        function: str | None = None  # of the child: its parent's is none of its facts
         by = await self._cancels.by(tenant, parent_task_id)
         for _ in range(_TRIES):
             try:
                 command = await find_command(self._bus, tenant=tenant, task_id=child, around=since)
                 if command is not None:
+                    function = command.body.function
                     await cancel(self._bus, end_of(command, cancelled(by)), by=by, reply_to=command.body.reply_to)
             except Problem:
                 await asyncio.sleep(_AGAIN_S)
             else:
                 return
-        _log.warning("could not cancel", tenant=tenant, task_id=child)
+        _log.warning("could not cancel", tenant=tenant, function=function, task_id=child, parent_task_id=parent_task_id)

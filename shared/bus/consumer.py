@@ -141,8 +141,9 @@ class PullConsumer(Generic[Body]):
 
 
 def _whose(body: object) -> dict[str, object]:
-    """Of which invocation it is, where it is of one."""
-    return {name: getattr(body, name) for name in ("task_id", "tenant", "function") if hasattr(body, name)}
+    """Of which invocation it is, where it is of one; of which function's tick, by its number, and when it was due."""
+    names = ("task_id", "tenant", "function", "function_id", "due")
+    return {name: getattr(body, name) for name in names if hasattr(body, name)}
 
 
 def read(

@@ -5,11 +5,14 @@ import os
 import signal
 from pathlib import Path
 
+import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from tests.python_mode.calling import call_of, value_of
 from tests.python_mode.opening import Open, until
 from tests.sandbox.breakout import breakout_call
+from tests.unit.test_execution import FUNCTION
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -72,8 +75,11 @@ async def test_a_call_that_runs_outlives_the_renewal(opened: Open) -> None:
 async def test_an_attack_renews_the_zygote_and_names_the_tenant(opened: Open) -> None:
     mode = await opened()
     first = mode.facts()["zygote_pid"]
-    outcome = await mode.run(breakout_call(ATTACK))
+    with capture_logs() as said:
+        outcome = await mode.run(msgspec.structs.replace(breakout_call(ATTACK), function=FUNCTION))
     assert outcome.error_type == "SandboxViolation"
+    (line,) = [line for line in said if line["event"] == "sandbox violation"]
+    assert (line["tenant"], line["function"], line["task_id"]) == ("attacker", FUNCTION.slug, "attack")
     assert mode.facts()["violations"] == {"attacker": 1}
     assert mode.facts()["counts"]["violation"] == 1
     await until(lambda: mode.facts()["zygote_pid"] != first)

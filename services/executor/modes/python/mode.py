@@ -163,7 +163,10 @@ class PythonMode:
         """Tell the operator; an honest function cannot have done it."""
         if call.tenant in self._violations or len(self._violations) < _MAX_ACCUSED:
             self._violations[call.tenant] += 1
-        _log.warning("sandbox violation", tenant=call.tenant, function_id=call.function_id, task_id=call.task_id)
+        known = {"function": call.function.slug} if call.function is not None else {}
+        _log.warning(
+            "sandbox violation", tenant=call.tenant, function_id=call.function_id, task_id=call.task_id, **known
+        )
 
     def _renewed(self) -> None:
         self._pool.retire()
