@@ -76,7 +76,7 @@ class Expiry:
             bus = self._service.bus
             if record.expires_at is None or not await self._claimed(record):
                 return
-            outcome = expired(round(record.expires_at.timestamp() - record.created_at.timestamp(), 3))
+            outcome = expired(record.expires_at.timestamp() - record.created_at.timestamp())
             command = await command_at(bus, tenant=record.tenant, sequence=record.id)
             if command is not None and command.body.task_id != record.task_id:
                 command = None

@@ -151,6 +151,6 @@ def cancelled(by: str) -> Outcome:
 
 
 def expired(after_s: float) -> Outcome:
-    """The end of what was not started in time: `after_s` is how long it had, in seconds."""
-    error = f"The invocation was not started within {after_s:.15g} seconds"
+    """The end of what was not started in time: `after_s` is how long it had, in seconds, told to the millisecond."""
+    error = f"The invocation was not started within {max(round(after_s, 3), 0.001):.15g} seconds"
     return Outcome(status="EXPIRED", error_type="Expired", error=error)

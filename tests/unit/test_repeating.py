@@ -9,7 +9,7 @@ from services.executor.links import Lost
 from services.executor.mode import Unavailable
 from shared.bus.delivery import DONE, Delivery, Last, Later
 from shared.bus.messages import Begun
-from shared.domain.outcome import Outcome, failure
+from shared.domain.outcome import Outcome, expired, failure
 from shared.domain.problem import Problem
 from shared.domain.request import Response
 from shared.domain.retry import Backoff, Retries
@@ -113,6 +113,14 @@ async def test_what_is_late_is_not_started() -> None:
     assert end.outcome.message == "Expired: The invocation was not started within 30 seconds"
     assert (end.outcome.status, end.callback_url, end.timeline.started) == ("EXPIRED", "https://a.example", 0.0)
     assert (mode.calls, links.answers) == ([], [end.outcome])
+
+
+@pytest.mark.parametrize(
+    ("after_s", "told"),
+    [(0.000999927520751953, "0.001"), (0.00001, "0.001"), (0.5000002384185791, "0.5"), (2_592_000.0, "2592000")],
+)
+def test_how_long_it_had_is_told_to_the_millisecond(after_s: float, told: str) -> None:
+    assert expired(after_s).message == f"Expired: The invocation was not started within {told} seconds"
 
 
 async def test_what_was_put_aside_for_too_long_has_not_been_started() -> None:
