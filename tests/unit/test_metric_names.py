@@ -55,6 +55,13 @@ def test_the_page_and_the_code_name_the_same_metrics() -> None:
     assert written() == in_code()
 
 
+def test_the_page_says_which_ones_the_recorder_alone_lists() -> None:
+    (said,) = re.findall(r"is listed by nobody but (.+?)\.$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    named = re.findall(r"`(shoal_[a-z_]+)`", said)
+    assert sorted(named) == sorted(asked())
+    assert not set(named) & {one._name for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase)}
+
+
 def test_a_metric_stands_on_the_page_once() -> None:
     names = [row[0] for row in ROW.findall(PAGE.read_text())]
     assert len(names) == len(set(names))
