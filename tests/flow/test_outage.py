@@ -109,6 +109,29 @@ async def test_the_bus_is_away(client: httpx.AsyncClient, servers: embedded.Serv
         assert (await client.get("/api/apps/outage/functions/")).status_code == 200
     finally:
         await servers.nats.start()
+    await _until_ran(client)
+
+
+async def test_the_bus_hangs(client: httpx.AsyncClient, servers: embedded.Servers) -> None:
+    """The first calls wait for an answer; when the connection has been given up, nobody waits any more."""
+    pid = servers.nats.pid
+    assert pid is not None
+    await _until_ran(client)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        status, took_s = await _timed(client, "POST", "/api/functions/outage-tax/execute/")
+        assert status == 503
+        assert TIMEOUT_S * 0.9 < took_s < TIMEOUT_S + 2
+        async with asyncio.timeout(30):
+            while took_s > 0.5:
+                status, took_s = await _timed(client, "POST", "/api/functions/outage-tax/execute/")
+                assert status == 503
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await _until_ran(client)
+
+
+async def _until_ran(client: httpx.AsyncClient) -> None:
     async with asyncio.timeout(30):
         while (ran := await client.post("/api/functions/outage-tax/execute/", json=EXECUTE)).status_code == 503:
             await asyncio.sleep(0.1)
