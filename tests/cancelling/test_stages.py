@@ -84,7 +84,8 @@ async def test_a_delayed_attempt_is_not_made(ask: Asking, hook: Hook) -> None:
     await ask.seen(started.task_id, "RETRY")
     before = await ask.counted("api", "shoal_invocations_cancelled")
     assert (await ask.cancel(started.id))["task_status"] == "CANCELLED"
-    await ask.seen(started.task_id, "CANCELLED")
+    found = await ask.seen(started.task_id, "CANCELLED")
+    assert (found["attempts"], [one["attempt"] for one in found["tries"]]) == (1, [1])
     tried, work = len(hook.received), await ask.bus.stream.stream_info("WORK", subjects_filter="later.>")
     assert not any(started.task_id in subject for subject in work.state.subjects or {})
     assert (await ask.counted("api", "shoal_invocations_cancelled"))["delayed"] == before["delayed"] + 1

@@ -143,7 +143,8 @@ def _response(result: bytes) -> msgspec.Raw | msgspec.UnsetType:
 
 
 def _attempts(invocation: Invocation) -> int | msgspec.UnsetType:
-    repeated = invocation.attempts > 1 or invocation.status == "RETRY"
+    """Wherever there are `tries`, too: a run that was cut, or one whose next was cancelled, is told by both."""
+    repeated = invocation.attempts > 1 or invocation.status == "RETRY" or bool(invocation.tries)
     return invocation.attempts if repeated else msgspec.UNSET
 
 

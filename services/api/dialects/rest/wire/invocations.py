@@ -146,8 +146,8 @@ class TaskResult(msgspec.Struct, frozen=True, kw_only=True):
 class BareResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of an invocation without its wrapping, what it printed beside it.
 
-    `attempts` counts the tries that have ended, where there were several or are to be; `tries` are those before
-    the last one.
+    `attempts` counts the tries that have ended, `tries` are those that another followed, or was to follow, and runs
+    that were cut. Both are absent where there was one run alone.
     """
 
     task_id: str
