@@ -111,10 +111,17 @@ class _Told:
 
     def _entry(self, entry: dict[str, Any]) -> None:
         self._write(self._lines.ended(entry), stamp="timestamp")
+        self._warn(entry)
         at = clock(moment(entry["timestamp"]).timestamp() * 1000)
         error = f" {plain(entry['error'])}" if entry["error"] else ""
         what = f"{entry['method']} {entry['path']}" if entry["trigger"] == "http" else entry["trigger"]
         print(f"{at} {entry['status_code']} {plain(what)} {entry['duration_ms']:.1f} ms {entry['task_id']}{error}")
+
+    def _warn(self, entry: dict[str, Any]) -> None:
+        """Name on stderr what is not kept of the lines of a call, where somebody wants its lines."""
+        for warning in entry.get("warnings", ()) if self._level else ():
+            sys.stdout.flush()
+            print(f"shoal: gap: lines of {entry['task_id']}: {plain(' '.join(warning.split()))}", file=sys.stderr)
 
     def _write(self, lines: list[dict[str, Any]], *, stamp: str) -> None:
         for line in lines if self._level else ():

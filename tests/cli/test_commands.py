@@ -1,5 +1,6 @@
 """Every command over HTTP on a running Shoal: as a table and in JSON, and how it ends."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from cli import exits
 from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.cli.conftest import Ask, Made
-from tests.hooks import always, response, serving
+from tests.hooks import Received, always, response, serving
 from tests.platform import Platform
 
 ONE = "def main(params, c):\n print('printed', params)\n return {'got': params}"
@@ -124,6 +125,44 @@ async def test_logs(ask: Ask, made: Made):
     assert "printed" not in (await ask("logs", "one", "--app", app, "--no-lines")).out
     assert (await ask("logs", "one", "--app", app, "--limit", "1", "--json")).json == entries[:1]
     assert (await ask("logs", "one", "--app", app, "--level", "error", "--json")).json == []
+
+
+async def test_lines_that_are_not_kept_are_named_with_their_call(ask: Ask, made: Made):
+    app = await made.app({"loud": "def main(params, c):\n for i in range(20000): print(i)", "one": ONE})
+    assert (await ask("invoke", "loud", "--app", app)).code == exits.DONE
+    [entry] = (await ask("logs", "loud", "--app", app, "--json")).json
+    assert entry["warnings"]
+    said = await ask("logs", "loud", "--app", app)
+    named = [f"shoal: gap: lines of {entry['task_id']}: {warning}" for warning in entry["warnings"]]
+    assert (said.code, said.errors.splitlines()) == (exits.DONE, named)
+    assert (await ask("logs", "loud", "--app", app, "--no-lines")).errors == ""
+    await ask("invoke", "one", "--app", app)
+    assert (await ask("logs", "one", "--app", app)).errors == ""
+
+
+async def test_lines_that_are_not_kept_are_named_before_what_is_followed(ask: Ask):
+    entry = {
+        "id": 1, "task_id": "t", "trigger": "http", "timestamp": "2026-01-06T09:00:00Z", "method": "POST", "path": "/",
+        "status_code": 200, "duration_ms": 1.0, "error": None, "consoleLogs": [], "warnings": ["a\nb", "c"],
+    }  # fmt: skip
+
+    async def answer(received: Received, writer: asyncio.StreamWriter) -> None:
+        streams = sum("/stream" in one.path for one in hook.received)
+        if "/stream" not in received.path:
+            writer.write(response(200, json.dumps({"logs": [entry], "hasMore": False}).encode()))
+        elif streams == 1:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: here\n\n")
+        else:
+            writer.write(response(401, b'{"error": "not any more"}'))
+        await writer.drain()
+        writer.close()
+
+    async with serving() as hook:
+        hook.answer = answer
+        where = {"SHOAL_URL": hook.url, "SHOAL_DATA_DIR": ""}
+        said = await ask("logs", "f", "-f", "--since", "1h", **where)
+    assert said.code == exits.FORBIDDEN
+    assert said.errors.splitlines()[:2] == ["shoal: gap: lines of t: a b", "shoal: gap: lines of t: c"]
 
 
 async def test_deploy_a_file(ask: Ask, client: httpx.AsyncClient, tmp_path: Path):
