@@ -1,10 +1,11 @@
 """From a function as it is to be, and as it is, to what is sent and what would change."""
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cli.exits import NOT_FOUND, UNDONE, Fault
+from cli.exits import NOT_FOUND, REFUSED, UNDONE, Fault
 from cli.manifest import Wanted
 from cli.remote import Remote, part
 
@@ -68,7 +69,7 @@ def _body(wanted: Wanted, found: dict[str, Any] | None) -> dict[str, Any]:
     if "description" in settings:
         body["description"] = settings["description"]
     said = {
-        "timeoutMs": round(settings["timeout_s"] * _MS) if "timeout_s" in settings else None,
+        "timeoutMs": _timeout_ms(settings["timeout_s"]) if "timeout_s" in settings else None,
         "memoryLimitMb": settings.get("memory_mb"),
         "egress": settings.get("egress"),
         "egressHosts": settings.get("egress_hosts"),
@@ -78,6 +79,13 @@ def _body(wanted: Wanted, found: dict[str, Any] | None) -> dict[str, Any]:
             body[name] = now
     body["triggers"] = _triggers(settings, kept.get("triggers"))
     return {**body, **{name: found[name] for name in _STAYS if found is not None}}
+
+
+def _timeout_ms(timeout_s: float) -> int:
+    """Raises Fault for what is no number to count with; the server says how long it may be."""
+    if not math.isfinite(timeout_s * _MS):
+        raise Fault(REFUSED, "the timeout must be a number of seconds")
+    return round(timeout_s * _MS)
 
 
 def _triggers(settings: Mapping[str, Any], kept: list[dict[str, Any]] | None) -> list[dict[str, Any]]:

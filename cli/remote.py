@@ -97,8 +97,14 @@ class Remote:
             options["headers"] = {"Content-Type": "application/json", **options.get("headers", {})}
         timeout = httpx.Timeout(within_s, connect=_CONNECT_S)
         try:
-            answer = self._http.request(method, path, timeout=timeout, **content, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            request = self._http.build_request(method, path, timeout=timeout, **content, **options)
+        except ValueError as error:
+            raise Fault(REFUSED, f"what was given cannot be sent: {error}") from None
+        except httpx.InvalidURL as error:
+            raise self.unheard(error) from None
+        try:
+            answer = self._http.send(request)
+        except httpx.HTTPError as error:
             raise self.unheard(error) from None
         return Answer(answer.status_code, answer.content, answer.headers)
 
@@ -173,7 +179,10 @@ def part(text: str) -> str:
     """A name as a part of a path. Raises Fault for what would lead to another one."""
     if text in ("", ".", ".."):
         raise Fault(REFUSED, f"'{text}' is no name")
-    return quote(text, safe="")
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise Fault(REFUSED, f"'{text}' is no name") from None
 
 
 def run(target: Target, work: Callable[[Remote], int | None]) -> int:

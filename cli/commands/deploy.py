@@ -22,7 +22,7 @@ def deploy(  # noqa: PLR0913 - a setting each
     path: Path,
     /,
     *,
-    name: Annotated[str, Parameter(help="the function's name: the file's unless given")] = "",
+    name: Annotated[str | None, Parameter(help="the function's name: the file's unless given")] = None,
     description: Annotated[str | None, Parameter(help="what it is for")] = None,
     env: Said = None,
     secret: Annotated[list[str] | None, Parameter(negative="", help="a variable that your environment has")] = None,
@@ -59,12 +59,14 @@ def deploy(  # noqa: PLR0913 - a setting each
         more = json_object(config, option="--config") | ({} if retries is None else {"max_retries": retries})
         if more:
             settings["config"] = more
+        if name == "":
+            raise Fault(REFUSED, "--name must not be empty")
         if path.is_dir():
             if settings or name:
                 raise Fault(REFUSED, "settings on the command line are for one file", f"a folder has {manifest.FILE}")
             found = manifest.of_folder(path)
         else:
-            found = manifest.Manifest([manifest.of_file(path, name=name, settings=settings)])
+            found = manifest.Manifest([manifest.of_file(path, name=name or "", settings=settings)])
         remote.app = target.app or found.app or remote.app
         _check_app(remote, create=create_app)
         rows, code = _all(remote, found.functions, dry_run=dry_run)

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 
 from cli import outcome
 from cli.exits import NOT_YET, REFUSED, UNDONE, Fault
+from cli.options import seconds
 from cli.remote import HERE, LONG_S, Remote, Target, run
 
 
@@ -21,7 +22,7 @@ def invoke(
     ] = "{}",
     async_: Annotated[bool, Parameter(name="--async", negative="", help="print the task's id and do not wait")] = False,
     wait: Annotated[float | None, Parameter(help="seconds to wait; as long as the server does unless given")] = None,
-    idempotency_key: Annotated[str, Parameter(help="the same key is the same call, for a day or so")] = "",
+    idempotency_key: Annotated[str | None, Parameter(help="the same key is the same call, for a day or so")] = None,
     lines: Annotated[bool, Parameter(negative="", help="show what it printed, on stderr")] = False,
     target: Target = HERE,
 ) -> int:
@@ -32,6 +33,10 @@ def invoke(
 
     def work(remote: Remote) -> int:
         text = _params(params)
+        if idempotency_key == "":
+            raise Fault(REFUSED, "--idempotency-key must not be empty")
+        if wait is not None:
+            seconds(wait, option="--wait")
         waits = not async_ and wait is None
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
         body = b'{"params":%b,"async":%b}' % (text, b"false" if waits else b"true")

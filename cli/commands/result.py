@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cli import outcome
+from cli.options import seconds
 from cli.remote import HERE, Remote, Target, run
 
 
@@ -22,6 +23,7 @@ def result(
     """
 
     def work(remote: Remote) -> int:
-        return outcome.tell(outcome.awaited(remote, task, within_s=wait), lines=lines, as_json=target.json)
+        within_s = seconds(wait, option="--wait")
+        return outcome.tell(outcome.awaited(remote, task, within_s=within_s), lines=lines, as_json=target.json)
 
     return run(target, work)
