@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from cli.exits import Fault
+from cli.exits import FORBIDDEN, Fault
 
 if TYPE_CHECKING:
     from cli.remote import Remote
@@ -21,6 +21,17 @@ def listed(remote: "Remote", function: str, *, limit: int, skip: int) -> tuple[i
         found += [row(one) for one in part["results"]]
         if len(found) >= limit or not part["results"]:
             return part["count"], found
+
+
+def check_function(remote: "Remote", slug: str) -> None:
+    """Raise Fault where there is no function of that slug, as far as the token may know."""
+    from cli.remote import part
+
+    try:
+        remote.get(f"/api/functions/{part(slug)}/")
+    except Fault as fault:
+        if fault.code != FORBIDDEN:
+            raise
 
 
 def one(remote: "Remote", id: int) -> dict[str, Any]:

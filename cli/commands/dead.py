@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
 from cli import asking, keys, remote_letters, show
 from cli.either import Either, over_http
@@ -33,8 +33,8 @@ All = Annotated[bool, Parameter(name="--all", negative="", help="all of the tena
 def list_(
     *,
     function: OfFunction = "",
-    limit: Annotated[int, Parameter(help="how many at most")] = 50,
-    skip: Annotated[int, Parameter(help="how many to leave out first")] = 0,
+    limit: Annotated[int, Parameter(help="how many at most", validator=validators.Number(gte=1))] = 50,
+    skip: Annotated[int, Parameter(help="how many to leave out first", validator=validators.Number(gte=0))] = 0,
     tenant: InTenant = "default",
     where: Either = _HERE,
 ) -> int:
@@ -42,7 +42,9 @@ def list_(
 
     async def work(opened: Opened) -> None:
         async with _letters(opened, tenant) as (_, letters):
-            count, found = await letters.listed(function, limit=max(1, limit), skip=max(0, skip))
+            count, found = await letters.listed(function, limit=limit, skip=skip)
+        if function and not count:
+            await _check_function(opened, tenant, function)
         listed(count, [_row(one) for one in found])
 
     def listed(count: int, rows: list[dict[str, Any]]) -> None:
@@ -51,7 +53,10 @@ def list_(
             print(f"{len(rows)} of {count}: --skip {skip + len(rows)} shows the next ones", file=sys.stderr)
 
     def ask(remote: "Remote") -> None:
-        listed(*remote_letters.listed(remote, function, limit=max(1, limit), skip=max(0, skip)))
+        count, found = remote_letters.listed(remote, function, limit=limit, skip=skip)
+        if function and not count:
+            remote_letters.check_function(remote, function)
+        listed(count, found)
 
     code = over_http(where, ask, tenant=tenant)
     return run(where, work) if code is None else code
@@ -237,6 +242,14 @@ def _check(ids: tuple[int, ...], all_: bool, function: str) -> None:
         raise OpenError("name the letters by their ids, or say --all, and not both")
     if function and not all_:
         raise OpenError("--function goes with --all")
+
+
+async def _check_function(opened: Opened, tenant: str, slug: str) -> None:
+    """Raises OpenError where there is none of that slug."""
+    from shared.store.functions import Functions
+
+    if await Functions(opened.store, tenant).by_slug(slug) is None:
+        raise OpenError(f"there is no function '{slug}' in tenant {tenant}")
 
 
 def _params(text: str | None, ids: tuple[int, ...]) -> Any:

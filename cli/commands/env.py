@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from cli import asking, show
-from cli.exits import REFUSED, UNDONE, Fault
+from cli.exits import DONE, NOT_FOUND, REFUSED, UNDONE, Fault, tell
 from cli.remote import HERE, Remote, Target, run
 
 env = App(name="env", help="Environment variables of functions and apps: set, never shown.")
@@ -26,9 +26,7 @@ def list_(*, function: Of = "", target: Target = HERE) -> int:
     """
 
     def work(remote: Remote) -> None:
-        path, word = (remote.function(function), "envKeys") if function else (_of_app(remote), "keys")
-        keys = remote.get(path)[word]
-        show.rows([{"name": key} for key in keys], ("name",), as_json=target.json)
+        show.rows([{"name": key} for key in _keys(remote, function)], ("name",), as_json=target.json)
 
     return run(target, work)
 
@@ -55,16 +53,22 @@ def set_(
 
 @env.command
 def unset(*names: str, function: Of = "", target: Target = HERE) -> int:
-    """Take variables away.
+    """Take variables away. What is not there is named; the others go.
 
     Example: shoal env unset API_KEY --function tax
     """
 
-    def work(remote: Remote) -> None:
+    def work(remote: Remote) -> int:
         if not names:
             raise Fault(REFUSED, "name the variables")
-        asking.tell_place(remote.place, as_json=target.json)
-        _change(remote, function, dict.fromkeys(names), target)
+        keys = _keys(remote, function)
+        missing = [name for name in names if name not in keys]
+        if len(missing) < len(names):
+            asking.tell_place(remote.place, as_json=target.json)
+            _change(remote, function, {name: None for name in names if name not in missing}, target)
+        for name in missing:
+            tell(Fault(NOT_FOUND, f"{_whose(remote, function)} has no variable '{name}'"))
+        return NOT_FOUND if missing else DONE
 
     return run(target, work)
 
@@ -99,9 +103,19 @@ def import_(file: Path, /, *, function: Of = "", target: Target = HERE) -> int:
 def _change(remote: Remote, function: str, values: dict[str, str | None], target: Target) -> None:
     path = f"{remote.function(function)}/env" if function else _of_app(remote)
     keys = remote.do("PATCH", path, body={"envVars": values})["updatedKeys"]
-    whose = f"{function} of app {remote.app}" if function else f"app {remote.app}"
     names = f"the variables {', '.join(keys)}" if keys else "no variables"
-    show.done(f"{whose} has {names}", {"keys": keys}, as_json=target.json)
+    show.done(f"{_whose(remote, function)} has {names}", {"keys": keys}, as_json=target.json)
+
+
+def _keys(remote: Remote, function: str) -> list[str]:
+    """The names of what is set. Raises Fault."""
+    path, word = (remote.function(function), "envKeys") if function else (_of_app(remote), "keys")
+    keys: list[str] = remote.get(path)[word]
+    return keys
+
+
+def _whose(remote: Remote, function: str) -> str:
+    return f"{function} of app {remote.app}" if function else f"app {remote.app}"
 
 
 def _given(names: tuple[str, ...], *, stdin: bool) -> dict[str, str]:
@@ -116,7 +130,11 @@ def _given(names: tuple[str, ...], *, stdin: bool) -> dict[str, str]:
 
 def _typed(name: str) -> str:
     if not sys.stdin.isatty():
-        raise Fault(UNDONE, f"there is no terminal to ask for {name}", "send it with --stdin")
+        raise Fault(
+            UNDONE,
+            f"there is no terminal to ask for the value of the variable {name}",
+            "send it with --stdin; --function names a function",
+        )
     return getpass.getpass(f"{name}: ")
 
 

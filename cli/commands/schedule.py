@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import App, Parameter
 
 from cli import asking, show
+from cli.exits import NOT_FOUND, Fault
 from cli.options import json_object
 from cli.remote import HERE, Remote, Target, part, run
 
@@ -87,13 +88,13 @@ def set_(
 @schedule.command
 def pause(name: str, /, *, target: Target = HERE) -> int:
     """Let a function not run by itself for now. Nothing is made up for later."""
-    return run(target, lambda remote: _change(remote, name, {"schedule_enabled": False}, target))
+    return run(target, lambda remote: _change_known(remote, name, {"schedule_enabled": False}, target))
 
 
 @schedule.command
 def resume(name: str, /, *, target: Target = HERE) -> int:
     """Let a function run by itself again."""
-    return run(target, lambda remote: _change(remote, name, {"schedule_enabled": True}, target))
+    return run(target, lambda remote: _change_known(remote, name, {"schedule_enabled": True}, target))
 
 
 @schedule.command
@@ -102,7 +103,7 @@ def remove(name: str, /, *, target: Target = HERE) -> int:
 
     def work(remote: Remote) -> None:
         asking.tell_place(remote.place, as_json=target.json)
-        _change(remote, name, {"schedule_enabled": False, "cron_expression": ""}, target)
+        _change_known(remote, name, {"schedule_enabled": False, "cron_expression": ""}, target)
 
     return run(target, work)
 
@@ -116,6 +117,13 @@ def next_(name: str, /, *, target: Target = HERE) -> int:
         show.rows([{"due": moment} for moment in found], ("due",), as_json=target.json)
 
     return run(target, work)
+
+
+def _change_known(remote: Remote, name: str, body: dict[str, Any], target: Target) -> None:
+    """Change a schedule that is there. Raises Fault."""
+    if not remote.get(f"{remote.by_slug(name)}schedule/")["cron_expression"]:
+        raise Fault(NOT_FOUND, f"{name} has no schedule", "`shoal schedule set` makes one")
+    _change(remote, name, body, target)
 
 
 def _change(remote: Remote, name: str, body: dict[str, Any], target: Target) -> None:

@@ -232,6 +232,11 @@ async def test_env(ask: Ask, made: Made, tmp_path: Path):
     assert (await ask("env", "import", tmp_path / ".env", *on, "--json")).json["keys"] == ["A", "B", "C", "D", "E"]
     assert (await ask("env", "unset", "A", "B", *on)).out == f"one of app {app} has the variables C, D, E\n"
     assert (await ask("env", "list", *on, "--json")).json == [{"name": "C"}, {"name": "D"}, {"name": "E"}]
+    said = await ask("env", "unset", "NOPE", *on)
+    told = f"shoal: one of app {app} has no variable 'NOPE'\n"
+    assert (said.code, said.out, said.errors) == (exits.NOT_FOUND, "", told)
+    said = await ask("env", "unset", "C", "NOPE", *on, "--json")
+    assert (said.code, json.loads(said.out), said.errors) == (exits.NOT_FOUND, {"keys": ["D", "E"]}, told)
     assert (await ask("env", "set", "R=eu", "--app", app)).out == f"app {app} has the variables R\n"
     assert (await ask("env", "list", "--app", app)).out.split() == ["name", "R"]
 
@@ -248,6 +253,10 @@ async def test_schedule(ask: Ask, made: Made):
     assert "next" in (await ask("schedule", "show", "one", *on)).out
     assert (await ask("schedule", "remove", "one", *on, "--json")).json["cron_expression"] == ""
     assert (await ask("schedule", "list", *on, "--json")).json == []
+    for change in ("pause", "resume", "remove"):
+        said = await ask("schedule", change, "one", *on, "--json")
+        assert (said.code, said.out) == (exits.NOT_FOUND, "")
+        assert said.errors == "shoal: one has no schedule (`shoal schedule set` makes one)\n"
 
 
 async def test_delete(ask: Ask, made: Made):
@@ -259,7 +268,7 @@ async def test_delete(ask: Ask, made: Made):
 
 
 async def test_dead_over_http(ask: Ask, made: Made, client: httpx.AsyncClient, platform: Platform):
-    app = await made.app({"dies": FAILING})
+    app = await made.app({"dies": FAILING, "well": ONE})
     where = {"SHOAL_URL": platform.url, "SHOAL_TOKEN": platform.token, "SHOAL_DATA_DIR": "/nowhere"}
     ids = [await dead_letter_of(client, f"dies-{app}")]
     rows = (await ask("dead", "list", "--function", f"dies-{app}", "--json", **where)).json
@@ -273,6 +282,12 @@ async def test_dead_over_http(ask: Ask, made: Made, client: httpx.AsyncClient, p
     assert (await ask("dead", "show", ids[0], **where)).code == exits.NOT_FOUND
     assert (await ask("dead", "remove", "--all", "--function", f"dies-{app}", **where)).code == exits.UNDONE
     assert (await ask("dead", "list", "--tenant", "other", **where)).code == exits.MISUSED
+    assert (await ask("dead", "list", "--function", f"well-{app}", "--json", **where)).json == []
+    assert (await ask("dead", "list", "--function", "nosuch", **where)).code == exits.NOT_FOUND
+    said = await ask("dead", "list", "--function", "nosuch")
+    assert (said.code, said.errors) == (exits.UNDONE, "shoal: there is no function 'nosuch' in tenant default\n")
+    for wrong in (("--limit", -1), ("--limit", 0), ("--skip", -1)):
+        assert (await ask("dead", "list", *wrong, **where)).code == exits.MISUSED
 
 
 async def test_dead_letters_are_redriven_and_removed_over_http(
