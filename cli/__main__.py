@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, Parameter
+from cyclopts import App, CycloptsError, Parameter
 
 from cli import commands, exits
 from shared import __version__
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code: `cli/exits.py` has what each means. Nobody is shown a traceback unasked."""
     try:
         words = list(sys.argv[1:] if argv is None else argv)
-        done = app(words[0] if words else "")(words)
+        done = app(words[0] if words else "")(words, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return exits.INTERRUPTED
@@ -42,6 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What Python would still write at its end has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return exits.NOBODY_READS
+    except CycloptsError as error:
+        exits.tell(exits.Fault(exits.MISUSED, str(error)))
+        return exits.MISUSED
     except Exception as error:
         if os.environ.get("SHOAL_TRACEBACK"):
             raise

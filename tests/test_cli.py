@@ -165,15 +165,20 @@ async def test_what_cannot_be_done_is_one_line(platform: Platform, argv: tuple[s
 
 
 async def test_what_is_not_understood_is_told_apart(platform: Platform):
-    for argv in (
-        ("user", "create"),
-        ("tenant", "set", "default", "--limits", "1"),
-        ("nothing",),
-        ("up", "--prot", "1"),
+    for argv, said in (
+        (("user", "create"), 'Command "user create" parameter USERNAME requires an argument.'),
+        (("tenant", "set", "default", "--limits", "1"), "Unknown option: --limits."),
+        (("nothing",), 'Unknown command "nothing". Available commands: app, audit,'),
+        (("nothing", "--help"), 'Unknown command "nothing". Available commands: app, audit,'),
+        (("context", "ad", "--json"), 'Unknown command "ad". Did you mean "add"?'),
+        (("up", "--prot", "1"), "Unknown option: --prot. Did you mean --port?"),
+        (("ps", "--json", "a\nb" * 100), "Unused Tokens: "),
+        (("dead", "list", "--json", "--limit", "x"), 'Invalid value for --limit: unable to convert "x" into int.'),
     ):
         code, out, errors = await shoal(*argv)
         assert (code, out) == (2, ""), argv
-        assert "Error" in errors
+        assert errors.startswith(f"shoal: {said}"), argv
+        assert errors.count("\n") == 1, argv
 
 
 async def test_without_a_running_shoal(tmp_path: Path):
