@@ -60,6 +60,7 @@ def refused(status: int, body: bytes, *, retry_after: str = "") -> Fault:
     code = _BY_STATUS.get(status) or (UNAVAILABLE if status >= _SERVER else REFUSED)
     if code == UNAVAILABLE:
         hint = f"try again in {retry_after} s" if retry_after.isdigit() else "try again later"
+        hint = "" if "try again" in message.lower() else hint
     if code == NOT_FOUND:
         hint = "`shoal ps --all` lists the functions there are" if "unction" in message else ""
     return Fault(code, message or f"the server answers {status}", _HINTS.get(status, hint))

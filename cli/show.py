@@ -67,8 +67,14 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return " ".join(f"{name}={amount:g}" for name, amount in value.items()) or "-"
     if isinstance(value, frozenset):
-        return " ".join(sorted(value))
+        return _joined(sorted(value))
+    if isinstance(value, list | tuple):
+        return _joined(value)
     return "-" if value in (None, "") else plain(str(value))
+
+
+def _joined(words: Sequence[Any]) -> str:
+    return plain(", ".join(map(str, words))) or "-"
 
 
 @contextmanager

@@ -98,6 +98,8 @@ def test_errors_of_all_dialects_are_one_line_and_a_code(status: int, body: bytes
     assert said in str(fault)
     assert "\n" not in str(fault)
     assert str(exits.refused(429, b"{}", retry_after="7")).endswith("(try again in 7 s)")
+    told = b'{"error": "60 requests a minute. Try again in 35 s."}'
+    assert str(exits.refused(429, told, retry_after="35")) == "60 requests a minute. Try again in 35 s."
 
 
 async def test_redirects_are_not_followed():

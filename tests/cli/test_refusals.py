@@ -75,7 +75,7 @@ async def test_what_leads_to_another_path_is_no_name(ask: Ask, name: str):
         (("deploy", "tests/conftest.py", "--env", "A"), exits.REFUSED, "--env must be like"),
         (("deploy", "tests/conftest.py", "--config", "x"), exits.REFUSED, "--config is no JSON object"),
         (("env", "set"), exits.REFUSED, "name the variables"),
-        (("env", "set", "A"), exits.UNDONE, "no terminal"),
+        (("env", "set", "A"), exits.UNDONE, "no terminal to ask for the value of the variable A"),
         (("env", "set", "1A=2"), exits.REFUSED, ""),
         (("env", "unset"), exits.REFUSED, "name the variables"),
         (("env", "import", "/nowhere"), exits.UNDONE, "cannot be read"),
