@@ -8,7 +8,8 @@ from cli import show
 from cli.remote import HERE, Remote, Target, run
 from cli.shown import ago
 
-_COLUMNS = ("name", "status", "calls", "day", "errors", "p50", "p95", "last", "schedule")
+_COLUMNS = ("name", "status", "calls", "day", "per_min", "errors", "p50", "p95", "last", "schedule")
+_DAY_MIN = 24 * 60
 _FACTS = ("name", "slug", "status", "runtime", "schedule", "url", "metrics")
 
 
@@ -19,7 +20,8 @@ def ps(
 ) -> int:
     """List functions with their rates and latencies.
 
-    `calls` are all there ever were, `day` those of the last 24 hours, `errors` how many in a hundred of these failed;
+    `calls` are all there ever were, `day` those of the last 24 hours, `per min` how many of these
+    came in a minute on average (`shoal top` has the rate of now), `errors` how many in a hundred of these failed;
     `p50` and `p95` are milliseconds; `last` is how long ago one ended.
 
     Example: shoal ps --app shop
@@ -55,6 +57,7 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
         "status": one["status"],
         "calls": counted["total_invocations"],
         "day": counted["invocations_24h"],
+        "per_min": _short(counted["invocations_24h"] / _DAY_MIN),
         "errors": f"{counted['error_rate_24h']:.3g}%",
         "p50": _short(counted["p50_duration_ms"]),
         "p95": _short(counted["p95_duration_ms"]),

@@ -10,7 +10,7 @@ import pytest
 from cli import exits
 from tests.api.dead import FAILING, call, dead_letter_of, ended, letters
 from tests.cli.conftest import Ask, Made
-from tests.hooks import Received, response, serving
+from tests.hooks import Received, always, response, serving
 from tests.platform import Platform
 
 ONE = "def main(params, c):\n print('printed', params)\n return {'got': params}"
@@ -28,9 +28,23 @@ async def test_ps(ask: Ask, made: Made, client: httpx.AsyncClient):
         ("two", f"two-{app}", None),
     ]
     table = await ask("ps", "--app", app)
-    assert table.out.split()[:9] == ["name", "status", "calls", "day", "errors", "p50", "p95", "last", "schedule"]
+    head = ["name", "status", "calls", "day", "per", "min", "errors", "p50", "p95", "last", "schedule"]
+    assert table.out.split()[: len(head)] == head
     assert "0 0 1 1 *" in table.out
     assert {row["app"] for row in (await ask("ps", "--all", "--json")).json} >= {app}
+
+
+async def test_ps_tells_how_many_calls_a_minute_there_were(ask: Ask):
+    metrics = {
+        "total_invocations": 9000, "invocations_24h": 3600, "error_rate_24h": 0.0, "p50_duration_ms": 1.0,
+        "p95_duration_ms": 2.0, "last_invocation": None,
+    }  # fmt: skip
+    row = {"name": "f", "slug": "f", "status": "active", "triggers": [], "metrics": metrics}
+    async with serving() as hook:
+        hook.answer = always(response(200, json.dumps({"functions": [row], "hasMore": False}).encode()))
+        said = await ask("ps", SHOAL_URL=hook.url, SHOAL_DATA_DIR="")
+    assert (said.code, len(hook.received)) == (exits.DONE, 1)
+    assert said.out.splitlines()[1].split() == ["f", "active", "9000", "3600", "2.5", "0%", "1", "2", "-", "-"]
 
 
 async def test_invoke_prints_the_result(ask: Ask, made: Made, tmp_path: Path):
@@ -317,7 +331,11 @@ async def test_token_over_http(ask: Ask, platform: Platform):
     narrow = {**where, "SHOAL_TOKEN": token["token"]}
     said = await ask("env", "set", "A=1", **narrow)
     assert (said.code, "scope functions:write" in said.errors, said.errors.count("\n")) == (exits.FORBIDDEN, True, 1)
-    assert token["token"] not in (await ask("token", "list", **where)).out
+    two = ("--scope", "functions:read", "--scope", "functions:write")
+    assert (await ask("token", "create", "wide", *two, **where)).code == exits.DONE
+    for listed in (await ask("token", "list", **where), await ask("token", "list")):  # over HTTP, and of the store
+        assert token["token"] not in listed.out
+        assert "functions:read, functions:write" in listed.out
     assert (await ask("token", "revoke", token["id"], **where)).out == f"Token {token['id']} is revoked\n"
     assert (await ask("ps", **narrow)).code == exits.FORBIDDEN
 
