@@ -29,6 +29,8 @@ async def test_the_context_in_use_is_named(ask: Ask, made: Made, platform: Platf
     app = await made.app({"one": ONE, "two": ONE, "slow": "def main(params, c):\n import time\n time.sleep(60)"})
     task = (await ask("invoke", "slow", "--async", "--app", app, **in_use)).out.strip()
     await ask("env", "set", "A=1", "B=2", "--app", app, **in_use)
+    for name in ("one", "two"):
+        assert (await ask("schedule", "set", name, "@yearly", "--app", app, **in_use)).code == 0
     tokens = [(await ask("token", "create", name, "--json", **in_use)).json["id"] for name in ("t", "u")]
     place = f"{platform.url} (context prod)"
     for told, silent in (
