@@ -10,9 +10,9 @@ FAILED = f'{FUNCTION}, status="FAILURE"'
 
 NOTE = note(
     "",
-    "The first 200 functions of 50 tenants that a recorder sees have series of their own (`SHOAL_METRICS_FUNCTIONS`, "
-    "`SHOAL_METRICS_TENANTS`); the others are `other`. Exact counts of every function: `shoal ps`, and "
-    "`GET /v1/{app_id}/functions/{name}`.",
+    "The first functions that a recorder sees have series of their own, 200 of 50 tenants, 100 of one at most "
+    "(`SHOAL_METRICS_FUNCTIONS`, `SHOAL_METRICS_TENANTS`); the others are `other`. Exact counts of every function: "
+    "`shoal ps`, and `GET /v1/{app_id}/functions/{name}`.",
     height=2,
 )
 
