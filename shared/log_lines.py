@@ -67,7 +67,7 @@ def configure(form: Format, level: str, service: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),  # a line in one piece: others write there, too
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)

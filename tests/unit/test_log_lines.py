@@ -98,3 +98,16 @@ def test_text_has_no_colours_where_there_is_no_terminal() -> None:
     assert "sandbox violation" in done.stderr
     assert "task_id=t-1" in done.stderr
     assert "\x1b" not in done.stderr
+
+
+def test_lines_of_processes_that_share_a_file_stay_whole(tmp_path: Path):
+    program = (
+        "from shared import log_lines\nlog_lines.configure('json', 'info', 'x')\nlog = log_lines.logger('y')\n"
+        "for number in range(1000):\n    log.info('draining', number=number)\n"
+    )
+    with (tmp_path / "log").open("ab") as log:
+        command = [sys.executable, "-u", "-c", program]  # unbuffered, as in a container
+        writers = [subprocess.Popen(command, stderr=log, cwd=ROOT) for _ in range(4)]
+        assert [one.wait(timeout=60) for one in writers] == [0] * 4
+    lines = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert sorted(line["number"] for line in lines) == sorted([*range(1000)] * 4)
