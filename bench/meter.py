@@ -4,8 +4,11 @@ import os
 import time
 from collections.abc import Sequence
 
+import msgspec
+
 from bench.contenders.contender import Contender
 from bench.procfs import cpu_table, ended_children_cpu_s, machine_busy_s
+from bench.sample import Sample
 
 
 class Meter:
@@ -29,3 +32,17 @@ class Meter:
 
     def _now(self) -> dict[str, dict[str, float]]:
         return {one.name: cpu_table(one.processes()) for one in self._contenders}
+
+
+async def metered(
+    one: Contender, contenders: Sequence[Contender], *, in_flight: int, seconds: float, warm_s: float
+) -> Sample:
+    """One load with the CPU time each process spent on a call. Raises RuntimeError when a call failed."""
+    meter = Meter(contenders)
+    sample = await one.load(in_flight=in_flight, seconds=seconds, warm_s=warm_s)
+    if sample.errors:
+        message = f"{one.name}: {sample.errors} of {sample.served} calls failed, the first: {sample.first_error}"
+        raise RuntimeError(message)
+    spent, others = meter.read()
+    cpu_us = {label: used * 1e6 / max(sample.served, 1) for label, used in spent[one.name].items()}
+    return msgspec.structs.replace(sample, cpu_us=cpu_us, others=others)

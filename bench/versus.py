@@ -21,7 +21,7 @@ from rich.table import Table
 
 from bench.contenders import shoal
 from bench.contenders.shoal import Shoal
-from bench.meter import Meter
+from bench.meter import metered
 from bench.processes import ROOT, NotRun
 from bench.sample import Sample
 
@@ -73,7 +73,7 @@ async def run(options: Options) -> dict[str, list[Sample]]:
             folder.mkdir()
         async with (
             shoal.started(folders[BASE], checkout=options.checkout) as base,
-            shoal.started(folders[OTHER], **options.settings) as other,
+            shoal.started(folders[OTHER], settings=options.settings) as other,
         ):
             sides = {BASE: base, OTHER: other}
             for one in sides.values():
@@ -87,13 +87,7 @@ async def run(options: Options) -> dict[str, list[Sample]]:
 
 async def _measured(one: Shoal, options: Options) -> Sample:
     await asyncio.sleep(REST_S)
-    meter = Meter([one])
-    sample = await one.load(in_flight=options.in_flight, seconds=options.seconds, warm_s=WARM_S)
-    if sample.errors:
-        raise RuntimeError(f"{sample.errors} of {sample.served} calls failed, the first: {sample.first_error}")
-    spent, _ = meter.read()
-    cpu_us = {label: used * 1e6 / max(sample.served, 1) for label, used in spent[one.name].items()}
-    return msgspec.structs.replace(sample, cpu_us=cpu_us)
+    return await metered(one, [one], in_flight=options.in_flight, seconds=options.seconds, warm_s=WARM_S)
 
 
 def show(samples: dict[str, list[Sample]], console: Console) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -106,13 +106,16 @@ def running(_: Options, folder: Path) -> AbstractAsyncContextManager[Shoal]:
 
 
 @asynccontextmanager
-async def started(folder: Path, *, checkout: Path = ROOT, **settings: str) -> AsyncIterator[Shoal]:
+async def started(
+    folder: Path, *, checkout: Path = ROOT, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[Shoal]:
     """The same, with the code of another checkout, or settings of its own."""
     command = python("cli", "up", "--port", "0", "--data-dir", str(folder / "data"))
     log = folder / "up.log"
-    environ = {"PYTHONPATH": str(checkout), "SHOAL_API_RATE_LIMITS": "false"}  # one client asks for everything
+    # One client asks for everything.
+    environ: dict[str, Any] = {"PYTHONPATH": str(checkout), "SHOAL_API_RATE_LIMITS": "false", **(settings or {})}
     since = time.monotonic()
-    async with child("shoal up", command, log=log, cwd=checkout, **environ, **settings) as up:
+    async with child("shoal up", command, log=log, cwd=checkout, **environ) as up:
         ready = await _ready(folder / "data" / "ready.json", up.pid, log)
         shoal = Shoal(ready, up.pid, start_s=time.monotonic() - since)
         await asyncio.sleep(REST_S)

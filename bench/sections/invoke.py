@@ -1,10 +1,8 @@
 """Synchronous calls, one at a time and many in flight, the contenders taking turns in every round."""
 
-import msgspec
-
 from bench.contenders.contender import Contender
 from bench.context import Context
-from bench.meter import Meter
+from bench.meter import metered
 from bench.sample import Sample, middle
 from bench.table import Check, Row, Table, at_least, at_most
 
@@ -37,16 +35,11 @@ async def measure(context: Context) -> Table | None:
 
 
 async def _load(context: Context, one: Contender, *, in_flight: int, seconds: float) -> Sample:
-    """One measurement, with the CPU time each process spent on a call."""
-    meter = Meter(context.contenders())
-    sample = await one.load(in_flight=in_flight, seconds=seconds, warm_s=context.options.warm_s)
-    if sample.errors:
-        message = f"{one.name}: {sample.errors} of {sample.served} calls failed, the first: {sample.first_error}"
-        raise RuntimeError(message)
+    """One measurement, which is counted."""
+    warm_s = context.options.warm_s
+    sample = await metered(one, context.contenders(), in_flight=in_flight, seconds=seconds, warm_s=warm_s)
     context.count(one.name, sample.served)
-    spent, others = meter.read()
-    cpu_us = {label: used * 1e6 / max(sample.served, 1) for label, used in spent[one.name].items()}
-    return msgspec.structs.replace(sample, cpu_us=cpu_us, others=others)
+    return sample
 
 
 def _rows(alone: dict[str, Sample], busy: dict[str, Sample], in_flight: int) -> list[Row]:
