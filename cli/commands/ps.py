@@ -57,7 +57,7 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
         "status": one["status"],
         "calls": counted["total_invocations"],
         "day": counted["invocations_24h"],
-        "per_min": _short(counted["invocations_24h"] / _DAY_MIN),
+        "per_min": _short(round(counted["invocations_24h"] / _DAY_MIN, 2)),
         "errors": f"{counted['error_rate_24h']:.3g}%",
         "p50": _short(counted["p50_duration_ms"]),
         "p95": _short(counted["p95_duration_ms"]),

@@ -40,11 +40,13 @@ async def test_ps_tells_how_many_calls_a_minute_there_were(ask: Ask):
         "p95_duration_ms": 2.0, "last_invocation": None,
     }  # fmt: skip
     row = {"name": "f", "slug": "f", "status": "active", "triggers": [], "metrics": metrics}
+    rare = {**row, "name": "g", "slug": "g", "metrics": {**metrics, "invocations_24h": 20}}
     async with serving() as hook:
-        hook.answer = always(response(200, json.dumps({"functions": [row], "hasMore": False}).encode()))
+        hook.answer = always(response(200, json.dumps({"functions": [row, rare], "hasMore": False}).encode()))
         said = await ask("ps", SHOAL_URL=hook.url, SHOAL_DATA_DIR="")
     assert (said.code, len(hook.received)) == (exits.DONE, 1)
     assert said.out.splitlines()[1].split() == ["f", "active", "9000", "3600", "2.5", "0%", "1", "2", "-", "-"]
+    assert said.out.splitlines()[2].split()[:5] == ["g", "active", "9000", "20", "0.01"]
 
 
 async def test_invoke_prints_the_result(ask: Ask, made: Made, tmp_path: Path):
